@@ -1,0 +1,81 @@
+# `make` alone prints what it can do.
+
+PORT ?= 9600
+STAGE ?= local
+
+# One target folder for every clone, so that a new clone does not build the third-party crates again.
+# What the clones do not share, the workspace's own crates, infra/setup/target.sh keeps apart.
+CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/badge/target
+BADGE_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/badge/tools
+export CARGO_TARGET_DIR BADGE_TOOLS PORT STAGE
+
+# A lock file that does not fit its manifests is an error in CI, and a thing to be updated elsewhere.
+LOCKED := $(if $(CI),--locked)
+DEV_BIN := $(CARGO_TARGET_DIR)/debug
+VENV_BIN := .tools/venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run watch test test-rust test-api check lint fmt build-local build tools clean toolchain redis python
+
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (PORT=9601 STAGE=local)
+	@exec "$(DEV_BIN)/stage" --port "$(PORT)" --stage "$(STAGE)"
+
+watch: redis build-local ## the same, and rebuild and reload at each change of a file
+	@exec infra/setup/watch.sh
+
+test: test-rust test-api ## every test: units, the stage from outside, the API description
+
+test-rust: redis python build-local
+	@echo "Tests of the workspace: cargo test" >&2
+	@cargo test $(LOCKED) --workspace
+
+test-api: redis python build-local ## only the API description against a running stage (SEED=2 for other requests)
+	@infra/setup/api_check.sh
+
+check: lint test ## everything that must hold before a commit: lint, then test
+
+lint: toolchain python ## format, clippy, template, API description, dependencies
+	@echo "Format" >&2
+	@cargo fmt --all --check
+	@echo "Clippy, warnings denied" >&2
+	@infra/setup/target.sh
+	@cargo clippy $(LOCKED) --workspace --all-targets -- --deny warnings
+	@echo "Template: cfn-lint" >&2
+	@$(VENV_BIN)/cfn-lint infra/template.yaml
+	@echo "API description: openapi-spec-validator, examples" >&2
+	@$(VENV_BIN)/openapi-spec-validator docs/openapi.yaml >/dev/null
+	@$(VENV_BIN)/python infra/local/tests/contract/examples.py docs/openapi.yaml
+	@infra/setup/deny.sh
+
+fmt: toolchain ## format the code
+	@cargo fmt --all
+
+build-local: toolchain ## build the functions and the stage as `make run` uses them
+	@infra/setup/target.sh
+	@[ -x "$(DEV_BIN)/stage" ] || \
+	    echo "The first build takes some minutes: $$(grep -c '^name = ' Cargo.lock) crates" >&2
+	@cargo build $(LOCKED) --workspace --bins
+
+build: toolchain ## build the functions as they are shipped, for this machine
+	@infra/setup/target.sh
+	@cargo build $(LOCKED) --release --workspace --exclude stage --bins
+	@echo "The functions are in $(CARGO_TARGET_DIR)/release" >&2
+
+tools: toolchain redis python ## get what the other verbs need: Redis or Valkey, Python tools, cargo-deny
+	@infra/setup/deny.sh --install
+
+clean: ## remove what was built and fetched for this clone; third-party crates stay in the shared folder
+	@infra/setup/target.sh --clean
+	@rm -rf .tools .stage logs
+
+toolchain:
+	@infra/setup/toolchain.sh
+
+redis: toolchain
+	@infra/setup/redis.sh
+
+python:
+	@infra/setup/python.sh

@@ -1,0 +1,17 @@
+//! `POST /user/login`: a user who proved the phone with a code gets a session and a token.
+
+use shared::ctx::{Ctx, Need};
+use shared::entry::{self, Fatal};
+use shared::envelope::{self, Reply};
+use shared::login::{self, Attempt};
+use shared::request::Request;
+
+async fn login(ctx: Ctx, req: Request) -> Reply {
+    let attempt: Attempt = req.check()?;
+    let (signed_in, cookie) = login::sign_in(&ctx, &attempt).await?;
+    Ok(envelope::ok(&signed_in)?.with_cookie(cookie))
+}
+
+fn main() -> Result<(), Fatal> {
+    entry::open(&[Need::Store, Need::Cache, Need::CodeKey, Need::TokenKey], login)
+}

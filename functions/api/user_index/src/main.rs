@@ -1,0 +1,18 @@
+//! `GET /user/index`: one page of users, newest first.
+
+use shared::ctx::{Ctx, Need};
+use shared::entry::{self, Fatal};
+use shared::envelope::{self, Reply};
+use shared::request::Request;
+use shared::session::Caller;
+use shared::user::index::{self, PageOf};
+
+async fn user_index(ctx: Ctx, req: Request, caller: Caller) -> Reply {
+    let page: PageOf = req.check_query()?;
+    let (rows, next) = index::page(&ctx, page, &caller).await?;
+    envelope::page(&rows, next)
+}
+
+fn main() -> Result<(), Fatal> {
+    entry::guarded(&[Need::Store, Need::Cache, Need::TokenKey], user_index)
+}

@@ -1,0 +1,171 @@
+//! The stage's cache: a real Valkey or Redis, a child process that keeps nothing on disk.
+
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::error::StageError;
+use crate::log::{self, LogPipe};
+use crate::server;
+use crate::tasks::Tasks;
+
+/// Preferred first.
+const PROGRAMS: [&str; 2] = ["valkey-server", "redis-server"];
+
+/// How often another port is tried when somebody else took the chosen one first.
+const ATTEMPTS: usize = 5;
+
+/// A server answers within a few milliseconds; a machine under load gets more.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// One command is local and small.
+const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running server. Dropping it kills the process.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    process: Child,
+    address: Address,
+}
+
+/// Where a server answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address {
+    port: u16,
+}
+
+impl Cache {
+    /// Finds a program, starts it in the process group and waits until it answers.
+    pub(crate) async fn start(root: &Path, logs: Option<&Path>, group: i32, tasks: &Tasks) -> Result<Self, StageError> {
+        let program = find(root).ok_or(StageError::NoCache)?;
+        let failed = |reason: String| StageError::CacheFailed { program: program.clone(), reason };
+        let mut reason = String::new();
+        for _ in 0..ATTEMPTS {
+            match Self::try_start(&program, logs, group, tasks).await {
+                Ok(Ok(cache)) => return Ok(cache),
+                Ok(Err(ended)) => reason = ended,
+                Err(error) => return Err(failed(error.to_string())),
+            }
+        }
+        Err(failed(reason))
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        self.address
+    }
+
+    /// Ends the process and waits until it is gone.
+    pub(crate) async fn stop(&mut self) {
+        // An error means that it has already ended.
+        let _ = self.process.kill().await;
+    }
+
+    /// One start on a port that was free a moment ago; the inner error is the last line of a server that ended.
+    async fn try_start(
+        program: &Path,
+        logs: Option<&Path>,
+        group: i32,
+        tasks: &Tasks,
+    ) -> io::Result<Result<Self, String>> {
+        let address = Address { port: server::listen(0).await?.local_addr()?.port() };
+        let file = logs.map(|folder| log::open_file(folder, "cache")).transpose()?;
+        let (output, writer) = LogPipe::new(file)?;
+        let mut process = Command::new(program)
+            .args(["--port", &address.port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning"])
+            // Where nothing of ours lies: even a `BGSAVE` by hand leaves no file in the project.
+            .current_dir(env::temp_dir())
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone()?)
+            .stderr(writer)
+            .process_group(group)
+            .kill_on_drop(true)
+            .spawn()?;
+        let deadline = Instant::now() + START_LIMIT;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(status) = process.try_wait()? {
+                output.finish();
+                let last = output.lines().lock().pop();
+                return Ok(Err(last.unwrap_or_else(|| status.to_string())));
+            }
+            if address.is_up(process.id()).await {
+                tasks.spawn(async move { match output.follow().await {} });
+                return Ok(Ok(Self { process, address }));
+            }
+            if Instant::now() > deadline {
+                return Ok(Err(format!("no answer within {} s", START_LIMIT.as_secs())));
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Address {
+    pub(crate) fn url(self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Removes every key.
+    pub(crate) async fn flush(self) -> io::Result<()> {
+        let reply = self.ask("FLUSHALL SYNC").await?;
+        if reply == "+OK" { Ok(()) } else { Err(io::Error::other(reply)) }
+    }
+
+    /// Lets so much time pass for every key that ends by itself: its life is shortened, or over.
+    pub(crate) async fn age(self, span: Duration) -> io::Result<()> {
+        let script = "for _, key in ipairs(redis.call('KEYS', '*')) do \
+                      local left = redis.call('PTTL', key) - ARGV[1] \
+                      if left > 0 then redis.call('PEXPIRE', key, left) \
+                      elseif left > -1 - ARGV[1] then redis.call('DEL', key) end end return 'OK'";
+        let reply = self.ask(&format!("EVAL \"{script}\" 0 {}", span.as_millis())).await?;
+        if reply == "OK" { Ok(()) } else { Err(io::Error::other(reply)) }
+    }
+
+    /// Whether the server here is the process with that id, and not a stranger who was quicker.
+    async fn is_up(self, process: Option<u32>) -> bool {
+        match (self.ask("INFO server").await, process) {
+            (Ok(info), Some(process)) => info.lines().any(|line| line == format!("process_id:{process}")),
+            _ => false,
+        }
+    }
+
+    /// Sends one inline command; the text of the reply.
+    async fn ask(self, command: &str) -> io::Result<String> {
+        let exchange = async {
+            let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", self.port)).await?);
+            stream.write_all(format!("{command}\r\n").as_bytes()).await?;
+            let mut line = String::new();
+            stream.read_line(&mut line).await?;
+            let line = line.trim_end();
+            // A bulk string announces its length; everything else is one line.
+            let Some(length) = line.strip_prefix('$') else {
+                return Ok(line.to_owned());
+            };
+            let mut bulk = vec![0; length.parse().map_err(io::Error::other)?];
+            stream.read_exact(&mut bulk).await?;
+            String::from_utf8(bulk).map_err(io::Error::other)
+        };
+        timeout(COMMAND_LIMIT, exchange).await?
+    }
+}
+
+/// The first program in the project's own tools, then on the PATH.
+#[expect(clippy::disallowed_methods, reason = "the PATH is where programs are, not a setting")]
+fn find(root: &Path) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::iter::once(root.join(".tools/bin")).chain(env::split_paths(&path)).collect();
+    let candidates = PROGRAMS.iter().flat_map(|program| folders.iter().map(move |folder| folder.join(program)));
+    // Tools of the project come first, whichever of the two they are.
+    let mut candidates: Vec<PathBuf> = candidates.filter(|path| path.is_file()).collect();
+    candidates.sort_by_key(|path| !path.starts_with(root));
+    candidates.into_iter().next()
+}

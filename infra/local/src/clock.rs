@@ -1,0 +1,53 @@
+//! The stage's time: the one place that everything in the stage asks what time it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use dynoxide::storage_backend;
+use jiff::{SignedDuration, Timestamp};
+
+/// Real time plus an offset. Clones share the offset.
+///
+/// Deadlines of processes are not stage time: a sandbox compares them with the real clock of the machine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clock {
+    offset_ms: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The stage's time, at millisecond precision like a gateway's stamp.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place of the stage that asks for the time")]
+    pub(crate) fn now(&self) -> Timestamp {
+        let offset = SignedDuration::from_millis(self.offset_ms());
+        let now = Timestamp::now().saturating_add(offset).unwrap_or(Timestamp::MAX);
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
+    /// How far the stage's time is ahead of real time.
+    pub(crate) fn offset_ms(&self) -> i64 {
+        self.offset_ms.load(Ordering::Relaxed)
+    }
+
+    /// Moves the stage's time on.
+    pub(crate) fn advance(&self, span: Duration) {
+        let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        self.offset_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// Goes back to real time.
+    pub(crate) fn reset(&self) {
+        self.offset_ms.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The time-to-live of items follows the same clock.
+impl storage_backend::Clock for Clock {
+    fn now_unix_secs(&self) -> u64 {
+        u64::try_from(self.now().as_second()).unwrap_or(0)
+    }
+
+    fn now_unix_secs_f64(&self) -> f64 {
+        self.now().as_duration().as_secs_f64()
+    }
+}

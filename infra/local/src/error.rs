@@ -1,0 +1,85 @@
+//! Why a stage cannot start or go on: one line for each, with what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::template::TemplateError;
+
+/// A failure of the stage itself, not of a function in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StageError {
+    /// Another process listens on the port.
+    #[error("port {port} is taken; choose another one: make run PORT={}", port.wrapping_add(1))]
+    PortTaken {
+        /// The port that was asked for.
+        port: u16,
+    },
+    /// Neither Valkey nor Redis is installed.
+    #[error("neither valkey-server nor redis-server is in .tools/bin or on the PATH; get one with: make tools")]
+    NoCache,
+    /// Valkey or Redis does not come up.
+    #[error("{} does not start: {reason}", program.display())]
+    CacheFailed {
+        /// The program that was started.
+        program: PathBuf,
+        /// Its last line, or what the system said.
+        reason: String,
+    },
+    /// There is no settings file for the stage.
+    #[error("there is no stage {name} (no conf/{name}.toml); there are: {}", known.join(", "))]
+    UnknownStage {
+        /// The name that was asked for.
+        name: String,
+        /// The stages that have a settings file.
+        known: Vec<String>,
+    },
+    /// Functions of the template that are not built.
+    #[error("not built in {}: {}; build with: make build-local", folder.display(), names.join(", "))]
+    BinariesMissing {
+        /// Where they were looked for.
+        folder: PathBuf,
+        /// File names of the binaries.
+        names: Vec<String>,
+    },
+    /// The template cannot be used.
+    #[error("{}: {place}: {problem}", file.display())]
+    Template {
+        /// The template's file.
+        file: PathBuf,
+        /// The place in it, as a path of keys.
+        place: String,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// The embedded DynamoDB refuses.
+    #[error("DynamoDB: {0}")]
+    Store(String),
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refuses a process, a port or a thread.
+    #[error("the system refuses: {0}")]
+    System(#[from] io::Error),
+}
+
+impl StageError {
+    pub(crate) fn store(error: impl fmt::Display) -> Self {
+        Self::Store(error.to_string())
+    }
+
+    pub(crate) fn template(file: PathBuf, error: TemplateError) -> Self {
+        Self::Template { file, place: error.place, problem: error.problem }
+    }
+
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+}

@@ -1,0 +1,326 @@
+//! One function and its sandboxes: who is idle, who waits, and when another sandbox is started.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::HeaderValue;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::account;
+use crate::clock::Clock;
+use crate::invocation::{Completion, History, Job, Outcome, Payload, Record};
+use crate::log::{self, Lines};
+use crate::sandbox::{self, Sandbox};
+use crate::tasks::Tasks;
+use crate::template::FunctionSpec;
+
+/// What all functions of a stage share.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) bin_dir: PathBuf,
+    pub(crate) task_root: PathBuf,
+    /// Folder of the log files; none are written without it.
+    pub(crate) logs: Option<PathBuf>,
+    /// Process group of the guardian.
+    pub(crate) group: i32,
+    /// Sandboxes of one function at a time.
+    pub(crate) sandbox_limit: usize,
+    /// An idle sandbox is ended after this time.
+    pub(crate) idle_limit: Duration,
+    /// Variables that every function gets, beside its own.
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) clock: Clock,
+    pub(crate) tasks: Tasks,
+    /// Numbers records and sandboxes.
+    pub(crate) sequence: AtomicU64,
+}
+
+impl Host {
+    pub(crate) fn next_number(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// A function of the template. It survives a reload; its sandboxes do not.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) host: Arc<Host>,
+    pub(crate) name: Arc<str>,
+    pub(crate) arn: HeaderValue,
+    pub(crate) log_file: Option<Arc<File>>,
+    pub(crate) history: Mutex<History>,
+    pool: Mutex<Pool>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    spec: Arc<FunctionSpec>,
+    /// Counts reloads: a sandbox of an older generation gets no more work.
+    generation: u64,
+    /// Jobs that no sandbox has taken, oldest first.
+    queue: VecDeque<Job>,
+    /// The most recently used last; that one is taken first, as Lambda does.
+    idle: Vec<Idle>,
+    /// Sandboxes that have not asked for work yet.
+    starting: usize,
+    /// All sandboxes, the starting ones included.
+    alive: usize,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sandbox: Arc<Sandbox>,
+    since: Instant,
+    slot: oneshot::Sender<Job>,
+}
+
+/// What a sandbox that asks for work gets.
+#[derive(Debug)]
+pub(crate) enum Offer {
+    Job(Job),
+    Wait(oneshot::Receiver<Job>),
+    /// It is of an older generation and should end.
+    Retire,
+}
+
+/// How many sandboxes a function has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sandboxes {
+    pub(crate) alive: usize,
+    pub(crate) busy: usize,
+}
+
+impl Function {
+    pub(crate) fn new(host: &Arc<Host>, spec: FunctionSpec) -> io::Result<Arc<Self>> {
+        let log_file = host.logs.as_deref().map(|folder| log::open_file(folder, &spec.name)).transpose()?;
+        Ok(Arc::new(Self {
+            host: Arc::clone(host),
+            name: spec.name.as_str().into(),
+            arn: HeaderValue::try_from(account::function_arn(&spec.name)).map_err(io::Error::other)?,
+            log_file,
+            history: Mutex::default(),
+            pool: Mutex::new(Pool {
+                spec: Arc::new(spec),
+                generation: 0,
+                queue: VecDeque::new(),
+                idle: Vec::new(),
+                starting: 0,
+                alive: 0,
+            }),
+        }))
+    }
+
+    pub(crate) fn spec(&self) -> Arc<FunctionSpec> {
+        Arc::clone(&self.pool.lock().spec)
+    }
+
+    pub(crate) fn sandboxes(&self) -> Sandboxes {
+        let pool = self.pool.lock();
+        Sandboxes { alive: pool.alive, busy: pool.alive - pool.starting - pool.idle.len() }
+    }
+
+    /// Hands a job to the most recently used idle sandbox, else queues it and starts a sandbox if there may be one.
+    pub(crate) fn dispatch(self: &Arc<Self>, mut job: Job) {
+        let mut pool = self.pool.lock();
+        while let Some(idle) = pool.idle.pop() {
+            // A sandbox whose connection broke while it waited cannot take it.
+            match idle.slot.send(job) {
+                Ok(()) => return,
+                Err(returned) => job = returned,
+            }
+        }
+        pool.queue.push_back(job);
+        self.start_needed(&mut pool);
+    }
+
+    /// Work for a sandbox that asks for it; `first` when it asks for the first time.
+    pub(crate) fn offer(&self, sandbox: &Arc<Sandbox>, first: bool) -> Offer {
+        let mut pool = self.pool.lock();
+        if first {
+            pool.starting -= 1;
+        }
+        if sandbox.generation != pool.generation {
+            return Offer::Retire;
+        }
+        if let Some(job) = pool.next_job() {
+            return Offer::Job(job);
+        }
+        // A client that asks again has given up its earlier question.
+        pool.idle.retain(|idle| idle.sandbox.number != sandbox.number);
+        let (slot, receiver) = oneshot::channel();
+        pool.idle.push(Idle { sandbox: Arc::clone(sandbox), since: Instant::now(), slot });
+        Offer::Wait(receiver)
+    }
+
+    /// Takes a sandbox out if it has been idle for too long; else says when to look again.
+    pub(crate) fn reap(&self, sandbox: &Sandbox, now: Instant) -> Option<Instant> {
+        let mut pool = self.pool.lock();
+        let Some(position) = pool.idle.iter().position(|idle| idle.sandbox.number == sandbox.number) else {
+            return Some(now + self.host.idle_limit);
+        };
+        let end = pool.idle[position].since + self.host.idle_limit;
+        if end > now {
+            return Some(end);
+        }
+        pool.idle.remove(position);
+        None
+    }
+
+    /// Forgets a sandbox that has ended and starts another if jobs wait. If it never got ready, the oldest job fails
+    /// with `error`: a function that cannot start does not let its callers wait.
+    pub(crate) fn bury(self: &Arc<Self>, sandbox: &Sandbox, was_starting: bool, error: Payload) {
+        let init = sandbox.born.elapsed();
+        let failed = {
+            let mut pool = self.pool.lock();
+            pool.idle.retain(|idle| idle.sandbox.number != sandbox.number);
+            self.remove(&mut pool, was_starting)
+        };
+        if let Some(job) = failed {
+            self.fail_init(job, init, sandbox.log.lines(), error);
+        }
+    }
+
+    /// Takes up a changed template or binary.
+    pub(crate) fn renew(&self, spec: FunctionSpec) {
+        self.pool.lock().spec = Arc::new(spec);
+        self.retire();
+    }
+
+    /// Ends all sandboxes: idle ones at once, busy ones with their request. Queued jobs get new ones.
+    pub(crate) fn retire(&self) {
+        let mut pool = self.pool.lock();
+        pool.generation += 1;
+        for idle in pool.idle.drain(..) {
+            idle.sandbox.retire();
+        }
+    }
+
+    /// Keeps the record of a run and answers its caller.
+    pub(crate) fn settle(&self, reply: oneshot::Sender<Completion>, record: Record, payload: Payload) {
+        let record = Arc::new(record);
+        self.history.lock().push(Arc::clone(&record));
+        // A caller that went away does not stop a function in Lambda either.
+        let _ = reply.send(Completion { outcome: record.outcome, payload, record });
+    }
+
+    fn start_needed(self: &Arc<Self>, pool: &mut Pool) {
+        let limit = pool.spec.concurrency.unwrap_or(usize::MAX).min(self.host.sandbox_limit);
+        while pool.starting < pool.queue.len() && pool.alive < limit {
+            pool.starting += 1;
+            pool.alive += 1;
+            let (function, spec, generation) = (Arc::clone(self), Arc::clone(&pool.spec), pool.generation);
+            self.host.tasks.spawn(async move {
+                if let Err(error) = sandbox::run(&function, spec, generation).await {
+                    function.cannot_start(&error);
+                }
+            });
+        }
+    }
+
+    fn cannot_start(self: &Arc<Self>, error: &io::Error) {
+        let failed = self.remove(&mut self.pool.lock(), true);
+        if let Some(job) = failed {
+            let why = format!("the sandbox cannot be started: {error}");
+            let payload = sandbox::error_document("Runtime.InvalidEntrypoint", &why);
+            self.fail_init(job, Duration::ZERO, Lines::new(Mutex::new(vec![why])), payload);
+        }
+    }
+
+    /// Takes a sandbox off the count; the job that it fails, if it never got ready.
+    fn remove(self: &Arc<Self>, pool: &mut Pool, was_starting: bool) -> Option<Job> {
+        pool.alive -= 1;
+        let failed = if was_starting {
+            pool.starting -= 1;
+            pool.next_job()
+        } else {
+            None
+        };
+        self.start_needed(pool);
+        failed
+    }
+
+    fn fail_init(&self, job: Job, init: Duration, log: Lines, error: Payload) {
+        let record = Record {
+            sequence: self.host.next_number(),
+            request_id: job.request_id,
+            function: Arc::clone(&self.name),
+            trigger: job.trigger,
+            cold: true,
+            init_ms: Some(init),
+            duration_ms: Duration::ZERO,
+            outcome: Outcome::InitError,
+            code: OnceLock::new(),
+            attempt: job.attempt,
+            log,
+        };
+        self.settle(job.reply, record, error);
+    }
+}
+
+impl Pool {
+    /// The oldest job that is still wanted.
+    fn next_job(&mut self) -> Option<Job> {
+        let now = Instant::now();
+        while let Some(job) = self.queue.pop_front() {
+            if job.expires > now {
+                return Some(job);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, VecDeque};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use http::HeaderValue;
+    use tokio::sync::oneshot;
+    use tokio::time::Instant;
+
+    use super::Pool;
+    use crate::invocation::Job;
+    use crate::template::FunctionSpec;
+
+    fn job(id: &str, expires: Instant) -> Job {
+        Job {
+            request_id: id.into(),
+            event: "{}".into(),
+            trigger: "invoke".into(),
+            attempt: 1,
+            trace: HeaderValue::from_static(""),
+            expires,
+            reply: oneshot::channel().0,
+        }
+    }
+
+    #[test]
+    fn the_oldest_job_that_is_still_wanted_comes_next() {
+        let now = Instant::now();
+        let later = now + Duration::from_mins(1);
+        let spec = FunctionSpec {
+            name: "f".to_owned(),
+            binary: "f".to_owned(),
+            handler: "bootstrap".to_owned(),
+            memory_mb: 128,
+            timeout: Duration::from_secs(3),
+            max_retries: 2,
+            concurrency: None,
+            environment: BTreeMap::new(),
+            routes: Vec::new(),
+        };
+        let queue = VecDeque::from([job("expired", now), job("first", later), job("second", later)]);
+        let mut pool = Pool { spec: Arc::new(spec), generation: 0, queue, idle: Vec::new(), starting: 0, alive: 0 };
+        let mut next = || pool.next_job().map(|job| job.request_id.to_string());
+        assert_eq!((next().as_deref(), next().as_deref(), next()), (Some("first"), Some("second"), None));
+    }
+}

@@ -1,0 +1,152 @@
+//! One run of a function: what is handed to a sandbox, what comes back, and what is remembered of it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use serde::{Serialize, Serializer};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::log::Lines;
+
+/// Records kept of each function.
+const MAX_RECORDS: usize = 1_000;
+
+/// A run that waits for a sandbox.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) request_id: Arc<str>,
+    pub(crate) event: Bytes,
+    /// A route key, `async` or `invoke`.
+    pub(crate) trigger: Arc<str>,
+    /// 1, and more for the retries of an asynchronous event.
+    pub(crate) attempt: u32,
+    /// `X-Amzn-Trace-Id` of the request that started it.
+    pub(crate) trace: HeaderValue,
+    /// Who waited longer than this for a sandbox is dropped.
+    pub(crate) expires: Instant,
+    /// Dropped without a word when the job is: the caller then sees a closed channel.
+    pub(crate) reply: oneshot::Sender<Completion>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Ok,
+    /// The function reported an error.
+    Error,
+    /// The sandbox was killed at the function's timeout.
+    Timeout,
+    /// The process ended before it had answered.
+    Crash,
+    /// The process never asked for its first event.
+    InitError,
+}
+
+/// A run that has ended, as its caller gets it.
+#[derive(Debug)]
+pub(crate) struct Completion {
+    pub(crate) outcome: Outcome,
+    /// The function's answer, or the error document.
+    pub(crate) payload: Payload,
+    pub(crate) record: Arc<Record>,
+}
+
+/// The bytes that a function answered with.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    pub(crate) bytes: Bytes,
+    /// Streamed with `application/vnd.awslambda.http-integration-response`: a JSON prelude, eight NULs, the body.
+    pub(crate) has_prelude: bool,
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, has_prelude: false }
+    }
+}
+
+/// What is remembered of a run, as `GET /_stage/invocations` shows it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Record {
+    /// Orders the records of all functions.
+    #[serde(skip)]
+    pub(crate) sequence: u64,
+    #[serde(serialize_with = "text")]
+    pub(crate) request_id: Arc<str>,
+    #[serde(serialize_with = "text")]
+    pub(crate) function: Arc<str>,
+    #[serde(serialize_with = "text")]
+    pub(crate) trigger: Arc<str>,
+    pub(crate) cold: bool,
+    /// From the start of the process to its first question for an event; null when warm.
+    #[serde(serialize_with = "optional_ms")]
+    pub(crate) init_ms: Option<Duration>,
+    #[serde(serialize_with = "ms")]
+    pub(crate) duration_ms: Duration,
+    pub(crate) outcome: Outcome,
+    /// `code` of a JSON envelope; the gateway fills it in, because only it looks into the body.
+    #[serde(serialize_with = "once")]
+    pub(crate) code: OnceLock<i64>,
+    pub(crate) attempt: u32,
+    #[serde(serialize_with = "lines")]
+    pub(crate) log: Lines,
+}
+
+/// The last runs of one function and how many there were.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    pub(crate) invocations: u64,
+    pub(crate) cold_starts: u64,
+    records: VecDeque<Arc<Record>>,
+}
+
+impl History {
+    pub(crate) fn push(&mut self, record: Arc<Record>) {
+        self.invocations += 1;
+        self.cold_starts += u64::from(record.cold);
+        if self.records.len() == MAX_RECORDS {
+            self.records.pop_front();
+        }
+        self.records.push_back(record);
+    }
+
+    /// The newest first.
+    pub(crate) fn recent(&self, limit: usize) -> impl Iterator<Item = Arc<Record>> {
+        self.records.iter().rev().take(limit).cloned()
+    }
+
+    pub(crate) fn last_duration_ms(&self) -> Option<f64> {
+        self.records.back().map(|record| to_ms(record.duration_ms))
+    }
+}
+
+/// Milliseconds with three decimals: the microseconds are real, the rest is noise.
+fn to_ms(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
+}
+
+fn ms<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(to_ms(*duration))
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+fn optional_ms<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    duration.map(to_ms).serialize(serializer)
+}
+
+fn text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+fn once<S: Serializer>(code: &OnceLock<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    code.get().serialize(serializer)
+}
+
+fn lines<S: Serializer>(lines: &Lines, serializer: S) -> Result<S::Ok, S::Error> {
+    lines.lock().serialize(serializer)
+}

@@ -1,0 +1,39 @@
+//! The local stage: real function binaries, run and fed as AWS runs and feeds them, without Docker or an account.
+//!
+//! A request's way: `server` takes it, `gateway` finds the `route` and writes the `event`, `function` finds a
+//! `sandbox`, which fetches the event over its `runtime` API; the answer comes back the same way and `reply` makes a
+//! response of it. `template` reads `infra/template.yaml`, which decides what there is. `cache` and `store` are the
+//! stage's Redis and DynamoDB, `aws` the two AWS APIs that functions call (`lambda`, `secrets`), `inbox` the SMS
+//! provider, `doors` the control door. `guardian` sees to it that nothing outlives the stage.
+
+mod account;
+mod aws;
+mod cache;
+mod clock;
+mod doors;
+mod error;
+mod event;
+mod function;
+mod gateway;
+mod guardian;
+mod inbox;
+mod invocation;
+mod lambda;
+mod live;
+mod log;
+mod options;
+mod random;
+mod reply;
+mod route;
+mod runtime;
+mod sandbox;
+mod secrets;
+mod server;
+mod stage;
+mod store;
+mod tasks;
+mod template;
+
+pub use error::StageError;
+pub use options::Options;
+pub use stage::Stage;

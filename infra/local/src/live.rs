@@ -1,0 +1,121 @@
+//! The parts of a running stage, and what is done to all of them: loading the template, resetting.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+
+use crate::cache;
+use crate::clock::Clock;
+use crate::error::StageError;
+use crate::function::{Function, Host};
+use crate::gateway::Gateway;
+use crate::inbox::Inbox;
+use crate::lambda::Lambda;
+use crate::options::Options;
+use crate::route::RouteTable;
+use crate::secrets::Secrets;
+use crate::store::Store;
+use crate::template::{FunctionSpec, TableSpec, Template};
+
+/// Everything that requests need; what only the end of the stage needs is in `Stage`.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) options: Options,
+    pub(crate) url: String,
+    pub(crate) clock: Clock,
+    pub(crate) cache: cache::Address,
+    pub(crate) store: Store,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) inbox: Inbox,
+    pub(crate) lambda: Arc<Lambda>,
+    pub(crate) gateway: Gateway,
+    pub(crate) host: Arc<Host>,
+    pub(crate) tables: RwLock<Arc<[TableSpec]>>,
+}
+
+impl Live {
+    /// Reads the template and makes the stage what it says. Called again, it changes the running stage: sandboxes are
+    /// replaced, new tables and secrets made, and nothing stored is lost.
+    pub(crate) async fn load(&self) -> Result<(), StageError> {
+        let template = self.template()?;
+        self.check_binaries(&template.functions)?;
+        self.secrets.load(&template.secrets, self.options.state_dir.as_deref(), &self.clock)?;
+        let tables: Arc<[TableSpec]> = template.tables.into();
+        self.store.create(Arc::clone(&tables)).await?;
+        *self.tables.write() = tables;
+        self.replace_functions(template.functions)
+    }
+
+    /// Lets time pass: for requests, for what is kept in the cache, and for the time-to-live of items.
+    pub(crate) async fn advance(&self, span: Duration) -> Result<(), StageError> {
+        self.cache.age(span).await?;
+        self.clock.advance(span);
+        Ok(())
+    }
+
+    /// Empties the stores, the inbox and the counters; the clock is real time again.
+    pub(crate) async fn reset(&self) -> Result<(), StageError> {
+        self.lambda.reset();
+        self.clock.reset();
+        let tables = Arc::clone(&self.tables.read());
+        let (flushed, emptied) = tokio::join!(self.cache.flush(), self.store.empty(tables));
+        self.inbox.clear();
+        flushed?;
+        emptied
+    }
+
+    /// All routes and the binaries behind them, for people.
+    pub(crate) fn routes(&self) -> Vec<(String, String)> {
+        let specs = self.lambda.functions().into_iter().map(|function| function.spec());
+        specs
+            .flat_map(|spec| spec.routes.iter().map(|key| (key.to_string(), spec.binary.clone())).collect::<Vec<_>>())
+            .collect()
+    }
+
+    fn template(&self) -> Result<Template, StageError> {
+        let file = self.options.root.join("infra/template.yaml");
+        let text = fs::read_to_string(&file).map_err(StageError::file(&file))?;
+        let mut parameters = BTreeMap::from([
+            ("Stage".to_owned(), self.options.stage.clone()),
+            ("CacheUrl".to_owned(), self.cache.url()),
+            ("SmsUrl".to_owned(), format!("{}/_stage/sms", self.url)),
+        ]);
+        parameters.extend(self.options.parameters.clone());
+        Template::parse(&text, &parameters).map_err(|error| StageError::template(file, error))
+    }
+
+    fn check_binaries(&self, functions: &[FunctionSpec]) -> Result<(), StageError> {
+        let folder = &self.options.bin_dir;
+        let missing = functions.iter().map(|spec| &spec.binary).filter(|binary| !folder.join(binary).is_file());
+        let names: Vec<String> = missing.cloned().collect();
+        if names.is_empty() { Ok(()) } else { Err(StageError::BinariesMissing { folder: folder.clone(), names }) }
+    }
+
+    fn replace_functions(&self, specs: Vec<FunctionSpec>) -> Result<(), StageError> {
+        let mut old: HashMap<_, _> =
+            self.lambda.functions().into_iter().map(|function| (Arc::clone(&function.name), function)).collect();
+        let mut functions = Vec::new();
+        let mut routes = Vec::new();
+        for spec in specs {
+            let keys = spec.routes.clone();
+            let function = match old.remove(spec.name.as_str()) {
+                Some(function) => {
+                    function.renew(spec);
+                    function
+                }
+                None => Function::new(&self.host, spec)?,
+            };
+            routes.extend(keys.into_iter().map(|key| (key, Arc::clone(&function))));
+            functions.push(function);
+        }
+        self.gateway.set_routes(RouteTable::new(routes));
+        self.lambda.set_functions(functions);
+        for function in old.into_values() {
+            function.retire();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,52 @@
+//! What a stage is started with.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How to bring a stage up. [`Options::new`] gives the values of `make run`, except for the port.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The repository: `infra/template.yaml`, `.tools/bin` and, by default, everything else is below it.
+    pub root: PathBuf,
+    /// Where the built function binaries are.
+    pub bin_dir: PathBuf,
+    /// Name of the stage: parameter `Stage` of the template and a file in `conf/`.
+    pub stage: String,
+    /// Port of the front on loopback; 0 takes any free one.
+    pub port: u16,
+    /// `LAMBDA_TASK_ROOT` of the functions, the folder that `conf/` lies in.
+    pub task_root: PathBuf,
+    /// Folder for one log file per function; no files without it.
+    pub logs: Option<PathBuf>,
+    /// Folder for what outlives the stage (the generated secrets); they are new at each start without it.
+    pub state_dir: Option<PathBuf>,
+    /// Sandboxes that one function may have at a time.
+    pub sandbox_limit: usize,
+    /// An idle sandbox is ended after this time.
+    pub idle_limit: Duration,
+    /// Before the first retry of a failed asynchronous event, doubled before the second. Lambda waits a minute.
+    pub retry_delay: Duration,
+    /// Values for further parameters of the template, over those that the stage supplies.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl Options {
+    /// A stage of the repository at `root`, with binaries from `bin_dir`, on any free port.
+    pub fn new(root: impl AsRef<Path>, bin_dir: impl AsRef<Path>, stage: impl Into<String>) -> Self {
+        let root = root.as_ref();
+        Self {
+            root: root.to_owned(),
+            bin_dir: bin_dir.as_ref().to_owned(),
+            stage: stage.into(),
+            port: 0,
+            task_root: root.to_owned(),
+            logs: Some(root.join("logs")),
+            state_dir: Some(root.join(".stage")),
+            sandbox_limit: 8,
+            idle_limit: Duration::from_mins(5),
+            retry_delay: Duration::from_millis(200),
+            parameters: BTreeMap::new(),
+        }
+    }
+}

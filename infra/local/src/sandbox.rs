@@ -1,0 +1,295 @@
+//! One sandbox: a process of a function, its runtime API on a port of its own, and the watch over both.
+
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::process::{Child, Command};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use crate::account;
+use crate::function::Function;
+use crate::invocation::{Completion, Job, Outcome, Payload, Record};
+use crate::log::{Lines, LogPipe};
+use crate::random;
+use crate::runtime;
+use crate::server;
+use crate::template::FunctionSpec;
+
+/// Source: AWS Lambda Developer Guide, "Lambda execution environment": the init phase is limited to 10 seconds.
+const INIT_LIMIT: Duration = Duration::from_secs(10);
+
+/// The state of one process between its start and its end.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    pub(crate) number: u64,
+    pub(crate) generation: u64,
+    pub(crate) function: Arc<Function>,
+    pub(crate) spec: Arc<FunctionSpec>,
+    pub(crate) log: LogPipe,
+    pub(crate) born: Instant,
+    state: Mutex<State>,
+    /// Wakes the watch to end the sandbox.
+    end: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How long the process took until it asked for its first event.
+    init: Option<Duration>,
+    /// Whether it has been handed an event.
+    served: bool,
+    /// Set when the end is decided: no event may be handed out any more.
+    closed: bool,
+    active: Option<Active>,
+    init_error: Option<Bytes>,
+}
+
+/// The run that a sandbox is busy with.
+#[derive(Debug)]
+pub(crate) struct Active {
+    request_id: Arc<str>,
+    trigger: Arc<str>,
+    attempt: u32,
+    cold: bool,
+    started: Instant,
+    log: Lines,
+    reply: oneshot::Sender<Completion>,
+}
+
+/// Why a sandbox ended.
+#[derive(Debug)]
+enum End {
+    Exited(io::Result<ExitStatus>),
+    TimedOut,
+    InitTimedOut,
+    /// No longer wanted: idle for too long, of an older generation, or its init failed.
+    Retired,
+}
+
+/// Starts a process and stays with it until it has ended.
+pub(crate) async fn run(function: &Arc<Function>, spec: Arc<FunctionSpec>, generation: u64) -> io::Result<()> {
+    let listener = server::listen(0).await?;
+    let (log, writer) = LogPipe::new(function.log_file.clone())?;
+    let born = Instant::now();
+    let mut child = Command::new(function.host.bin_dir.join(&spec.binary))
+        .env_clear()
+        .envs(environment(function, &spec, listener.local_addr()?.port()))
+        .current_dir(&function.host.task_root)
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer)
+        .process_group(function.host.group)
+        .kill_on_drop(true)
+        .spawn()?;
+    let sandbox = Arc::new(Sandbox {
+        number: function.host.next_number(),
+        generation,
+        function: Arc::clone(function),
+        spec,
+        log,
+        born,
+        state: Mutex::default(),
+        end: Notify::new(),
+    });
+    let api = {
+        let sandbox = Arc::clone(&sandbox);
+        server::serve(listener, move |request, _| runtime::answer(Arc::clone(&sandbox), request))
+    };
+    let end = tokio::select! {
+        status = child.wait() => End::Exited(status),
+        end = sandbox.watch() => end,
+        never = api => match never {},
+        never = sandbox.log.follow() => match never {},
+    };
+    sandbox.state.lock().closed = true;
+    sandbox.bury(child, end).await;
+    Ok(())
+}
+
+/// What Lambda sets for a process, then the function's own variables.
+///
+/// Source: AWS Lambda Developer Guide, "Defined runtime environment variables".
+fn environment(function: &Function, spec: &FunctionSpec, api_port: u16) -> Vec<(String, String)> {
+    let today = function.host.clock.now().strftime("%Y/%m/%d").to_string();
+    let reserved = [
+        ("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{api_port}")),
+        ("AWS_LAMBDA_FUNCTION_NAME", spec.name.clone()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", spec.memory_mb.to_string()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", spec.name)),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", format!("{today}/[$LATEST]{}", random::hex())),
+        ("AWS_REGION", account::REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", account::REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", "ASIALOCALSTAGE000000".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_SESSION_TOKEN", "local".to_owned()),
+        ("LAMBDA_TASK_ROOT", function.host.task_root.to_string_lossy().into_owned()),
+        ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),
+        ("_HANDLER", spec.handler.clone()),
+        ("LANG", "en_US.UTF-8".to_owned()),
+        ("TZ", ":UTC".to_owned()),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin".to_owned()),
+    ];
+    let shared = function.host.environment.iter().chain(&spec.environment);
+    let shared = shared.map(|(name, value)| (name.clone(), value.clone()));
+    reserved.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(shared).collect()
+}
+
+impl Sandbox {
+    /// Notes that the process asks for work; true when for the first time.
+    pub(crate) fn ready(&self) -> bool {
+        let mut state = self.state.lock();
+        let first = state.init.is_none();
+        if first {
+            state.init = Some(self.born.elapsed());
+        }
+        first
+    }
+
+    /// Makes the job the run that the sandbox is busy with; gives it back if the sandbox is about to end.
+    #[expect(clippy::result_large_err, reason = "the error is the job itself, on its way back")]
+    pub(crate) fn begin(&self, job: Job) -> Result<Bytes, Job> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(job);
+        }
+        let cold = !state.served;
+        state.served = true;
+        // What the init phase printed belongs to the run that it was started for.
+        let log = if cold { self.log.lines() } else { self.log.turn() };
+        let Job { request_id, event, trigger, attempt, reply, .. } = job;
+        state.active = Some(Active { request_id, trigger, attempt, cold, started: Instant::now(), log, reply });
+        Ok(event)
+    }
+
+    /// The run with that id, if it is the one under way; whichever is under way without an id.
+    pub(crate) fn take(&self, request_id: Option<&str>) -> Option<Active> {
+        self.state.lock().active.take_if(|active| request_id.is_none_or(|id| *active.request_id == *id))
+    }
+
+    /// Ends a run.
+    pub(crate) fn settle(&self, active: Active, outcome: Outcome, payload: Payload) {
+        let duration_ms = active.started.elapsed();
+        self.log.drain();
+        let record = Record {
+            sequence: self.function.host.next_number(),
+            request_id: active.request_id,
+            function: Arc::clone(&self.function.name),
+            trigger: active.trigger,
+            cold: active.cold,
+            init_ms: if active.cold { self.state.lock().init } else { None },
+            duration_ms,
+            outcome,
+            code: OnceLock::new(),
+            attempt: active.attempt,
+            log: active.log,
+        };
+        self.function.settle(active.reply, record, payload);
+    }
+
+    /// The process says that its init failed; it is not waited for.
+    pub(crate) fn fail_init(&self, error: Bytes) {
+        self.state.lock().init_error = Some(error);
+        self.retire();
+    }
+
+    /// Ends the sandbox soon.
+    pub(crate) fn retire(&self) {
+        self.end.notify_one();
+    }
+
+    /// Returns when the sandbox should end.
+    ///
+    /// It is not woken for each run. It sleeps until the earliest moment at which a run that it has not seen yet could
+    /// time out, and then looks.
+    async fn watch(&self) -> End {
+        let mut check = self.next_check(self.born, self.born + INIT_LIMIT);
+        loop {
+            tokio::select! {
+                () = self.end.notified() => return End::Retired,
+                () = tokio::time::sleep_until(check) => {}
+            }
+            match self.due(Instant::now()) {
+                Ok(next) => check = next,
+                Err(end) => return end,
+            }
+        }
+    }
+
+    /// When to look again, or why the sandbox should end now.
+    fn due(&self, now: Instant) -> Result<Instant, End> {
+        let state = self.state.lock();
+        let (deadline, end) = match (&state.active, state.init) {
+            (Some(active), _) => (active.started + self.spec.timeout, End::TimedOut),
+            (None, None) => (self.born + INIT_LIMIT, End::InitTimedOut),
+            (None, Some(_)) => {
+                drop(state);
+                let deadline = self.function.reap(self, now).ok_or(End::Retired)?;
+                return Ok(self.next_check(now, deadline));
+            }
+        };
+        if deadline <= now { Err(end) } else { Ok(self.next_check(now, deadline)) }
+    }
+
+    fn next_check(&self, now: Instant, deadline: Instant) -> Instant {
+        deadline.min(now + self.spec.timeout).min(now + self.function.host.idle_limit)
+    }
+
+    /// Kills what still runs, ends the run under way, and takes the sandbox off the function's list.
+    async fn bury(&self, mut child: Child, end: End) {
+        // An error means that it has already ended.
+        let _ = child.kill().await;
+        self.log.finish();
+        let was_starting = self.state.lock().init.is_none();
+        let active = self.take(None);
+        let why = end.describe(self.spec.timeout);
+        if (active.is_some() || was_starting) && !matches!(end, End::Retired) {
+            self.log.note(&why);
+        }
+        if let Some(active) = active {
+            let outcome = if matches!(end, End::TimedOut) { Outcome::Timeout } else { Outcome::Crash };
+            let document = error_document(end.kind(), &format!("RequestId: {} Error: {why}", active.request_id));
+            self.settle(active, outcome, document);
+        }
+        let error = self.state.lock().init_error.take().map(Payload::from);
+        self.function.bury(self, was_starting, error.unwrap_or_else(|| error_document(end.kind(), &why)));
+    }
+}
+
+impl Active {
+    pub(crate) fn request_id(&self) -> &Arc<str> {
+        &self.request_id
+    }
+}
+
+impl End {
+    /// The words of Lambda's own errors, for those who search for them.
+    fn describe(&self, timeout: Duration) -> String {
+        match self {
+            Self::Exited(Ok(status)) => format!("Runtime exited with error: {status}"),
+            Self::Exited(Err(error)) => format!("Runtime exited without a status: {error}"),
+            Self::TimedOut => format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()),
+            Self::InitTimedOut => format!("Init timed out after {} seconds", INIT_LIMIT.as_secs()),
+            Self::Retired => "Runtime was ended".to_owned(),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Exited(_) | Self::Retired => "Runtime.ExitError",
+            Self::TimedOut | Self::InitTimedOut => "Sandbox.Timedout",
+        }
+    }
+}
+
+/// The document that Lambda answers with in the place of a function that could not.
+pub(crate) fn error_document(kind: &str, message: &str) -> Payload {
+    Bytes::from(json!({ "errorType": kind, "errorMessage": message }).to_string()).into()
+}

@@ -1,0 +1,192 @@
+//! Bringing a stage up and taking it down.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use parking_lot::RwLock;
+use tokio::net::TcpListener;
+
+use crate::aws::Aws;
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::doors;
+use crate::error::StageError;
+use crate::function::Host;
+use crate::gateway::Gateway;
+use crate::guardian::Guardian;
+use crate::inbox::Inbox;
+use crate::lambda::Lambda;
+use crate::live::Live;
+use crate::options::Options;
+use crate::server;
+use crate::store::Store;
+use crate::tasks::Tasks;
+
+/// A running local stage. Dropping it kills everything that it started; [`Stage::stop`] also waits for its tasks.
+///
+/// Any number of stages may run in one process: each has its own ports, stores and children.
+#[derive(Debug)]
+pub struct Stage {
+    live: Arc<Live>,
+    tasks: Tasks,
+    cache: Cache,
+    // Last: it kills whatever the parts above have left.
+    _guardian: Guardian,
+}
+
+impl Stage {
+    /// Brings a stage up: ready for requests when this returns.
+    ///
+    /// # Errors
+    /// If a part cannot be started. What was started until then is ended.
+    pub async fn start(mut options: Options) -> Result<Self, StageError> {
+        check_stage(&options)?;
+        options.bin_dir = fs::canonicalize(&options.bin_dir).map_err(StageError::file(&options.bin_dir))?;
+        options.task_root = fs::canonicalize(&options.task_root).map_err(StageError::file(&options.task_root))?;
+        let front = listen(options.port).await?;
+        let aws = server::listen(0).await?;
+        let (port, aws_url) = (front.local_addr()?.port(), format!("http://{}", aws.local_addr()?));
+
+        let guardian = Guardian::start()?;
+        let tasks = Tasks::new();
+        let clock = Clock::default();
+        let (cache, store) = tokio::join!(
+            Cache::start(&options.root, options.logs.as_deref(), guardian.group(), &tasks),
+            Store::start(&clock),
+        );
+        let (cache, store) = (cache?, store?);
+
+        let environment = BTreeMap::from([
+            ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), store.url()),
+            ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), aws_url.clone()),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), aws_url),
+        ]);
+        let host = Arc::new(Host {
+            bin_dir: options.bin_dir.clone(),
+            task_root: options.task_root.clone(),
+            logs: options.logs.clone(),
+            group: guardian.group(),
+            sandbox_limit: options.sandbox_limit,
+            idle_limit: options.idle_limit,
+            environment,
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            sequence: AtomicU64::new(0),
+        });
+        let live = Arc::new(Live {
+            url: format!("http://127.0.0.1:{port}"),
+            cache: cache.address(),
+            store,
+            secrets: Arc::default(),
+            inbox: Inbox::default(),
+            lambda: Arc::new(Lambda::new(options.retry_delay)),
+            gateway: Gateway::new(clock.clone(), port),
+            clock,
+            host,
+            tables: RwLock::new(Arc::new([])),
+            options,
+        });
+        let stage = Self { live, tasks, cache, _guardian: guardian };
+        stage.live.load().await?;
+        stage.serve(front, aws);
+        Ok(stage)
+    }
+
+    /// Where clients find the stage: `http://127.0.0.1:<port>`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.live.url
+    }
+
+    /// Where the embedded DynamoDB answers.
+    #[must_use]
+    pub fn dynamodb_url(&self) -> String {
+        self.live.store.url()
+    }
+
+    /// Where Valkey or Redis answers: `redis://127.0.0.1:<port>`.
+    #[must_use]
+    pub fn cache_url(&self) -> String {
+        self.live.cache.url()
+    }
+
+    /// Every route with the binary behind it.
+    #[must_use]
+    pub fn routes(&self) -> Vec<(String, String)> {
+        self.live.routes()
+    }
+
+    /// Reads the template again and replaces all sandboxes, busy ones after their request.
+    ///
+    /// # Errors
+    /// If the template cannot be used; the stage then goes on as it was.
+    pub async fn reload(&self) -> Result<(), StageError> {
+        self.live.load().await
+    }
+
+    /// Ends the stage. When this returns its ports are free and its children killed.
+    pub async fn stop(mut self) {
+        self.tasks.shut_down().await;
+        self.cache.stop().await;
+    }
+
+    fn serve(&self, front: TcpListener, aws: TcpListener) {
+        let live = Arc::clone(&self.live);
+        self.tasks.spawn(async move {
+            let never = server::serve(front, move |request, peer| {
+                let live = Arc::clone(&live);
+                async move {
+                    if request.uri().path().starts_with(doors::PREFIX) {
+                        doors::answer(&live, request).await
+                    } else {
+                        live.gateway.answer(request, peer).await
+                    }
+                }
+            });
+            match never.await {}
+        });
+        let double = Arc::new(Aws {
+            lambda: Arc::clone(&self.live.lambda),
+            secrets: Arc::clone(&self.live.secrets),
+            clock: self.live.clock.clone(),
+        });
+        self.tasks.spawn(async move {
+            let never = server::serve(aws, move |request, _| {
+                let double = Arc::clone(&double);
+                async move { double.answer(request).await }
+            });
+            match never.await {}
+        });
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.tasks.close();
+        self.live.lambda.close();
+    }
+}
+
+async fn listen(port: u16) -> Result<TcpListener, StageError> {
+    server::listen(port).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => StageError::PortTaken { port },
+        _ => error.into(),
+    })
+}
+
+/// A stage exists if it has a settings file.
+fn check_stage(options: &Options) -> Result<(), StageError> {
+    let folder = options.task_root.join("conf");
+    if folder.join(format!("{}.toml", options.stage)).is_file() {
+        return Ok(());
+    }
+    let files = fs::read_dir(&folder).map_err(StageError::file(&folder))?.flatten().map(|entry| entry.path());
+    let stages = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let mut known: Vec<String> =
+        stages.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).collect();
+    known.sort();
+    Err(StageError::UnknownStage { name: options.stage.clone(), known })
+}

@@ -1,0 +1,116 @@
+//! The stage's DynamoDB: `dynoxide`, in memory, on a loopback port and a thread of its own.
+
+use std::sync::Arc;
+use std::thread;
+
+use dynoxide::Database;
+use dynoxide::actions::create_table::CreateTableRequest;
+use dynoxide::actions::delete_table::DeleteTableRequest;
+use dynoxide::actions::update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLiveRequest};
+use dynoxide::server as dynamodb;
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::error::StageError;
+use crate::server;
+use crate::template::TableSpec;
+
+/// Work for the database's thread.
+type Errand = Box<dyn FnOnce(&Database) + Send>;
+
+/// A running database. Dropping it ends the thread.
+///
+/// The database answers one call at a time and blocks while it does. On a single-threaded runtime of its own that
+/// neither holds up a worker of the stage nor fights for a lock, and an errand is atomic: no request of a function
+/// comes between its steps.
+#[derive(Debug)]
+pub(crate) struct Store {
+    port: u16,
+    errands: mpsc::UnboundedSender<Errand>,
+}
+
+impl Store {
+    /// Starts an empty database.
+    pub(crate) async fn start(clock: &Clock) -> Result<Self, StageError> {
+        let listener = server::listen(0).await?;
+        let port = listener.local_addr()?.port();
+        let listener = listener.into_std()?;
+        let database = Database::memory_with_clock(Arc::new(clock.clone())).map_err(StageError::store)?;
+        let (errands, receiver) = mpsc::unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        thread::Builder::new().name("dynamodb".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                if let Ok(listener) = TcpListener::from_std(listener) {
+                    tokio::select! {
+                        () = dynamodb::serve_on(listener, database.clone()) => {}
+                        () = run_errands(receiver, &database) => {}
+                    }
+                }
+            });
+        })?;
+        Ok(Self { port, errands })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Makes the tables that do not exist yet.
+    pub(crate) async fn create(&self, tables: Arc<[TableSpec]>) -> Result<(), StageError> {
+        self.errand(move |database| {
+            tables.iter().try_for_each(|table| match database.get_table_metadata(&table.name) {
+                Ok(Some(_)) => Ok(()),
+                _ => create(database, table),
+            })
+        })
+        .await
+    }
+
+    /// Empties the tables, without a moment at which a function finds none.
+    pub(crate) async fn empty(&self, tables: Arc<[TableSpec]>) -> Result<(), StageError> {
+        self.errand(move |database| {
+            tables.iter().try_for_each(|table| {
+                let request = DeleteTableRequest { table_name: table.name.clone() };
+                database.delete_table(request).map_err(StageError::store)?;
+                create(database, table)
+            })
+        })
+        .await
+    }
+
+    async fn errand<F>(&self, work: F) -> Result<(), StageError>
+    where
+        F: FnOnce(&Database) -> Result<(), StageError> + Send + 'static,
+    {
+        let (done, outcome) = oneshot::channel();
+        let errand: Errand = Box::new(move |database| {
+            // Nobody waits any more: the stage is ending.
+            let _ = done.send(work(database));
+        });
+        let ended = || StageError::store("its thread has ended");
+        self.errands.send(errand).map_err(|_| ended())?;
+        outcome.await.map_err(|_| ended())?
+    }
+}
+
+/// Runs errands until the store is dropped.
+async fn run_errands(mut errands: mpsc::UnboundedReceiver<Errand>, database: &Database) {
+    while let Some(errand) = errands.recv().await {
+        errand(database);
+    }
+}
+
+fn create(database: &Database, table: &TableSpec) -> Result<(), StageError> {
+    let failed = |error: &dyn std::fmt::Display| StageError::store(format!("table {}: {error}", table.name));
+    let request = CreateTableRequest::deserialize(&table.create).map_err(|error| failed(&error))?;
+    database.create_table(request).map_err(|error| failed(&error))?;
+    if let Some(attribute) = &table.ttl_attribute {
+        let specification = TimeToLiveSpecification { attribute_name: attribute.clone(), enabled: true };
+        let request =
+            UpdateTimeToLiveRequest { table_name: table.name.clone(), time_to_live_specification: specification };
+        database.update_time_to_live(request).map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}

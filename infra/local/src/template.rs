@@ -1,0 +1,200 @@
+//! Reads `infra/template.yaml`: which functions, routes, tables and secrets the stage brings up.
+
+mod reader;
+mod resolve;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use self::reader::Reader;
+use self::resolve::{Resolver, entries};
+
+/// What the stage needs to know of the template.
+#[derive(Debug)]
+pub(crate) struct Template {
+    pub(crate) functions: Vec<FunctionSpec>,
+    pub(crate) tables: Vec<TableSpec>,
+    pub(crate) secrets: Vec<SecretSpec>,
+}
+
+/// One `AWS::Serverless::Function`, merged with `Globals`.
+#[derive(Debug)]
+pub(crate) struct FunctionSpec {
+    pub(crate) name: String,
+    /// File name of the built binary: the last part of `CodeUri`.
+    pub(crate) binary: String,
+    pub(crate) handler: String,
+    pub(crate) memory_mb: u64,
+    pub(crate) timeout: Duration,
+    /// How often Lambda tries a failed asynchronous event again.
+    pub(crate) max_retries: u32,
+    /// `ReservedConcurrentExecutions`: a limit on sandboxes of this function's own.
+    pub(crate) concurrency: Option<usize>,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) routes: Vec<RouteKey>,
+}
+
+/// A route as API Gateway names it: `POST /path`, `ANY /path` or `$default`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RouteKey {
+    Default,
+    Path { method: String, path: String },
+}
+
+impl fmt::Display for RouteKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("$default"),
+            Self::Path { method, path } => write!(f, "{method} {path}"),
+        }
+    }
+}
+
+/// One `AWS::DynamoDB::Table`.
+#[derive(Debug)]
+pub(crate) struct TableSpec {
+    pub(crate) name: String,
+    /// The request that makes it, in the wire format of `CreateTable`.
+    pub(crate) create: Value,
+    /// The attribute that holds each item's end of life, in seconds since the epoch.
+    pub(crate) ttl_attribute: Option<String>,
+}
+
+/// One `AWS::SecretsManager::Secret`.
+#[derive(Debug)]
+pub(crate) struct SecretSpec {
+    pub(crate) name: String,
+    /// `SecretString` or `GenerateSecretString`, resolved.
+    pub(crate) value: SecretValue,
+}
+
+/// Where a secret's value comes from.
+#[derive(Debug)]
+pub(crate) enum SecretValue {
+    Given(String),
+    /// The properties of `GenerateSecretString`.
+    Generated(Value),
+}
+
+/// A template that cannot be used: the place in it, and what is wrong there.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub(crate) struct TemplateError {
+    pub(crate) place: String,
+    pub(crate) problem: String,
+}
+
+impl TemplateError {
+    pub(crate) fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { place: place.into(), problem: problem.into() }
+    }
+}
+
+impl Template {
+    /// Reads the text of a template with the parameters' values.
+    pub(crate) fn parse(text: &str, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        let document = yaml::parse(text)?;
+        let resolver = Resolver::new(&document, parameters)?;
+        let mut template = Self { functions: Vec::new(), tables: Vec::new(), secrets: Vec::new() };
+        for (id, resource) in entries(&document["Resources"]) {
+            let place = format!("Resources.{id}");
+            if let Some(condition) = resource["Condition"].as_str()
+                && !resolver.condition(condition, &place)?
+            {
+                continue;
+            }
+            let reader = Reader { resolver: &resolver, properties: &resource["Properties"], place };
+            match resource["Type"].as_str() {
+                Some("AWS::Serverless::Function") => {
+                    template.functions.push(reader.function(&document["Globals"]["Function"])?);
+                }
+                Some("AWS::DynamoDB::Table") => template.tables.push(reader.table(id)?),
+                Some("AWS::SecretsManager::Secret") => template.secrets.push(reader.secret(id)?),
+                _ => {}
+            }
+        }
+        Ok(template)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::{RouteKey, SecretValue, Template, TemplateError};
+
+    const TEMPLATE: &str = r#"
+Parameters: { Stage: { Type: String } }
+Globals:
+  Function:
+    Timeout: 5
+    Environment: { Variables: { STAGE: !Ref Stage, TABLE: !Ref Users, OWN: global } }
+Resources:
+  Users:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: !Sub b-${Stage}-users
+      DeletionProtectionEnabled: true
+      KeySchema: [{ AttributeName: phone, KeyType: HASH }]
+      TimeToLiveSpecification: { AttributeName: end, Enabled: true }
+  Key: { Type: AWS::SecretsManager::Secret, Properties: { Name: b/key, SecretString: given } }
+  Login:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: !Sub b-${Stage}-login
+      CodeUri: ../target/lambda/login/
+      MemorySize: 256
+      Environment: { Variables: { OWN: local } }
+      EventInvokeConfig: { MaximumRetryAttempts: 1 }
+      Events:
+        A: { Type: HttpApi, Properties: { Method: post, Path: "/{stage}/login" } }
+        B: { Type: HttpApi, Properties: { ApiId: !Ref Api } }
+        C: { Type: Schedule, Properties: { Schedule: rate(1 hour) } }
+  Api: { Type: AWS::Serverless::HttpApi }
+"#;
+
+    fn parse(text: &str) -> Result<Template, TemplateError> {
+        Template::parse(text, &BTreeMap::from([("Stage".to_owned(), "test".to_owned())]))
+    }
+
+    #[test]
+    fn a_function_is_merged_with_the_globals() {
+        let template = parse(TEMPLATE).unwrap();
+        let login = &template.functions[0];
+        assert_eq!((login.name.as_str(), login.binary.as_str()), ("b-test-login", "login"));
+        assert_eq!((login.memory_mb, login.timeout, login.max_retries), (256, Duration::from_secs(5), 1));
+        assert_eq!(login.environment["TABLE"], "b-test-users");
+        assert_eq!(login.environment["OWN"], "local");
+        let post = RouteKey::Path { method: "POST".to_owned(), path: "/{stage}/login".to_owned() };
+        assert_eq!(login.routes, [post, RouteKey::Default]);
+    }
+
+    #[test]
+    fn a_table_becomes_a_create_table_request() {
+        let template = parse(TEMPLATE).unwrap();
+        let users = &template.tables[0];
+        assert_eq!(
+            users.create,
+            json!({"TableName": "b-test-users", "KeySchema": [{"AttributeName": "phone", "KeyType": "HASH"}]})
+        );
+        assert_eq!(users.ttl_attribute.as_deref(), Some("end"));
+        assert!(matches!(&template.secrets[0].value, SecretValue::Given(text) if text == "given"));
+    }
+
+    #[test]
+    fn errors_name_the_place() {
+        let broken = TEMPLATE.replace("      CodeUri: ../target/lambda/login/\n", "");
+        assert_eq!(parse(&broken).unwrap_err().to_string(), "Resources.Login.Properties.CodeUri: is missing");
+        let broken = TEMPLATE.replace("MemorySize: 256", "MemorySize: much");
+        assert!(parse(&broken).unwrap_err().to_string().starts_with("Resources.Login.Properties.MemorySize:"));
+        let error = Template::parse(TEMPLATE, &BTreeMap::new()).unwrap_err();
+        assert_eq!(error.to_string(), "Parameters.Stage: has no default and got no value");
+    }
+}

@@ -1,0 +1,346 @@
+//! A stage for one test, the things that clients do with it, and the look into its logs at the end.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use stage::{Options, Stage};
+use tempfile::TempDir;
+
+use crate::client;
+
+/// What stands before every route's path.
+pub(crate) const PREFIX: &str = "/local/iwc/badge";
+
+/// A running stage with empty stores.
+pub(crate) struct Bed {
+    pub(crate) stage: Stage,
+    folder: TempDir,
+    phones: AtomicU32,
+    /// What no log may contain.
+    secrets: Mutex<BTreeSet<String>>,
+}
+
+/// Runs a test on a stage of its own, and then looks for secrets in what the stage has logged.
+pub(crate) async fn on_a_stage(test: impl AsyncFnOnce(&Bed)) {
+    on_a_stage_with(str::to_owned, test).await;
+}
+
+/// The same, with other settings than those of `conf/local.toml`.
+pub(crate) async fn on_a_stage_with(change: impl FnOnce(&str) -> String, test: impl AsyncFnOnce(&Bed)) {
+    on_a_stage_after(
+        |folder| {
+            let file = folder.join("conf/local.toml");
+            fs::write(&file, change(&fs::read_to_string(&file).unwrap())).unwrap();
+        },
+        test,
+    )
+    .await;
+}
+
+/// The same, after `prepare` has had its way with the folder that holds `conf/` and the stage's state.
+pub(crate) async fn on_a_stage_after(prepare: impl FnOnce(&Path), test: impl AsyncFnOnce(&Bed)) {
+    build_functions_once();
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("conf")).unwrap();
+    fs::copy(root().join("conf/local.toml"), folder.path().join("conf/local.toml")).unwrap();
+    prepare(folder.path());
+    let mut options = Options::new(root(), bin_dir(), "local");
+    options.task_root = folder.path().to_owned();
+    options.state_dir = Some(folder.path().join("state"));
+    options.logs = Some(folder.path().join("logs"));
+    let stage = Stage::start(options).await.unwrap();
+    let bed = Bed { stage, folder, phones: AtomicU32::new(0), secrets: Mutex::default() };
+    test(&bed).await;
+    bed.finish().await;
+}
+
+/// The repository.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Beside the test's own binary, in whatever profile it was built.
+fn bin_dir() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
+}
+
+/// `cargo test` does not rebuild the binaries of other packages; a stale function must not be what was tested.
+fn build_functions_once() {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let profile = if bin_dir().ends_with("release") { "release" } else { "dev" };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--workspace", "--bins", "--profile", profile]).current_dir(root());
+        cargo.env("CARGO_TARGET_DIR", bin_dir().parent().unwrap());
+        assert!(cargo.status().unwrap().success(), "the functions do not build");
+    });
+}
+
+/// A reply of the service.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) code: i64,
+    pub(crate) msg: String,
+    pub(crate) data: Value,
+    /// Absent, null or a cursor.
+    pub(crate) next: Option<Value>,
+    pub(crate) cookie: Option<String>,
+    pub(crate) request_id: String,
+}
+
+/// What a login gives.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedIn {
+    pub(crate) user_id: String,
+    pub(crate) token: String,
+    pub(crate) sid: String,
+}
+
+impl Bed {
+    /// A number that nobody else in this stage has, as people write it.
+    pub(crate) fn phone(&self) -> String {
+        let phone = format!("1390000{:04}", self.phones.fetch_add(1, Ordering::Relaxed));
+        self.keep_secret(&phone);
+        phone
+    }
+
+    pub(crate) fn keep_secret(&self, secret: &str) {
+        self.secrets.lock().insert(secret.to_owned());
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// One request; the path is that behind [`PREFIX`]. What the contract says of every reply is checked here.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Reply {
+        self.send_to(method, &format!("{PREFIX}{path}"), headers, body).await
+    }
+
+    /// One request to any path.
+    pub(crate) async fn send_to(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Reply {
+        let answer = client::send(method, &format!("{}{path}", self.stage.url()), headers, body.into()).await;
+        let header = |name: &str| answer.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        let text = String::from_utf8(answer.body.to_vec()).unwrap();
+        assert_eq!(answer.status, 200, "{method} {path}: {text}");
+        assert_eq!(header("content-type").as_deref(), Some("application/json"));
+        assert_eq!(header("cache-control").as_deref(), Some("no-store"));
+        let mut value: Value = serde_json::from_str(&text).unwrap();
+        assert!(text.starts_with("{\"code\":") && !value["data"].is_null(), "{text}");
+        let reply = Reply {
+            code: value["code"].as_i64().unwrap(),
+            msg: value["msg"].as_str().unwrap().to_owned(),
+            next: value.get("next").cloned(),
+            data: value["data"].take(),
+            cookie: header("set-cookie"),
+            request_id: header("x-request-id").unwrap(),
+        };
+        assert_eq!(value.as_object().unwrap().len(), if reply.next.is_some() { 4 } else { 3 }, "{text}");
+        for secret in [reply.sid(), reply.data["token"].as_str().map(str::to_owned)].into_iter().flatten() {
+            self.keep_secret(&secret);
+        }
+        reply
+    }
+
+    /// `POST` of JSON.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send("POST", path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    /// The control door.
+    pub(crate) async fn door(&self, method: &str, door: &str, body: &str) -> Value {
+        let url = format!("{}/_stage/{door}", self.stage.url());
+        let answer = client::send(method, &url, &[], body.to_owned().into()).await;
+        assert_eq!(answer.status, 200, "{door}: {:?}", answer.body);
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn advance(&self, secs: u64) {
+        self.door("POST", "clock", &json!({ "advance_s": secs }).to_string()).await;
+    }
+
+    /// The messages to a phone, newest first, as soon as there are so many.
+    pub(crate) async fn messages(&self, phone: &str, at_least: usize) -> Vec<Value> {
+        loop {
+            let list = self.door("GET", &format!("sms?phone={phone}&wait=10s"), "").await;
+            let list = list.as_array().unwrap().clone();
+            assert!(!list.is_empty(), "no message to {phone}");
+            if list.len() >= at_least {
+                return list;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Asks for a code and reads it from the newest message, which is the `nth` to this phone.
+    pub(crate) async fn code(&self, phone: &str, nth: usize) -> String {
+        let reply = self.post("/user/veri_code", &json!({ "phone": phone })).await;
+        assert_eq!(reply.code, 0, "{reply:?}");
+        let code = self.messages(phone, nth).await[0]["code"].as_str().unwrap().to_owned();
+        self.keep_secret(&code);
+        code
+    }
+
+    /// Registers a new user, and lets the cool-down of the phone pass.
+    pub(crate) async fn register(&self, phone: &str) -> String {
+        let code = self.code(phone, 1).await;
+        let reply = self.post("/user/register", &applicant(phone, &code)).await;
+        assert_eq!(reply.code, 0, "{reply:?}");
+        self.advance(61).await;
+        reply.data["user_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Signs a registered user in, with the second message to the phone.
+    pub(crate) async fn log_in(&self, phone: &str) -> SignedIn {
+        let code = self.code(phone, 2).await;
+        let reply = self.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
+        assert_eq!(reply.code, 0, "{reply:?}");
+        reply.signed_in()
+    }
+
+    /// A new user who has just signed in.
+    pub(crate) async fn somebody(&self) -> SignedIn {
+        let phone = self.phone();
+        self.register(&phone).await;
+        self.log_in(&phone).await
+    }
+
+    /// The log lines of one request.
+    pub(crate) async fn log(&self, request_id: &str) -> Vec<Value> {
+        let invocations = self.door("GET", "invocations?limit=1000", "").await;
+        let invocation = invocations.as_array().unwrap().iter().find(|one| one["request_id"] == request_id).unwrap();
+        let lines = invocation["log"].as_array().unwrap();
+        lines.iter().map(|line| serde_json::from_str(line.as_str().unwrap()).unwrap()).collect()
+    }
+
+    /// All log files as one text.
+    pub(crate) fn logs(&self) -> String {
+        let files = fs::read_dir(self.folder.path().join("logs")).unwrap().flatten();
+        files.map(|file| fs::read_to_string(file.path()).unwrap()).collect()
+    }
+
+    async fn finish(self) {
+        let Self { stage, folder, secrets, .. } = self;
+        stage.stop().await;
+        for file in fs::read_dir(folder.path().join("logs")).unwrap().flatten() {
+            for line in fs::read_to_string(file.path()).unwrap().lines() {
+                if let Some(secret) = secrets.lock().iter().find(|secret| has_word(line, secret)) {
+                    panic!("{} is in {line}", secret.len());
+                }
+            }
+        }
+    }
+}
+
+impl Reply {
+    /// The session id in the cookie.
+    pub(crate) fn sid(&self) -> Option<String> {
+        let sid = self.cookie.as_ref()?.strip_prefix("__sid__=")?.split(';').next()?;
+        (!sid.is_empty()).then(|| sid.to_owned())
+    }
+
+    pub(crate) fn signed_in(&self) -> SignedIn {
+        let text = |name: &str| self.data[name].as_str().unwrap().to_owned();
+        SignedIn { user_id: text("user_id"), token: text("token"), sid: self.sid().unwrap() }
+    }
+}
+
+/// Whether the secret is in the line. Six digits can be a part of a request id or of a duration; that is no code.
+fn has_word(line: &str, secret: &str) -> bool {
+    let is_joined = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
+    let is_short = secret.len() <= 6;
+    line.match_indices(secret).any(|(at, _)| {
+        let (before, after) = (&line[..at], &line[at + secret.len()..]);
+        !is_short || !(is_joined(before.chars().next_back()) || is_joined(after.chars().next()))
+    })
+}
+
+/// A number with the fixed code [`TEST_CODE`].
+pub(crate) const TEST_NUMBER: &str = "13911110000";
+/// One whose date has passed.
+pub(crate) const EXPIRED_TEST_NUMBER: &str = "13911110001";
+pub(crate) const TEST_CODE: &str = "042424";
+
+/// The settings with those two numbers.
+pub(crate) fn with_test_numbers(settings: &str) -> String {
+    let number = |phone, expires| {
+        format!("\n[[veri_code.test_numbers]]\nphone = \"{phone}\"\ncode = \"{TEST_CODE}\"\nexpires = \"{expires}\"\n")
+    };
+    settings.to_owned() + &number(TEST_NUMBER, "2999-12-31") + &number(EXPIRED_TEST_NUMBER, "2020-01-01")
+}
+
+/// A good registration.
+pub(crate) fn applicant(phone: &str, code: &str) -> Value {
+    json!({ "user_name": "张三", "gender": 1, "birth_day": "1990-01-02", "phone": phone, "veri_code": code })
+}
+
+/// A code that is not that one.
+pub(crate) fn other_than(code: &str) -> String {
+    if code == "000000" { "000001".to_owned() } else { "000000".to_owned() }
+}
+
+#[tokio::test]
+async fn a_request_leaves_one_line_without_its_secrets() {
+    on_a_stage(async |bed| {
+        let phone = bed.phone();
+        let code = bed.code(&phone, 1).await;
+        let mut body = applicant(&phone, &code);
+        body["user_name"] = json!("a\n[2026-01-01] [INFO] forged");
+        body["13812345678"] = json!("a key that is a phone");
+        let refused = bed.post("/user/register", &body).await;
+        body["user_name"] = json!("secret name");
+        let made = bed.post("/user/register", &body).await;
+        assert_eq!((refused.code, made.code), (11001, 0));
+        for (reply, code) in [(refused, 11001), (made, 0)] {
+            let lines = bed.log(&reply.request_id).await;
+            assert_eq!(lines.len(), 1);
+            let line = &lines[0];
+            assert_eq!((&line["code"], &line["stage"]), (&json!(code), &json!("local")));
+            assert_eq!(line["path"], "/local/iwc/badge/user/register");
+            assert_eq!(line["phone"], format!("+86{}****{}", &phone[..3], &phone[7..]));
+            assert_eq!(line["params"], json!(["user_name", "gender", "birth_day", "phone", "veri_code"]));
+            for name in ["time", "level", "function", "request_id", "method", "cold", "duration_ms"] {
+                assert!(!line[name].is_null(), "{name}");
+            }
+        }
+        let logs = bed.logs();
+        for absent in ["forged", "secret name", "13812345678", "1990-01-02"] {
+            assert!(!logs.contains(absent), "{absent}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_secret_in_a_path_a_query_or_a_header_is_not_logged() {
+    on_a_stage(async |bed| {
+        let phone = bed.phone();
+        let secret = "3fAbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg";
+        bed.keep_secret(secret);
+        bed.send("GET", &format!("/user/{phone}/{secret}?phone={phone}"), &[], "").await;
+        let headers = [("authorization", secret), ("cookie", "__sid__=3fAbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg")];
+        bed.send("GET", &format!("/user/index?cursor={secret}&phone={phone}"), &headers, "").await;
+        bed.send("POST", "/user/login", &[], format!("{{\"{secret}\": 1, \"phone\": \"{phone}x\"}}")).await;
+    })
+    .await;
+}

@@ -1,0 +1,16 @@
+//! The service from outside: real function binaries behind the local stage, plain HTTP, and nothing of `shared`.
+
+mod bed;
+mod budget;
+mod cases;
+mod client;
+mod fallback;
+mod language;
+mod login;
+mod logout;
+mod race;
+mod register;
+mod settings;
+mod token;
+mod user_index;
+mod veri_code;

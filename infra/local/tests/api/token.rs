@@ -1,0 +1,112 @@
+//! JSON web tokens over the wire, and with the library that the old service used.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, TEST_CODE, TEST_NUMBER, applicant, on_a_stage, on_a_stage_with, root, with_test_numbers};
+
+async fn index_with(bed: &Bed, authorization: &str) -> (i64, String) {
+    let reply = bed.send("GET", "/user/index", &[("authorization", authorization)], "").await;
+    assert_eq!(reply.cookie, None);
+    (reply.code, reply.msg)
+}
+
+#[tokio::test]
+async fn a_token_enters_under_either_scheme_until_it_expires() {
+    on_a_stage(async |bed| {
+        let token = bed.somebody().await.token;
+        for scheme in ["jwt", "JWT", "Bearer", "bearer"] {
+            assert_eq!(index_with(bed, &format!("{scheme} {token}")).await.0, 0);
+        }
+        bed.advance(1199).await;
+        assert_eq!(index_with(bed, &format!("jwt {token}")).await.0, 0);
+        bed.advance(2).await;
+        assert_eq!(index_with(bed, &format!("jwt {token}")).await, (10005, "token已失效".to_owned()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_is_judged_before_any_session() {
+    on_a_stage(async |bed| {
+        let somebody = bed.somebody().await;
+        let cookie = format!("__sid__={}", somebody.sid);
+        let headers = [("authorization", "jwt a.b.c"), ("cookie", cookie.as_str())];
+        let reply = bed.send("GET", "/user/index", &headers, "").await;
+        assert_eq!((reply.code, reply.msg.as_str()), (10005, "token认证失败"));
+    })
+    .await;
+}
+
+/// Runs the old service's library, in one of its versions.
+fn pyjwt(library: Option<&str>, args: &[&str]) -> String {
+    let python = root().join(".tools/venv/bin/python");
+    let mut command = Command::new(&python);
+    command.arg(root().join("infra/local/tests/interop/pyjwt.py")).args(args).env("PYTHONDONTWRITEBYTECODE", "1");
+    match library {
+        Some(folder) => command.env("PYTHONPATH", root().join(folder)),
+        None => command.env_remove("PYTHONPATH"),
+    };
+    let output = command.output().unwrap_or_else(|_| panic!("no {}: type `make tools`", python.display()));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// The key that the stage signs with.
+fn key(bed: &Bed) -> String {
+    let secrets: Value = serde_json::from_slice(&fs::read(bed.folder().join("state/secrets.json")).unwrap()).unwrap();
+    let ring: Value = serde_json::from_str(secrets["badge/local/jwt"]["value"].as_str().unwrap()).unwrap();
+    ring["key"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn tokens_of_both_pyjwts_are_accepted_and_they_accept_ours() {
+    // PyJWT asks the machine's clock and refuses what is signed later than now, so this stage's clock is not moved.
+    on_a_stage_with(with_test_numbers, async |bed| {
+        bed.post("/user/register", &applicant(TEST_NUMBER, TEST_CODE)).await;
+        let attempt = json!({ "phone": TEST_NUMBER, "veri_code": TEST_CODE });
+        let somebody = bed.post("/user/login", &attempt).await.signed_in();
+        let key = key(bed);
+        for (library, version) in [(Some(".tools/pyjwt1"), "1.7.1"), (None, "2.")] {
+            assert!(pyjwt(library, &["version"]).starts_with(version));
+            let claims: Value = serde_json::from_str(&pyjwt(library, &["decode", &key, &somebody.token])).unwrap();
+            assert_eq!((&claims["user_id"], &claims["role"]), (&json!(somebody.user_id), &json!("user")));
+            let exp = claims["exp"].as_u64().unwrap();
+            let theirs =
+                json!({ "user_id": somebody.user_id, "role": "admin", "iss": claims["iss"], "iat": 1, "exp": exp });
+            let token = pyjwt(library, &["encode", &key, &theirs.to_string()]);
+            bed.keep_secret(&token);
+            assert_eq!(index_with(bed, &format!("jwt {token}")).await.0, 0, "{version}");
+            for (claims, header, msg) in [
+                (with(&theirs, "exp", json!(1)), Value::Null, "token已失效"),
+                (with(&theirs, "exp", Value::Null), Value::Null, "非法的token"),
+                (with(&theirs, "iss", json!("x")), Value::Null, "非法的token"),
+                (with(&theirs, "aud", json!("x")), Value::Null, "非法的token"),
+                (with(&theirs, "nbf", json!(exp)), Value::Null, "非法的token"),
+                (theirs.clone(), json!({ "typ": "JWT", "alg": "HS512", "type": "jwt" }), "非法的token"),
+                (theirs.clone(), json!({ "typ": "JWT", "alg": "none", "type": "jwt" }), "非法的token"),
+                (theirs.clone(), json!({ "typ": "JWT", "alg": "HS256", "type": "other" }), "非法的token"),
+                (theirs.clone(), json!({ "typ": "JWT", "alg": "HS256", "type": "jwt", "kid": "x" }), "token认证失败"),
+            ] {
+                let (claims, header) = (claims.to_string(), header.to_string());
+                let mut args = vec!["encode", key.as_str(), claims.as_str()];
+                if header != "null" {
+                    args.push(&header);
+                }
+                let token = pyjwt(library, &args);
+                assert_eq!(index_with(bed, &format!("jwt {token}")).await, (10005, msg.to_owned()), "{args:?}");
+            }
+            let foreign = pyjwt(library, &["encode", "another key of at least thirty-two bytes", &theirs.to_string()]);
+            assert_eq!(index_with(bed, &format!("jwt {foreign}")).await, (10005, "token认证失败".to_owned()));
+        }
+    })
+    .await;
+}
+
+fn with(base: &Value, name: &str, value: Value) -> Value {
+    let mut changed = base.clone();
+    changed[name] = value;
+    changed
+}

@@ -1,0 +1,110 @@
+//! Calls to AWS services of which one operation is used: a signed POST, instead of a whole SDK that every cold
+//! start would pay for. DynamoDB has its SDK.
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::identity::Identity;
+
+use crate::config::AwsEnv;
+use crate::error::{Cause, Error};
+use crate::http::{Answer, Http};
+
+/// The services that are called this way.
+#[derive(Clone, Copy)]
+pub enum Service {
+    /// AWS Lambda.
+    Lambda,
+    /// AWS Secrets Manager.
+    SecretsManager,
+}
+
+/// Who we are to AWS.
+pub struct Aws {
+    pub(crate) env: AwsEnv,
+    pub(crate) http: Http,
+    credentials: Credentials,
+    identity: Identity,
+}
+
+impl Service {
+    /// The name in a signature and in a public address.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Lambda => "lambda",
+            Self::SecretsManager => "secretsmanager",
+        }
+    }
+
+    fn endpoint_variable(self) -> &'static str {
+        match self {
+            Self::Lambda => "AWS_ENDPOINT_URL_LAMBDA",
+            Self::SecretsManager => "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        }
+    }
+}
+
+impl Aws {
+    pub(crate) fn new(env: AwsEnv, http: Http) -> Self {
+        let credentials = Credentials::new(
+            env.access_key_id.clone(),
+            env.secret_access_key.clone(),
+            env.session_token.clone(),
+            None,
+            "environment",
+        );
+        let identity = credentials.clone().into();
+        Self { env, http, credentials, identity }
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.credentials.clone()
+    }
+
+    /// A POST that is signed with Signature Version 4.
+    ///
+    /// # Errors
+    /// [`Error::Http`] when there is no answer. A status is not an error.
+    pub(crate) async fn post(
+        &self,
+        service: Service,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer, Error> {
+        // Dual-stack, because functions inside the network reach AWS over IPv6 (there is no NAT gateway).
+        let base = self
+            .env
+            .endpoint_url(service.endpoint_variable())
+            .unwrap_or_else(|| format!("https://{}.{}.api.aws", service.name(), self.env.region));
+        let url = format!("{}{path}", base.trim_end_matches('/'));
+        let request = self.signed(service, &url, headers, body).map_err(|cause| Error::Http(Cause::of(&*cause)))?;
+        self.http.send(request).await
+    }
+
+    fn signed(
+        &self,
+        service: Service,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<http::Request<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
+        let params = v4::SigningParams::builder()
+            .identity(&self.identity)
+            .region(&self.env.region)
+            .name(service.name())
+            .time(crate::clock::wall())
+            .settings(SigningSettings::default())
+            .build()?
+            .into();
+        let signable = SignableRequest::new("POST", url, headers.iter().copied(), SignableBody::Bytes(&body))?;
+        let (instructions, _signature) = sign(signable, &params)?.into_parts();
+        let mut request = http::Request::post(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(body)?;
+        instructions.apply_to_request_http1x(&mut request);
+        Ok(request)
+    }
+}

@@ -1,0 +1,106 @@
+//! Redis or Valkey: sessions, codes and counters. Every access is one bounded round trip, and all keys of one
+//! access share a hash tag, so that a clustered cache (`ElastiCache` Serverless is one) takes them together.
+
+pub mod codes;
+pub mod sessions;
+
+use std::future::Future;
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, FromRedisValue, RedisResult, Script, ScriptInvocation};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Cause, Error};
+use crate::telemetry::{Backend, Tally};
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_millis(400);
+/// How long one access may take, connecting included. With DynamoDB's 1.3 s after it, and once more itself,
+/// an answer still leaves within the 2.5 s of the contract.
+const ACCESS: Duration = Duration::from_millis(900);
+
+/// The cache of a stage.
+pub struct Cache {
+    connection: ConnectionManager,
+    prefix: String,
+    tally: Tally,
+    scripts: Scripts,
+}
+
+/// Each script is one file in `cache/`, and says at its top what it takes and gives.
+struct Scripts {
+    code_offer: Script,
+    code_try: Script,
+    code_withdraw: Script,
+    session_open: Script,
+}
+
+impl Cache {
+    /// A cache at `url` whose connection is not open yet.
+    ///
+    /// # Errors
+    /// What is wrong with `url`.
+    pub(crate) fn new(url: &str, prefix: &str, tally: Tally) -> RedisResult<Self> {
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(0)
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(ACCESS));
+        Ok(Self {
+            connection: ConnectionManager::new_lazy_with_config(Client::open(url)?, config)?,
+            prefix: prefix.to_owned(),
+            tally,
+            scripts: Scripts {
+                code_offer: Script::new(include_str!("cache/code_offer.lua")),
+                code_try: Script::new(include_str!("cache/code_try.lua")),
+                code_withdraw: Script::new(include_str!("cache/code_withdraw.lua")),
+                session_open: Script::new(include_str!("cache/session_open.lua")),
+            },
+        })
+    }
+
+    /// Opens the connection and leaves the scripts with the server, so that the first request does neither.
+    pub(crate) async fn warm(&self) -> Result<(), Error> {
+        // Not `code_withdraw`: it is for a failure, and loads itself then.
+        let Scripts { code_offer, code_try, session_open, .. } = &self.scripts;
+        let mut scripts = redis::pipe();
+        scripts.load_script(code_offer).ignore().load_script(code_try).ignore().load_script(session_open).ignore();
+        let mut connection = self.connection.clone();
+        self.bounded(async move { scripts.exec_async(&mut connection).await }).await
+    }
+
+    /// A name for a value that belongs to the phone `e164`.
+    fn phone_key(&self, term: &str, e164: &str) -> String {
+        self.key(&slot_of(e164), term, e164)
+    }
+
+    /// `iwc:{3f}:code:+8613800138000`: the hash tag between the braces decides the cluster's slot.
+    fn key(&self, slot: &str, term: &str, name: &str) -> String {
+        format!("{}:{{{slot}}}:{term}:{name}", self.prefix)
+    }
+
+    async fn script<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Result<T, Error> {
+        let mut connection = self.connection.clone();
+        self.bounded(invocation.invoke_async(&mut connection)).await
+    }
+
+    async fn command<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Error> {
+        let mut connection = self.connection.clone();
+        self.bounded(command.query_async(&mut connection)).await
+    }
+
+    async fn bounded<T>(&self, access: impl Future<Output = RedisResult<T>>) -> Result<T, Error> {
+        let _trip = self.tally.trip(Backend::Redis);
+        match tokio::time::timeout(ACCESS, access).await {
+            Ok(outcome) => outcome.map_err(|cause| Error::Redis(Cause::of(&cause))),
+            Err(_) => Err(Error::Redis(Cause::new("no answer in time"))),
+        }
+    }
+}
+
+/// The hash tag of everything that belongs to a phone, its sessions included: one of 256, so that a cluster
+/// spreads them and a session id that carries its tag tells nothing about the phone.
+#[must_use]
+pub fn slot_of(e164: &str) -> String {
+    format!("{:02x}", Sha256::digest(e164.as_bytes())[0])
+}

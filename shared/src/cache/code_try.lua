@@ -1,0 +1,37 @@
+-- Somebody tries a code. The failure is counted before the comparison, and taken back when it was none.
+--
+-- KEYS  1 code   2 wrong tries today
+-- ARGV  1 mac of the tried code   2 tries of a code   3 wrong tries a day   4 ms to midnight
+--       5 "claim" uses the code up for a registration; "peek" leaves it as it is
+-- Gives {"right", nil}, {"wrong", nil} or {"wait", ms}
+--
+-- A claimed code stays right for further claims, so that a registration whose reply was lost, or whose write
+-- failed, can be sent again. It is wrong for everything else, and so is one that opened a session; but who knows a
+-- used code is not guessing, so that is not counted.
+local code, misses = KEYS[1], KEYS[2]
+
+if tonumber(redis.call('GET', misses) or '0') >= tonumber(ARGV[3]) then
+  return {'wait', math.max(redis.call('PTTL', misses), 1)}
+end
+if redis.call('INCR', misses) == 1 then redis.call('PEXPIRE', misses, ARGV[4]) end
+
+local live = redis.call('HMGET', code, 'mac', 'tries', 'used')
+if not live[1] or tonumber(live[2]) >= tonumber(ARGV[2]) then return {'wrong', false} end
+redis.call('HINCRBY', code, 'tries', 1)
+
+-- Compared in constant time, although both sides are MACs under a key that the asker does not have.
+local mac, tried = live[1], ARGV[1]
+local differs = bit.bxor(#mac, #tried)
+for i = 1, math.min(#mac, #tried) do
+  differs = bit.bor(differs, bit.bxor(string.byte(mac, i), string.byte(tried, i)))
+end
+if differs ~= 0 then return {'wrong', false} end
+
+redis.call('HINCRBY', code, 'tries', -1)
+redis.call('DECR', misses)
+if ARGV[5] == 'claim' then
+  if live[3] and live[3] ~= 'claim' then return {'wrong', false} end
+  redis.call('HSET', code, 'used', 'claim')
+  return {'right', false}
+end
+return {live[3] and 'wrong' or 'right', false}

@@ -1,0 +1,10 @@
+-- A login whose code was right and whose user was found: uses the code up and opens the session, or neither.
+--
+-- KEYS  1 code   2 session
+-- ARGV  1 mac of the tried code   2 session's value   3 session's seconds   4 tries of a code
+-- Gives 1, or 0 when another request was faster
+local live = redis.call('HMGET', KEYS[1], 'mac', 'tries', 'used')
+if live[1] ~= ARGV[1] or live[3] or tonumber(live[2]) >= tonumber(ARGV[4]) then return 0 end
+redis.call('HSET', KEYS[1], 'used', 'session')
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+return 1

@@ -1,0 +1,110 @@
+//! Time. A request's "now" is what the gateway stamped on its event, a task's what its invocation carries,
+//! so handlers are repeatable and the local stage moves time without a hook in the code.
+
+use std::time::SystemTime;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+/// A moment, seen in the stage's time zone.
+#[derive(Clone)]
+pub struct Now {
+    at: Timestamp,
+    zone: TimeZone,
+}
+
+impl Now {
+    /// The moment `at`, for a stage in `zone`.
+    #[must_use]
+    pub fn new(at: Timestamp, zone: TimeZone) -> Self {
+        Self { at, zone }
+    }
+
+    /// Milliseconds since the Unix epoch; 0 for moments before it.
+    #[must_use]
+    pub fn millis(&self) -> u64 {
+        u64::try_from(self.at.as_millisecond()).unwrap_or(0)
+    }
+
+    /// Whole seconds since the Unix epoch; 0 for moments before it.
+    #[must_use]
+    pub fn secs(&self) -> u64 {
+        u64::try_from(self.at.as_second()).unwrap_or(0)
+    }
+
+    /// Today in the stage's time zone.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.at.to_zoned(self.zone.clone()).date()
+    }
+
+    /// Milliseconds until the stage's next midnight. Never 0: at midnight itself a whole day is left.
+    #[must_use]
+    pub fn rest_millis_of_day(&self) -> u64 {
+        let midnight = self.today().saturating_add(1.day()).to_zoned(self.zone.clone()).map(|day| day.timestamp()).ok();
+        // Only a date at the end of the calendar (year 9999) has no tomorrow.
+        let left = midnight.map_or(1, |midnight| midnight.as_millisecond() - self.at.as_millisecond());
+        u64::try_from(left).unwrap_or(1).max(1)
+    }
+
+    /// [`Self::rest_millis_of_day`] in seconds, rounded up, so that it is never 0.
+    #[must_use]
+    pub fn rest_seconds_of_day(&self) -> u64 {
+        self.rest_millis_of_day().div_ceil(1000)
+    }
+}
+
+/// Writes a moment as `YYYY-MM-DD HH:MM:SS` in `zone`, as clients of the old service expect it.
+#[must_use]
+pub fn display(millis: i64, zone: &TimeZone) -> String {
+    let at = Timestamp::from_millisecond(millis).unwrap_or_default();
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// The machine's own time, for signatures of AWS requests and for the log. Never for a decision of ours.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+pub fn wall() -> SystemTime {
+    SystemTime::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shanghai(text: &str) -> Now {
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        Now::new(format!("{text}+08:00").parse().unwrap(), zone)
+    }
+
+    #[test]
+    fn the_rest_of_the_day_is_never_zero() {
+        assert_eq!(shanghai("2026-11-22T00:00:00").rest_seconds_of_day(), 86_400);
+        assert_eq!(shanghai("2026-11-22T12:00:00").rest_seconds_of_day(), 43_200);
+        assert_eq!(shanghai("2026-11-22T23:59:59").rest_seconds_of_day(), 1);
+        assert_eq!(shanghai("2026-11-22T23:59:59.5").rest_seconds_of_day(), 1);
+        assert_eq!(shanghai("2026-11-22T23:59:59.999").rest_millis_of_day(), 1);
+    }
+
+    #[test]
+    fn a_day_with_a_clock_change_has_its_own_length() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let spring = Now::new("2026-03-29T00:00:00+01:00".parse().unwrap(), berlin.clone());
+        let autumn = Now::new("2026-10-25T00:00:00+02:00".parse().unwrap(), berlin);
+        assert_eq!(spring.rest_seconds_of_day(), 23 * 3600);
+        assert_eq!(autumn.rest_seconds_of_day(), 25 * 3600);
+    }
+
+    #[test]
+    fn today_is_the_day_of_the_stage() {
+        let utc_evening = Now::new("2026-11-21T20:00:00Z".parse().unwrap(), TimeZone::get("Asia/Shanghai").unwrap());
+        assert_eq!(utc_evening.today().to_string(), "2026-11-22");
+    }
+
+    #[test]
+    fn times_are_shown_in_the_zone_of_the_stage() {
+        let zone = TimeZone::get("Asia/Shanghai").unwrap();
+        assert_eq!(display(1_700_000_000_000, &zone), "2023-11-15 06:13:20");
+    }
+}

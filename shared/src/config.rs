@@ -1,0 +1,267 @@
+//! Settings: `conf/<stage>.toml` beside the function, and what only the deployment knows from the environment.
+//! The only reader of either.
+
+mod env;
+mod file;
+
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+pub use self::env::{AwsEnv, function_name};
+use self::env::{given, needed};
+use self::file::File;
+pub use self::file::{Secrets, Session, Sms, SmsProvider, TestNumber, Token, VeriCode};
+use crate::phone::{Phone, PhoneRules};
+
+/// A setting that stops the cold start. Says which, never its value.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingError {
+    /// A variable of the environment that is not there.
+    #[error("the variable {0} is not set")]
+    Unset(&'static str),
+    /// The name of the stage could not be the name of a file.
+    #[error("STAGE must be a lower-case letter followed by up to 15 lower-case letters, digits or hyphens")]
+    StageName,
+    /// The stage has no settings file.
+    #[error("conf/{stage}.toml cannot be read: {cause}")]
+    Unreadable {
+        /// The stage.
+        stage: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file is not what it should be; the sentence names the key.
+    #[error("conf/{stage}.toml: {sentence}")]
+    Malformed {
+        /// The stage.
+        stage: String,
+        /// What the parser said, without the line it quotes.
+        sentence: String,
+    },
+    /// A value that cannot work.
+    #[error("{key} {must}")]
+    Impossible {
+        /// The key, with the tables it lies in.
+        key: &'static str,
+        /// What it must be.
+        must: &'static str,
+    },
+}
+
+/// Everything that a stage can set.
+pub struct Config {
+    /// Name of the stage, from `STAGE`.
+    pub stage: String,
+    /// Time zone of midnights and of the times that clients see.
+    pub zone: TimeZone,
+    /// Number of shards of the users' index, 1 to 16. It may grow; old ids keep theirs.
+    pub user_shards: u8,
+    /// Which phones are served.
+    pub phone: PhoneRules,
+    /// Sessions.
+    pub session: Session,
+    /// JSON web tokens.
+    pub token: Token,
+    /// Verification codes.
+    pub veri_code: VeriCode,
+    /// Names of secrets.
+    pub secrets: Secrets,
+    /// The SMS provider.
+    pub sms: Sms,
+    /// What stands before every key in Redis.
+    pub cache_prefix: String,
+    deployed: Deployed,
+}
+
+/// What only the deployment knows. A function has only those variables that it uses.
+struct Deployed {
+    users_table: Option<String>,
+    runs_table: Option<String>,
+    cache_url: Option<String>,
+    sms_url: Option<String>,
+    function_prefix: Option<String>,
+}
+
+impl Config {
+    /// Reads the settings of the stage that `STAGE` names, from `conf/` under `LAMBDA_TASK_ROOT`.
+    ///
+    /// # Errors
+    /// The first setting that cannot work.
+    pub fn load() -> Result<Self, SettingError> {
+        let stage = needed("STAGE")?;
+        if !is_stage_name(&stage) {
+            return Err(SettingError::StageName);
+        }
+        let root = PathBuf::from(needed("LAMBDA_TASK_ROOT")?);
+        let text = std::fs::read_to_string(root.join("conf").join(format!("{stage}.toml")))
+            .map_err(|cause| SettingError::Unreadable { stage: stage.clone(), cause })?;
+        let deployed = Deployed {
+            users_table: given("USERS_TABLE"),
+            runs_table: given("RUNS_TABLE"),
+            cache_url: given("CACHE_URL"),
+            sms_url: given("SMS_URL"),
+            function_prefix: given("FUNCTION_PREFIX"),
+        };
+        Self::parse(stage, &text, deployed)
+    }
+
+    fn parse(stage: String, text: &str, deployed: Deployed) -> Result<Self, SettingError> {
+        let file = File::read(&stage, text)?;
+        Ok(Self {
+            stage,
+            zone: file.zone()?,
+            user_shards: file.user_shards,
+            phone: file.phone_rules(),
+            session: file.session,
+            token: file.token,
+            veri_code: file.veri_code,
+            secrets: file.secrets,
+            sms: file.sms,
+            cache_prefix: file.cache_prefix,
+            deployed,
+        })
+    }
+
+    /// The fixed code of a test number, unless it has expired by `today`.
+    #[must_use]
+    pub fn fixed_code(&self, phone: &Phone, today: Date) -> Option<&str> {
+        let of_phone = |number: &&TestNumber| number.e164 == phone.e164() && today <= number.expires;
+        self.veri_code.test_numbers.iter().find(of_phone).map(|number| number.code.as_str())
+    }
+
+    /// Name of the users' table.
+    ///
+    /// # Errors
+    /// [`SettingError::Unset`] when the function was deployed without it; so the four below.
+    pub fn users_table(&self) -> Result<&str, SettingError> {
+        self.deployed.users_table.as_deref().ok_or(SettingError::Unset("USERS_TABLE"))
+    }
+
+    /// Name of the table of runs.
+    ///
+    /// # Errors
+    /// As [`Self::users_table`].
+    pub fn runs_table(&self) -> Result<&str, SettingError> {
+        self.deployed.runs_table.as_deref().ok_or(SettingError::Unset("RUNS_TABLE"))
+    }
+
+    /// Where Redis listens.
+    ///
+    /// # Errors
+    /// As [`Self::users_table`].
+    pub fn cache_url(&self) -> Result<&str, SettingError> {
+        self.deployed.cache_url.as_deref().ok_or(SettingError::Unset("CACHE_URL"))
+    }
+
+    /// Where the `http` provider takes messages.
+    ///
+    /// # Errors
+    /// As [`Self::users_table`].
+    pub fn sms_url(&self) -> Result<&str, SettingError> {
+        self.deployed.sms_url.as_deref().ok_or(SettingError::Unset("SMS_URL"))
+    }
+
+    /// What stands before a task's name in the name of its function.
+    ///
+    /// # Errors
+    /// As [`Self::users_table`].
+    pub fn function_prefix(&self) -> Result<&str, SettingError> {
+        self.deployed.function_prefix.as_deref().ok_or(SettingError::Unset("FUNCTION_PREFIX"))
+    }
+}
+
+fn is_stage_name(name: &str) -> bool {
+    name.len() <= 16
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCAL: &str = include_str!("../../conf/local.toml");
+    const TEST: &str = include_str!("../../conf/test.toml");
+    const PROD: &str = include_str!("../../conf/prod.toml");
+
+    fn parse(stage: &str, text: &str) -> Result<Config, String> {
+        let deployed =
+            Deployed { users_table: None, runs_table: None, cache_url: None, sms_url: None, function_prefix: None };
+        Config::parse(stage.to_owned(), text, deployed).map_err(|error| error.to_string())
+    }
+
+    fn refusal(stage: &str, text: &str) -> String {
+        parse(stage, text).err().unwrap()
+    }
+
+    #[test]
+    fn the_three_files_are_right() {
+        for (stage, text) in [("local", LOCAL), ("test", TEST), ("prod", PROD)] {
+            assert!(parse(stage, text).is_ok(), "{stage}: {:?}", parse(stage, text).err());
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_stops_the_start_by_name() {
+        assert!(refusal("prod", &format!("tiem_zone = \"x\"\n{PROD}")).contains("tiem_zone"));
+    }
+
+    #[test]
+    fn a_missing_key_stops_the_start_by_name() {
+        assert!(refusal("prod", &PROD.replace("user_shards", "# user_shards")).contains("user_shards"));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_stops_the_start_by_name_and_is_not_shown() {
+        let text = PROD.replace("ttl_secs = 86400", "ttl_secs = \"hunter2\"");
+        let refusal = refusal("prod", &text);
+        assert!(refusal.contains("ttl_secs") && !refusal.contains("hunter2"), "{refusal}");
+    }
+
+    #[test]
+    fn impossible_values_stop_the_start_by_name() {
+        for (from, to, key) in [
+            ("user_shards = 1", "user_shards = 17", "user_shards"),
+            ("\"Asia/Shanghai\"", "\"Asia/Atlantis\"", "time_zone"),
+            ("cookie_secure = true", "cookie_secure = false", "session.cookie_secure"),
+            ("tries = 5", "tries = 0", "veri_code.tries"),
+            ("cache_prefix = \"iwc\"", "cache_prefix = \"{iwc}\"", "cache_prefix"),
+        ] {
+            assert!(PROD.contains(from), "{from}");
+            let refusal = refusal("prod", &PROD.replace(from, to));
+            assert!(refusal.contains(key), "{refusal}");
+        }
+    }
+
+    const NUMBER: &str =
+        "\n[[veri_code.test_numbers]]\nphone = \"13900000001\"\ncode = \"042424\"\nexpires = \"2026-12-31\"\n";
+
+    #[test]
+    fn production_with_a_test_number_refuses_to_start() {
+        assert!(refusal("prod", &format!("{PROD}{NUMBER}")).contains("veri_code.test_numbers"));
+    }
+
+    #[test]
+    fn a_test_number_works_until_its_date() {
+        let config = parse("test", &format!("{TEST}{NUMBER}")).unwrap();
+        let phone = Phone::parse("+8613900000001", &config.phone).ok().unwrap();
+        assert_eq!(config.fixed_code(&phone, "2026-12-31".parse().unwrap()), Some("042424"));
+        assert_eq!(config.fixed_code(&phone, "2027-01-01".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn a_test_number_without_a_date_is_refused() {
+        let number = NUMBER.replace("expires", "# expires");
+        assert!(refusal("test", &format!("{TEST}{number}")).contains("expires"));
+    }
+
+    #[test]
+    fn stage_names_cannot_leave_the_folder() {
+        for name in ["../local", "Local", "", "1st", "a/b", "averyveryverylongname"] {
+            assert!(!is_stage_name(name), "{name}");
+        }
+        assert!(is_stage_name("eu-test-2"));
+    }
+}

@@ -1,0 +1,52 @@
+//! The environment: the only place that reads it.
+
+use super::SettingError;
+
+/// Who we are to AWS and where its services are. On Lambda the environment has all of it.
+pub struct AwsEnv {
+    /// `AWS_REGION`
+    pub region: String,
+    /// `AWS_ACCESS_KEY_ID`
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`
+    pub secret_access_key: String,
+    /// `AWS_SESSION_TOKEN`
+    pub session_token: Option<String>,
+}
+
+impl AwsEnv {
+    /// Reads the variables that Lambda sets.
+    ///
+    /// # Errors
+    /// The first one that is not there.
+    pub fn load() -> Result<Self, SettingError> {
+        Ok(Self {
+            region: needed("AWS_REGION")?,
+            access_key_id: needed("AWS_ACCESS_KEY_ID")?,
+            secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
+            session_token: given("AWS_SESSION_TOKEN"),
+        })
+    }
+
+    /// The address of a service, when it is not the public one: `AWS_ENDPOINT_URL_<SERVICE>`, as AWS's own SDKs
+    /// and tools read it (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
+    #[must_use]
+    pub fn endpoint_url(&self, service: &'static str) -> Option<String> {
+        given(service)
+    }
+}
+
+/// The name of this function.
+#[must_use]
+pub fn function_name() -> String {
+    given("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(super) fn given(name: &'static str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+pub(super) fn needed(name: &'static str) -> Result<String, SettingError> {
+    given(name).ok_or(SettingError::Unset(name))
+}

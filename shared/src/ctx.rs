@@ -1,0 +1,157 @@
+//! What a function keeps between calls, and the moment of the call at hand.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::aws::Aws;
+use crate::cache::Cache;
+use crate::clock::Now;
+use crate::config::{AwsEnv, Config};
+use crate::entry::Fatal;
+use crate::error::{Cause, Error};
+use crate::http::Http;
+use crate::secrets::{KeyRing, Secret, SecretError};
+use crate::store::Store;
+use crate::telemetry::Tally;
+
+/// What a function uses; opened in init, all at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Need {
+    /// DynamoDB.
+    Store,
+    /// Redis.
+    Cache,
+    /// The key of verification codes.
+    CodeKey,
+    /// The key of tokens.
+    TokenKey,
+}
+
+/// The context of one call. Clones are cheap.
+#[derive(Clone)]
+pub struct Ctx {
+    kept: Arc<Kept>,
+    now: Timestamp,
+}
+
+/// What outlives a call.
+pub(crate) struct Kept {
+    pub(crate) config: Config,
+    pub(crate) tally: Tally,
+    aws: Aws,
+    store: Option<Store>,
+    cache: Option<Cache>,
+    code_key: Option<Secret>,
+    token_key: Option<Secret>,
+}
+
+impl Kept {
+    /// Builds what `needs` names, without a round trip.
+    pub(crate) fn build(config: Config, needs: &[Need]) -> Result<Self, Fatal> {
+        let tally = Tally::default();
+        let http = Http::new(tally.clone()).map_err(Fatal::of)?;
+        let aws = Aws::new(AwsEnv::load().map_err(Fatal::of)?, http);
+        let has = |need| needs.contains(&need);
+        let store = has(Need::Store).then(|| Store::new(&aws, &config, tally.clone()));
+        let cache = if has(Need::Cache) {
+            let url = config.cache_url().map_err(Fatal::of)?;
+            Some(Cache::new(url, &config.cache_prefix, tally.clone()).map_err(Fatal::of)?)
+        } else {
+            None
+        };
+        let code_key = has(Need::CodeKey).then(|| Secret::new(&config.secrets.veri_code));
+        let token_key = has(Need::TokenKey).then(|| Secret::new(&config.secrets.jwt));
+        Ok(Self { config, tally, aws, store, cache, code_key, token_key })
+    }
+
+    /// Opens connections and reads keys, all at once. A backend that is down stops nothing: the first call that
+    /// needs it tries again. A key that cannot be used stops the start. Gives what went wrong and may pass.
+    pub(crate) async fn warm(&self) -> Result<Vec<Error>, Fatal> {
+        let cache = async {
+            match &self.cache {
+                Some(cache) => cache.warm().await,
+                None => Ok(()),
+            }
+        };
+        let store = async {
+            match &self.store {
+                Some(store) => store.warm().await,
+                None => Ok(()),
+            }
+        };
+        let key = async |secret: &Option<Secret>| match secret {
+            Some(secret) => secret.load(&self.aws).await.map(drop),
+            None => Ok(()),
+        };
+        let (cache, store, code_key, token_key) = tokio::join!(cache, store, key(&self.code_key), key(&self.token_key));
+        self.tally.take();
+        let mut passing: Vec<Error> = [cache, store].into_iter().filter_map(Result::err).collect();
+        for outcome in [code_key, token_key] {
+            match outcome {
+                Ok(()) => {}
+                Err(SecretError::Unusable(sentence)) => return Err(Fatal::new(sentence)),
+                Err(SecretError::Unreachable(error)) => passing.push(error),
+            }
+        }
+        Ok(passing)
+    }
+}
+
+impl Ctx {
+    pub(crate) fn new(kept: Arc<Kept>, now: Timestamp) -> Self {
+        Self { kept, now }
+    }
+
+    /// The moment of this call.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        Now::new(self.now, self.kept.config.zone.clone())
+    }
+
+    /// The stage's settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.kept.config
+    }
+
+    /// DynamoDB.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the function did not say that it needs it; so the three below.
+    pub fn store(&self) -> Result<&Store, Error> {
+        declared(self.kept.store.as_ref(), Need::Store)
+    }
+
+    /// Redis.
+    ///
+    /// # Errors
+    /// As [`Self::store`].
+    pub fn cache(&self) -> Result<&Cache, Error> {
+        declared(self.kept.cache.as_ref(), Need::Cache)
+    }
+
+    /// The keys of verification codes.
+    ///
+    /// # Errors
+    /// As [`Self::store`], and [`Error::Http`] when they have to be read and cannot be.
+    pub async fn code_keys(&self) -> Result<Arc<KeyRing>, Error> {
+        declared(self.kept.code_key.as_ref(), Need::CodeKey)?.keys(&self.kept.aws).await
+    }
+
+    /// The keys of tokens.
+    ///
+    /// # Errors
+    /// As [`Self::code_keys`].
+    pub async fn token_keys(&self) -> Result<Arc<KeyRing>, Error> {
+        declared(self.kept.token_key.as_ref(), Need::TokenKey)?.keys(&self.kept.aws).await
+    }
+
+    pub(crate) fn aws(&self) -> &Aws {
+        &self.kept.aws
+    }
+}
+
+fn declared<T>(part: Option<&T>, need: Need) -> Result<&T, Error> {
+    part.ok_or_else(|| Error::Internal(Cause::new(&format!("this function does not declare Need::{need:?}"))))
+}

@@ -1,0 +1,267 @@
+//! From cold start to reply. `main` of every function is one call into this room, and says by its name who may
+//! come in: [`open`], [`guarded`], [`with_session`], [`unrouted`], [`task`].
+
+mod sandbox;
+
+use std::fmt;
+use std::future::Future;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use aws_lambda_events::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde_json::value::RawValue;
+
+use self::sandbox::{Sandbox, caught, run};
+use crate::check::Rules;
+use crate::ctx::{Ctx, Need};
+use crate::envelope::{self, Reply, Sealed};
+use crate::error::{Cause, Error};
+use crate::request::{BODY_LIMIT_BYTES, Language, Request};
+use crate::session::{self, Accepts, Caller};
+use crate::tasks::{self, Spawned, Task};
+use crate::telemetry::{self, Line};
+
+/// Why a function did not start, or stopped. `main` returns it, so the runtime prints it and ends the process.
+pub struct Fatal(String);
+
+impl Fatal {
+    pub(crate) fn new(sentence: String) -> Self {
+        Self(sentence)
+    }
+
+    pub(crate) fn of(cause: impl fmt::Display) -> Self {
+        Self(cause.to_string())
+    }
+}
+
+impl fmt::Debug for Fatal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Serves an endpoint that anyone may call.
+///
+/// # Errors
+/// What stopped the start.
+pub fn open<H, F>(needs: &[Need], handler: H) -> Result<(), Fatal>
+where
+    H: Fn(Ctx, Request) -> F,
+    F: Future<Output = Reply>,
+{
+    serve(needs, async |ctx: Ctx, request: Request| match admit(&ctx, &request) {
+        Ok(()) => handler(ctx, request).await.into(),
+        Err(error) => Err(error).into(),
+    })
+}
+
+/// Serves an endpoint for those who are signed in, by session or by token.
+///
+/// # Errors
+/// What stopped the start.
+pub fn guarded<H, F>(needs: &[Need], handler: H) -> Result<(), Fatal>
+where
+    H: Fn(Ctx, Request, Caller) -> F,
+    F: Future<Output = Reply>,
+{
+    serve_callers(needs, Accepts::SessionOrToken, handler)
+}
+
+/// Serves an endpoint for those who have a session; a token does not open it.
+///
+/// # Errors
+/// What stopped the start.
+pub fn with_session<H, F>(needs: &[Need], handler: H) -> Result<(), Fatal>
+where
+    H: Fn(Ctx, Request, Caller) -> F,
+    F: Future<Output = Reply>,
+{
+    serve_callers(needs, Accepts::Session, handler)
+}
+
+/// Answers what no other function takes. API Gateway sends it under the path's `ANY` route when only the method is
+/// wrong, else under `$default`.
+///
+/// # Errors
+/// What stopped the start.
+pub fn unrouted() -> Result<(), Fatal> {
+    serve(&[], async |ctx: Ctx, request: Request| {
+        let path = request.path.clone();
+        let has_route = request.route.starts_with("ANY ") && is_of_this_stage(&ctx, &request);
+        let error = if has_route {
+            Error::WrongMethod { method: request.method.clone(), path }
+        } else {
+            Error::NoRoute { path }
+        };
+        Err(error).into()
+    })
+}
+
+/// Serves a background task. It may be delivered twice, so doing it twice must equal doing it once; the handler
+/// gets the id that all deliveries of one task share.
+///
+/// # Errors
+/// What stopped the start.
+pub fn task<T, H, F>(needs: &[Need], handler: H) -> Result<(), Fatal>
+where
+    T: Task,
+    H: Fn(Ctx, String, T) -> F,
+    F: Future<Output = Result<(), Error>>,
+{
+    run(needs, &async |sandbox: &Sandbox, event: LambdaEvent<Box<RawValue>>| {
+        let start = sandbox.begin();
+        let outcome = match serde_json::from_str::<Spawned<T>>(event.payload.get()) {
+            Ok(spawned) => {
+                let late_ms = tasks::wall_millis().saturating_sub(spawned.spawned_at_ms).max(0);
+                let now = Timestamp::from_millisecond(spawned.time_epoch_ms.saturating_add(late_ms));
+                let ctx = Ctx::new(sandbox.kept.clone(), now.unwrap_or_default());
+                caught(handler(ctx, spawned.task_id, spawned.task)).await.and_then(|done| done)
+            }
+            Err(cause) => Err(Error::Internal(Cause::new(&format!("not a task of mine: {:?}", cause.classify())))),
+        };
+        let code = outcome.as_ref().err().map_or(0, envelope::code);
+        let line = Line { request_id: &event.context.request_id, code, ..Line::default() };
+        sandbox.log(&start, line, outcome.as_ref().err());
+        outcome.map_err(|error| Diagnostic { error_type: format!("{code}"), error_message: error.to_string() })
+    })
+}
+
+fn serve_callers<H, F>(needs: &[Need], accepts: Accepts, handler: H) -> Result<(), Fatal>
+where
+    H: Fn(Ctx, Request, Caller) -> F,
+    F: Future<Output = Reply>,
+{
+    serve(needs, async |ctx: Ctx, request: Request| {
+        let caller = match admit(&ctx, &request) {
+            Ok(()) => session::identify(&ctx, &request, accepts).await,
+            Err(error) => Err(error),
+        };
+        match caller {
+            Ok(caller) => {
+                let renewed = caller.session.as_ref().map(|sid| sid.cookie(&ctx.config().session));
+                let mut answer: Answer = handler(ctx, request, caller).await.into();
+                answer.cookie = answer.cookie.or(renewed);
+                answer
+            }
+            Err(error) => Err(error).into(),
+        }
+    })
+}
+
+/// What is refused before any login check.
+fn admit(ctx: &Ctx, request: &Request) -> Result<(), Error> {
+    if !is_of_this_stage(ctx, request) {
+        return Err(Error::NoRoute { path: request.path.clone() });
+    }
+    if request.body_len() > BODY_LIMIT_BYTES {
+        return Err(Error::BodyTooLarge);
+    }
+    Ok(())
+}
+
+/// Routes begin with a variable for the stage's name, because a template cannot put a parameter into a path.
+fn is_of_this_stage(ctx: &Ctx, request: &Request) -> bool {
+    request.stage_in_path.as_ref().is_none_or(|stage| *stage == ctx.config().stage)
+}
+
+/// A reply and the cookie that goes with it, also when it is an error.
+struct Answer {
+    reply: Reply,
+    cookie: Option<String>,
+}
+
+impl From<Reply> for Answer {
+    fn from(mut reply: Reply) -> Self {
+        let cookie = reply.as_mut().ok().and_then(envelope::Success::take_cookie);
+        Self { reply, cookie }
+    }
+}
+
+fn serve<H>(needs: &[Need], handler: H) -> Result<(), Fatal>
+where
+    H: AsyncFn(Ctx, Request) -> Answer,
+{
+    run(needs, &async |sandbox: &Sandbox, event: LambdaEvent<Box<RawValue>>| {
+        let start = sandbox.begin();
+        let id = event.context.request_id;
+        Ok(match read(sandbox, event.payload.get()) {
+            Ok((ctx, request)) => {
+                let (method, path, language) = (request.method.clone(), logged_path(&request), request.language);
+                let noted = request.noted.clone();
+                let answer = caught(handler(ctx, request)).await.unwrap_or_else(|error| Err(error).into());
+                let sealed = envelope::seal(&answer.reply, language);
+                let noted = noted.get();
+                let line = Line {
+                    request_id: &id,
+                    method: &method,
+                    path: &path,
+                    code: sealed.code,
+                    params: noted.map_or(&[], |noted| &noted.names),
+                    phone: noted.and_then(|noted| noted.phone.as_deref()),
+                    ..Line::default()
+                };
+                sandbox.log(&start, line, answer.reply.as_ref().err());
+                response(sealed, &id, answer.cookie)
+            }
+            Err(error) => {
+                let reply = Err(error);
+                let sealed = envelope::seal(&reply, Language::Chinese);
+                let line = Line { request_id: &id, code: sealed.code, ..Line::default() };
+                sandbox.log(&start, line, reply.as_ref().err());
+                response(sealed, &id, None)
+            }
+        })
+    })
+}
+
+fn read(sandbox: &Sandbox, event: &str) -> Result<(Ctx, Request), Error> {
+    let event: ApiGatewayV2httpRequest =
+        serde_json::from_str(event).map_err(|cause| Error::BadEvent(Cause::new(&format!("{:?}", cause.classify()))))?;
+    let mut request = Request::from_event(event)?;
+    let now = Timestamp::from_millisecond(request.time_epoch_ms).map_err(|cause| Error::BadEvent(Cause::of(&cause)))?;
+    let ctx = Ctx::new(sandbox.kept.clone(), now);
+    request.set_rules(Rules { today: ctx.now().today(), phone: ctx.config().phone.clone() });
+    Ok((ctx, request))
+}
+
+/// The path of the route, which is ours; a path that has no route is somebody's free text.
+fn logged_path(request: &Request) -> String {
+    match request.route.split_once(' ') {
+        Some((_, path)) => path.replace("{stage}", request.stage_in_path.as_deref().unwrap_or("{stage}")),
+        None => telemetry::scrub(&request.path, 128),
+    }
+}
+
+fn response(sealed: Sealed, request_id: &str, cookie: Option<String>) -> ApiGatewayV2httpResponse {
+    let mut headers = HeaderMap::with_capacity(3);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = 200;
+    response.headers = headers;
+    response.body = Some(Body::Text(sealed.body));
+    response.cookies = cookie.into_iter().collect();
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_has_the_headers_of_the_contract() {
+        let sealed = envelope::seal(&envelope::done(), Language::Chinese);
+        let response = response(sealed, "id-1", Some("a=b".to_owned()));
+        assert_eq!(response.status_code, 200);
+        assert_eq!(response.headers["cache-control"], "no-store");
+        assert_eq!(response.headers["content-type"], "application/json");
+        assert_eq!(response.headers["x-request-id"], "id-1");
+        assert_eq!(response.cookies, ["a=b"]);
+    }
+}

@@ -1,0 +1,27 @@
+//! What all functions of the bundle share. This file is the map of the rooms and nothing else;
+//! who may use whom is written in `docs/architecture.md`.
+
+pub mod aws;
+pub mod cache;
+pub mod check;
+pub mod clock;
+pub mod config;
+pub mod ctx;
+pub mod entry;
+pub mod envelope;
+pub mod error;
+pub mod http;
+pub mod keep;
+pub mod login;
+pub mod phone;
+pub mod random;
+pub mod request;
+pub mod secrets;
+pub mod session;
+pub mod sms;
+pub mod store;
+pub mod tasks;
+pub mod telemetry;
+pub mod token;
+pub mod user;
+pub mod veri_code;

@@ -1,0 +1,200 @@
+//! One HTTP request, read out of an API Gateway HTTP API event (payload format 2.0).
+
+use std::sync::{Arc, OnceLock};
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use aws_lambda_events::http::HeaderMap;
+use aws_lambda_events::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use crate::check::{self, Checked, Fields, Rules};
+use crate::error::{Cause, Error};
+
+/// The largest body that a function reads: 64 KiB. API Gateway itself would pass 10 MB.
+pub const BODY_LIMIT_BYTES: usize = 64 * 1024;
+
+/// The language of a reply's sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// The default.
+    Chinese,
+    /// When `Accept-Language` prefers it.
+    English,
+}
+
+/// A request as handlers see it.
+pub struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// The route that API Gateway chose: `POST /a/b`, `ANY /a/b` or `$default`.
+    pub(crate) route: String,
+    /// The stage's name in the path, when the route has one.
+    pub(crate) stage_in_path: Option<String>,
+    /// When the gateway took the request, in milliseconds since the Unix epoch.
+    pub(crate) time_epoch_ms: i64,
+    pub(crate) language: Language,
+    headers: HeaderMap,
+    cookies: Vec<String>,
+    query: Vec<(String, String)>,
+    body: Vec<u8>,
+    /// What a typed read needs to know about the stage and the day; set when the function takes the request.
+    rules: Option<Rules>,
+    /// Filled by the typed read; the log looks at it when the handler is done with the request.
+    pub(crate) noted: Arc<OnceLock<Noted>>,
+}
+
+/// What the log may tell of a request's parameters.
+pub(crate) struct Noted {
+    /// Names that the handler knows and the client gave.
+    pub(crate) names: Vec<&'static str>,
+    /// The phone, masked.
+    pub(crate) phone: Option<String>,
+}
+
+impl Request {
+    /// Reads an event.
+    ///
+    /// # Errors
+    /// [`Error::BadEvent`] when its body is not the base64 that it claims to be.
+    pub(crate) fn from_event(event: ApiGatewayV2httpRequest) -> Result<Self, Error> {
+        let body = event.body.unwrap_or_default();
+        let body = if event.is_base64_encoded {
+            STANDARD.decode(body).map_err(|cause| Error::BadEvent(Cause::of(&cause)))?
+        } else {
+            body.into_bytes()
+        };
+        let context = event.request_context;
+        let language = language(event.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()));
+        Ok(Self {
+            method: context.http.method.to_string(),
+            path: event.raw_path.unwrap_or_default(),
+            route: context.route_key.unwrap_or_default(),
+            stage_in_path: event.path_parameters.get("stage").cloned(),
+            time_epoch_ms: context.time_epoch,
+            language,
+            headers: event.headers,
+            cookies: event.cookies.unwrap_or_default(),
+            query: event
+                .query_string_parameters
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            body,
+            rules: None,
+            noted: Arc::default(),
+        })
+    }
+
+    pub(crate) fn set_rules(&mut self, rules: Rules) {
+        self.rules = Some(rules);
+    }
+
+    pub(crate) fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// The value of the `Authorization` header, trimmed.
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.headers.get(AUTHORIZATION)?.to_str().ok().map(str::trim)
+    }
+
+    /// The value of a cookie; of several with one name the first (RFC 6265, section 5.4: the most specific).
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies.iter().flat_map(|line| line.split(';')).find_map(|pair| {
+            let (key, value) = pair.trim().split_once('=')?;
+            (key == name).then_some(value)
+        })
+    }
+
+    /// Reads the JSON body: first what is missing, then what cannot be accepted.
+    ///
+    /// # Errors
+    /// [`Error::NotAnObject`], [`Error::Missing`], [`Error::MissingOne`] or [`Error::Invalid`].
+    pub fn check<T: Checked>(&self) -> Result<T, Error> {
+        let body: Map<String, Value> = serde_json::from_slice(&self.body).map_err(|_| Error::NotAnObject)?;
+        self.read(&body)
+    }
+
+    /// Reads the query string by the same rules as a body. Of a name given twice the last counts.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] and the missing ones, as [`Self::check`].
+    pub fn check_query<T: Checked>(&self) -> Result<T, Error> {
+        let query =
+            self.query.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect::<Map<_, _>>();
+        self.read(&query)
+    }
+
+    fn read<T: Checked>(&self, given: &Map<String, Value>) -> Result<T, Error> {
+        let rules = self.rules.as_ref().ok_or_else(|| Error::Internal(Cause::new("no rules to check with")))?;
+        let mut fields = Fields::new(given, rules);
+        let checked = check::read(&mut fields);
+        // A handler that read twice would keep the first; none does.
+        let _ = self.noted.set(Noted { names: fields.noted, phone: fields.phone });
+        checked
+    }
+}
+
+/// Chinese, unless English is named with a higher weight (RFC 9110, section 12.5.4) or, at the same weight, first.
+fn language(accept: Option<&str>) -> Language {
+    let mut best = (0.0_f32, Language::Chinese);
+    for range in accept.unwrap_or_default().split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let tag = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let weight =
+            parts.find_map(|part| part.strip_prefix("q=")?.trim().parse::<f32>().ok()).unwrap_or(1.0).clamp(0.0, 1.0);
+        let language = match tag.split('-').next() {
+            Some("en") => Language::English,
+            Some("zh" | "*") => Language::Chinese,
+            _ => continue,
+        };
+        if weight > best.0 {
+            best = (weight, language);
+        }
+    }
+    best.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn english_is_given_to_those_who_prefer_it() {
+        for (accept, expected) in [
+            (None, Language::Chinese),
+            (Some(""), Language::Chinese),
+            (Some("en"), Language::English),
+            (Some("en-GB,en;q=0.9"), Language::English),
+            (Some("zh-CN,zh;q=0.9,en;q=0.8"), Language::Chinese),
+            (Some("en;q=0.8, zh;q=0.9"), Language::Chinese),
+            (Some("fr, en;q=0.5"), Language::English),
+            (Some("en;q=0"), Language::Chinese),
+            (Some("*"), Language::Chinese),
+            (Some("EN-us"), Language::English),
+            (Some("english"), Language::Chinese),
+            (Some("en;q=nonsense"), Language::English),
+        ] {
+            assert_eq!(language(accept), expected, "{accept:?}");
+        }
+    }
+
+    fn with_cookies(cookies: &[&str]) -> Request {
+        let event = serde_json::json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": "", "headers": {},
+            "cookies": cookies, "isBase64Encoded": false,
+            "requestContext": { "http": { "method": "GET" }, "timeEpoch": 0 }
+        });
+        Request::from_event(serde_json::from_value(event).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let request = with_cookies(&["a__sid__=1", "__sid__=2", "__sid__=3"]);
+        assert_eq!(request.cookie("__sid__"), Some("2"));
+        assert_eq!(with_cookies(&["x=1; __sid__=2"]).cookie("__sid__"), Some("2"));
+        assert_eq!(with_cookies(&["__sid__"]).cookie("__sid__"), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! DynamoDB: one file per table under `store/` knows the shape of its keys and items.
+
+pub mod runs;
+pub mod users;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity};
+use aws_smithy_async::rt::sleep::TokioSleep;
+
+use crate::aws::Aws;
+use crate::config::{Config, SettingError};
+use crate::error::{Cause, Error};
+use crate::http::{CALL, CONNECT, Http};
+use crate::telemetry::{Backend, Tally};
+
+/// How long one of at most two attempts may take.
+const ATTEMPT: Duration = Duration::from_millis(800);
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The tables of a stage.
+pub struct Store {
+    client: Client,
+    http: Http,
+    endpoint: String,
+    users_table: Option<String>,
+    runs_table: Option<String>,
+    tally: Tally,
+}
+
+impl Store {
+    /// A client whose connection is not open yet.
+    pub(crate) fn new(aws: &Aws, config: &Config, tally: Tally) -> Self {
+        let sdk = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(aws.env.region.clone()))
+            .credentials_provider(aws.credentials())
+            .http_client(aws.http.for_sdk())
+            .sleep_impl(TokioSleep::new())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT)
+                    .operation_attempt_timeout(ATTEMPT)
+                    .operation_timeout(CALL)
+                    .build(),
+            )
+            .retry_config(RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(25)))
+            // For uploads and downloads that trickle; an answer here is a few kilobytes under a timeout.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let endpoint = aws
+            .env
+            .endpoint_url("AWS_ENDPOINT_URL_DYNAMODB")
+            .unwrap_or_else(|| format!("https://dynamodb.{}.amazonaws.com", aws.env.region));
+        Self {
+            client: Client::from_conf(sdk.endpoint_url(&endpoint).build()),
+            http: aws.http.clone(),
+            endpoint,
+            users_table: config.users_table().ok().map(str::to_owned),
+            runs_table: config.runs_table().ok().map(str::to_owned),
+            tally,
+        }
+    }
+
+    /// Opens the connection, so that the first request finds it open. The endpoint says that it is healthy to
+    /// anyone who asks; this costs no capacity unit and needs no right.
+    pub(crate) async fn warm(&self) -> Result<(), Error> {
+        let request = http::Request::get(&self.endpoint).body(Vec::new());
+        let request = request.map_err(|cause| Error::Db(Cause::of(&cause)))?;
+        self.http.send(request).await.map(drop)
+    }
+
+    fn users_table(&self) -> Result<&str, Error> {
+        needed(self.users_table.as_deref(), "USERS_TABLE")
+    }
+
+    fn runs_table(&self) -> Result<&str, Error> {
+        needed(self.runs_table.as_deref(), "RUNS_TABLE")
+    }
+
+    /// Runs one operation as one counted round trip.
+    async fn trip<T>(&self, operation: impl Future<Output = T>) -> T {
+        let _trip = self.tally.trip(Backend::DynamoDb);
+        operation.await
+    }
+
+    fn charge(&self, consumed: Option<&ConsumedCapacity>, kind: Kind) {
+        let units = consumed.and_then(ConsumedCapacity::capacity_units).unwrap_or(0.0);
+        match kind {
+            Kind::Read => self.tally.charge(units, 0.0),
+            Kind::Write => self.tally.charge(0.0, units),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Read,
+    Write,
+}
+
+fn needed<'a>(table: Option<&'a str>, variable: &'static str) -> Result<&'a str, Error> {
+    table.ok_or_else(|| Error::Internal(Cause::of(&SettingError::Unset(variable))))
+}
+
+/// An error of the SDK as the log keeps it. The answer itself is left out: it can hold an item.
+fn failed<E, R>(error: &SdkError<E, R>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    let text = match error {
+        SdkError::ServiceError(service) => {
+            let meta = service.err().meta();
+            format!("{}: {}", meta.code().unwrap_or("error"), meta.message().unwrap_or("without a message"))
+        }
+        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::DispatchFailure(failure) => failure
+            .as_connector_error()
+            .map_or_else(|| "not sent".to_owned(), |cause| DisplayErrorContext(cause).to_string()),
+        _ => "an answer that cannot be read".to_owned(),
+    };
+    Error::Db(Cause::new(&text))
+}
+
+/// An item that lacks what this service always writes.
+fn broken(item_of: &str, name: &str) -> Error {
+    Error::Internal(Cause::new(&format!("{item_of} without a proper {name}")))
+}

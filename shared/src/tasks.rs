@@ -1,0 +1,54 @@
+//! Background work: a task is invoked asynchronously, and Lambda retries it twice.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::Service;
+use crate::clock;
+use crate::ctx::Ctx;
+use crate::error::{Cause, Error};
+use crate::random;
+
+/// Work that another function does later.
+pub trait Task: Serialize + DeserializeOwned {
+    /// Name of the function's folder under `functions/tasks/`.
+    const NAME: &'static str;
+}
+
+/// What the task's function receives.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Spawned<T> {
+    /// The same in every delivery.
+    pub(crate) task_id: String,
+    /// The spawning request's time.
+    pub(crate) time_epoch_ms: i64,
+    /// The machine's time when it was spawned: with it a late delivery knows how late it is.
+    pub(crate) spawned_at_ms: i64,
+    pub(crate) task: T,
+}
+
+/// Hands `task` over; it is done later, at least once.
+///
+/// # Errors
+/// [`Error::Http`] when Lambda does not take it.
+pub async fn spawn<T: Task>(ctx: &Ctx, task: &T) -> Result<(), Error> {
+    let spawned = Spawned {
+        task_id: random::unguessable()?,
+        time_epoch_ms: i64::try_from(ctx.now().millis()).unwrap_or(i64::MAX),
+        spawned_at_ms: wall_millis(),
+        task,
+    };
+    let body = serde_json::to_vec(&spawned).map_err(|cause| Error::Internal(Cause::of(&cause)))?;
+    let prefix = ctx.config().function_prefix().map_err(|cause| Error::Internal(Cause::of(&cause)))?;
+    let path = format!("/2015-03-31/functions/{prefix}{}/invocations", T::NAME);
+    let headers = [("content-type", "application/json"), ("x-amz-invocation-type", "Event")];
+    let answer = ctx.aws().post(Service::Lambda, &path, &headers, body).await?;
+    match answer.status {
+        202 => Ok(()),
+        status => Err(Error::Http(Cause::new(&format!("Lambda did not take {}: status {status}", T::NAME)))),
+    }
+}
+
+pub(crate) fn wall_millis() -> i64 {
+    jiff::Timestamp::try_from(clock::wall()).map_or(0, jiff::Timestamp::as_millisecond)
+}
