@@ -79,6 +79,13 @@ fn build_functions_once() {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--workspace", "--bins", "--profile", profile]).current_dir(root());
         cargo.env("CARGO_TARGET_DIR", bin_dir().parent().unwrap());
+        // Cargo describes this test to it; a build script that looks at that (ring's) would think all has changed.
+        for name in
+            ["MANIFEST_DIR", "MANIFEST_LINKS", "PKG_NAME", "PKG_VERSION", "PKG_VERSION_MAJOR", "PKG_VERSION_MINOR"]
+        {
+            cargo.env_remove(format!("CARGO_{name}"));
+        }
+        cargo.env_remove("CARGO_PKG_VERSION_PATCH").env_remove("CARGO_PKG_VERSION_PRE");
         assert!(cargo.status().unwrap().success(), "the functions do not build");
     });
 }

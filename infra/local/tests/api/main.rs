@@ -1,5 +1,7 @@
 //! The service from outside: real function binaries behind the local stage, plain HTTP, and nothing of `shared`.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
+
 mod bed;
 mod budget;
 mod cases;
@@ -11,6 +13,7 @@ mod logout;
 mod race;
 mod register;
 mod settings;
+mod stranger;
 mod token;
 mod user_index;
 mod veri_code;

@@ -1,16 +1,11 @@
 //! The stage from outside, against functions that do what a test tells them to.
 
-#[cfg(test)]
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
+
 mod bed;
-#[cfg(test)]
 mod client;
-#[cfg(test)]
 mod doors;
-#[cfg(test)]
 mod gateway;
-#[cfg(test)]
 mod invoke;
-#[cfg(test)]
 mod process;
-#[cfg(test)]
 mod runtime;
