@@ -2,27 +2,26 @@
 //! access share a hash tag, so that a clustered cache (`ElastiCache` Serverless is one) takes them together.
 
 pub mod codes;
+mod connection;
 pub mod sessions;
 
-use std::future::Future;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, FromRedisValue, RedisResult, Script, ScriptInvocation};
+use redis::aio::MultiplexedConnection;
+use redis::{FromRedisValue, RedisResult, Script, ScriptInvocation};
 use sha2::{Digest, Sha256};
 
+use self::connection::Connection;
 use crate::error::{Cause, Error};
 use crate::telemetry::{Backend, Tally};
 
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_millis(400);
 /// How long one access may take, connecting included. With DynamoDB's 1.3 s after it, and once more itself,
 /// an answer still leaves within the 2.5 s of the contract.
 const ACCESS: Duration = Duration::from_millis(900);
 
 /// The cache of a stage.
 pub struct Cache {
-    connection: ConnectionManager,
+    connection: Connection,
     prefix: String,
     tally: Tally,
     scripts: Scripts,
@@ -42,12 +41,8 @@ impl Cache {
     /// # Errors
     /// What is wrong with `url`.
     pub(crate) fn new(url: &str, prefix: &str, tally: Tally) -> RedisResult<Self> {
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(ACCESS));
         Ok(Self {
-            connection: ConnectionManager::new_lazy_with_config(Client::open(url)?, config)?,
+            connection: Connection::new(url)?,
             prefix: prefix.to_owned(),
             tally,
             scripts: Scripts {
@@ -65,8 +60,7 @@ impl Cache {
         let Scripts { code_offer, code_try, session_open, .. } = &self.scripts;
         let mut scripts = redis::pipe();
         scripts.load_script(code_offer).ignore().load_script(code_try).ignore().load_script(session_open).ignore();
-        let mut connection = self.connection.clone();
-        self.bounded(async move { scripts.exec_async(&mut connection).await }).await
+        self.bounded(async |mut connection| scripts.exec_async(&mut connection).await).await
     }
 
     /// A name for a value that belongs to the phone `e164`.
@@ -80,20 +74,21 @@ impl Cache {
     }
 
     async fn script<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Result<T, Error> {
-        let mut connection = self.connection.clone();
-        self.bounded(invocation.invoke_async(&mut connection)).await
+        self.bounded(async |mut connection| invocation.invoke_async(&mut connection).await).await
     }
 
     async fn command<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Error> {
-        let mut connection = self.connection.clone();
-        self.bounded(command.query_async(&mut connection)).await
+        self.bounded(async |mut connection| command.query_async(&mut connection).await).await
     }
 
-    async fn bounded<T>(&self, access: impl Future<Output = RedisResult<T>>) -> Result<T, Error> {
+    async fn bounded<T>(&self, access: impl AsyncFn(MultiplexedConnection) -> RedisResult<T>) -> Result<T, Error> {
         let _trip = self.tally.trip(Backend::Redis);
-        match tokio::time::timeout(ACCESS, access).await {
+        match tokio::time::timeout(ACCESS, self.connection.run(access)).await {
             Ok(outcome) => outcome.map_err(|cause| Error::Redis(Cause::of(&cause))),
-            Err(_) => Err(Error::Redis(Cause::new("no answer in time"))),
+            Err(_) => {
+                self.connection.forget();
+                Err(Error::Redis(Cause::new("no answer in time")))
+            }
         }
     }
 }

@@ -5,19 +5,24 @@
 -- ARGV  1 seed   2 mac   3 code's ms   4 cool-down's ms   5 sends a day   6 wrong tries a day   7 ms to midnight
 --       8 tries of a code
 -- Gives {"sent", ms that the code is still good, seed} or {"wait", ms, nil}
+--
+-- Run twice, because the first reply was lost: the cool-down has this wish's seed in it, so nothing counts twice.
 local code, cool, sends, misses = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
 local wait = redis.call('PTTL', cool)
-if wait > 0 then return {'wait', wait, false} end
+local again = redis.call('GET', cool) == ARGV[1]
+if wait > 0 and not again then return {'wait', wait, false} end
 if tonumber(redis.call('GET', misses) or '0') >= tonumber(ARGV[6]) then
   return {'wait', math.max(redis.call('PTTL', misses), 1), false}
 end
-if tonumber(redis.call('GET', sends) or '0') >= tonumber(ARGV[5]) then
+if not again and tonumber(redis.call('GET', sends) or '0') >= tonumber(ARGV[5]) then
   return {'wait', math.max(redis.call('PTTL', sends), 1), false}
 end
 
-redis.call('SET', cool, '1', 'PX', ARGV[4])
-if redis.call('INCR', sends) == 1 then redis.call('PEXPIRE', sends, ARGV[7]) end
+if not again then
+  redis.call('SET', cool, ARGV[1], 'PX', ARGV[4])
+  if redis.call('INCR', sends) == 1 then redis.call('PEXPIRE', sends, ARGV[7]) end
+end
 
 local live = redis.call('HMGET', code, 'seed', 'tries', 'used')
 if live[1] and not live[3] and tonumber(live[2]) < tonumber(ARGV[8]) then

@@ -8,6 +8,8 @@
 -- A claimed code stays right for further claims, so that a registration whose reply was lost, or whose write
 -- failed, can be sent again. It is wrong for everything else, and so is one that opened a session; but who knows a
 -- used code is not guessing, so that is not counted.
+--
+-- Run twice, because the first reply was lost: a right try is right again; a wrong one counts twice.
 local code, misses = KEYS[1], KEYS[2]
 
 if tonumber(redis.call('GET', misses) or '0') >= tonumber(ARGV[3]) then

@@ -2,6 +2,7 @@
 --
 -- KEYS  1 cool-down   2 sends today
 -- Gives nothing
-redis.call('DEL', KEYS[1])
-if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('DECR', KEYS[2]) end
+--
+-- Run twice, because the first reply was lost: the second time there is no cool-down, so nothing is taken back.
+if redis.call('DEL', KEYS[1]) == 1 and redis.call('EXISTS', KEYS[2]) == 1 then redis.call('DECR', KEYS[2]) end
 return false

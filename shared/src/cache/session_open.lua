@@ -3,6 +3,9 @@
 -- KEYS  1 code   2 session
 -- ARGV  1 mac of the tried code   2 session's value   3 session's seconds   4 tries of a code
 -- Gives 1, or 0 when another request was faster
+--
+-- Run twice, because the first reply was lost: the session, whose id nobody else has, is there already.
+if redis.call('EXISTS', KEYS[2]) == 1 then return 1 end
 local live = redis.call('HMGET', KEYS[1], 'mac', 'tries', 'used')
 if live[1] ~= ARGV[1] or live[3] or tonumber(live[2]) >= tonumber(ARGV[4]) then return 0 end
 redis.call('HSET', KEYS[1], 'used', 'session')

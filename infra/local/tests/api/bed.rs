@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
@@ -14,6 +15,7 @@ use stage::{Options, Stage};
 use tempfile::TempDir;
 
 use crate::client;
+use crate::line::Line;
 
 /// What stands before every route's path.
 pub(crate) const PREFIX: &str = "/local/iwc/badge";
@@ -51,13 +53,35 @@ pub(crate) async fn on_a_stage_after(prepare: impl FnOnce(&Path), test: impl Asy
     fs::create_dir(folder.path().join("conf")).unwrap();
     fs::copy(root().join("conf/local.toml"), folder.path().join("conf/local.toml")).unwrap();
     prepare(folder.path());
-    let mut options = Options::new(root(), bin_dir(), "local");
-    options.task_root = folder.path().to_owned();
-    options.state_dir = Some(folder.path().join("state"));
-    options.logs = Some(folder.path().join("logs"));
-    let stage = Stage::start(options).await.unwrap();
-    let bed = Bed { stage, folder, phones: AtomicU32::new(0), secrets: Mutex::default() };
+    let bed = Bed::start(folder, root(), |_| {}).await;
     test(&bed).await;
+    bed.finish().await;
+}
+
+/// The same, with every function's way to the cache and to DynamoDB through a line that can be cut.
+pub(crate) async fn on_a_stage_behind_lines(test: impl AsyncFnOnce(&Bed, &Line, &Line)) {
+    build_functions_once();
+    let folder = TempDir::new().unwrap();
+    let (cache, dynamodb) = (Line::new().await, Line::new().await);
+    for part in ["conf", "infra"] {
+        fs::create_dir(folder.path().join(part)).unwrap();
+    }
+    fs::copy(root().join("conf/local.toml"), folder.path().join("conf/local.toml")).unwrap();
+    let template = fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+    let endpoint = format!("Variables:\n        AWS_ENDPOINT_URL_DYNAMODB: http://{}\n", dynamodb.address());
+    fs::write(folder.path().join("infra/template.yaml"), template.replacen("Variables:\n", &endpoint, 1)).unwrap();
+    if root().join(".tools").is_dir() {
+        symlink(root().join(".tools"), folder.path().join(".tools")).unwrap();
+    }
+    let cache_url = format!("redis://{}", cache.address());
+    let own_root = folder.path().to_owned();
+    let bed = Bed::start(folder, own_root, |options| {
+        options.parameters.insert("CacheUrl".to_owned(), cache_url);
+    })
+    .await;
+    cache.lead_to(bed.stage.cache_url().strip_prefix("redis://").unwrap());
+    dynamodb.lead_to(bed.stage.dynamodb_url().strip_prefix("http://").unwrap());
+    test(&bed, &cache, &dynamodb).await;
     bed.finish().await;
 }
 
@@ -111,6 +135,16 @@ pub(crate) struct SignedIn {
 }
 
 impl Bed {
+    async fn start(folder: TempDir, root: PathBuf, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options::new(root, bin_dir(), "local");
+        options.task_root = folder.path().to_owned();
+        options.state_dir = Some(folder.path().join("state"));
+        options.logs = Some(folder.path().join("logs"));
+        change(&mut options);
+        let stage = Stage::start(options).await.unwrap();
+        Self { stage, folder, phones: AtomicU32::new(0), secrets: Mutex::default() }
+    }
+
     /// A number that nobody else in this stage has, as people write it.
     pub(crate) fn phone(&self) -> String {
         let phone = format!("1390000{:04}", self.phones.fetch_add(1, Ordering::Relaxed));

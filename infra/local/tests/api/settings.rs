@@ -1,11 +1,11 @@
-//! Settings that cannot work stop the cold start, and the log says which; backends that are down do not.
+//! Settings that cannot work stop the cold start, and the log says which.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, applicant, on_a_stage, on_a_stage_after};
+use crate::bed::{Bed, on_a_stage_after};
 use crate::client;
 
 /// A request to a function that does not start; what its log says.
@@ -61,41 +61,4 @@ async fn a_weak_key_stops_the_cold_start_by_name() {
         },
     )
     .await;
-}
-
-#[tokio::test]
-async fn a_cache_that_dies_is_told_as_such_and_nothing_else_suffers() {
-    on_a_stage(async |bed| {
-        let somebody = bed.somebody().await;
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
-        shut_down_cache(bed).await;
-        // Warm sandboxes lose their connection; functions that start now never had one.
-        let jwt = format!("jwt {}", somebody.token);
-        for _ in 0..2 {
-            assert_eq!(bed.send("GET", "/user/index", &[("authorization", &jwt)], "").await.code, 0);
-            assert_eq!(bed.send("GET", "/user/index", &[("authorization", &somebody.sid)], "").await.code, 15004);
-            assert_eq!(bed.send("POST", "/user/logout", &[("authorization", &somebody.sid)], "").await.code, 15004);
-            assert_eq!(bed.post("/user/veri_code", &json!({ "phone": bed.phone() })).await.code, 15004);
-            assert_eq!(bed.post("/user/register", &applicant(&phone, &code)).await.code, 15004);
-            assert_eq!(bed.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await.code, 15004);
-        }
-        assert_eq!(bed.post("/user/login", &json!({})).await.code, 11001);
-        assert_eq!(bed.send("GET", "/user/index", &[], "").await.code, 10006);
-        assert_eq!(bed.send("GET", "/user/nothing", &[], "").await.code, 51404);
-        let refused = bed.post("/user/veri_code", &json!({ "phone": bed.phone() })).await;
-        let line = bed.log(&refused.request_id).await.remove(0);
-        assert_eq!(line["level"], "ERROR");
-        assert!(line["error"].as_str().unwrap().starts_with("redis: "), "{line}");
-    })
-    .await;
-}
-
-async fn shut_down_cache(bed: &Bed) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let url = bed.stage.cache_url();
-    let mut stream = tokio::net::TcpStream::connect(url.strip_prefix("redis://").unwrap()).await.unwrap();
-    stream.write_all(b"SHUTDOWN NOSAVE NOW FORCE\r\n").await.unwrap();
-    // The server closes the connection when it ends.
-    let _ = stream.read_to_end(&mut Vec::new()).await;
 }
