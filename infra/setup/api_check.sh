@@ -24,7 +24,7 @@ trap 'exit 130' INT TERM
 
 port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 BADGE_ORIGIN="http://127.0.0.1:$port"
-export BADGE_ORIGIN PYTHONDONTWRITEBYTECODE=1
+export BADGE_ORIGIN PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=.tools/hypothesis
 
 "$CARGO_TARGET_DIR/debug/stage" --port "$port" --stage local >"$log" 2>&1 &
 stage=$!

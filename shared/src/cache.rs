@@ -83,13 +83,11 @@ impl Cache {
 
     async fn bounded<T>(&self, access: impl AsyncFn(MultiplexedConnection) -> RedisResult<T>) -> Result<T, Error> {
         let _trip = self.tally.trip(Backend::Redis);
-        match tokio::time::timeout(ACCESS, self.connection.run(access)).await {
-            Ok(outcome) => outcome.map_err(|cause| Error::Redis(Cause::of(&cause))),
-            Err(_) => {
-                self.connection.forget();
-                Err(Error::Redis(Cause::new("no answer in time")))
-            }
-        }
+        let Ok(outcome) = tokio::time::timeout(ACCESS, self.connection.run(access)).await else {
+            self.connection.forget();
+            return Err(Error::Redis(Cause::new("no answer in time")));
+        };
+        outcome.map_err(|cause| Error::Redis(Cause::of(&cause)))
     }
 }
 
