@@ -25,7 +25,10 @@ start() {
     stage=$!
 }
 
-changed() { [ -n "$(find functions shared infra/template.yaml infra/local/src infra/*/Cargo.toml conf Cargo.toml -newer "$seen" 2>/dev/null)" ]; }
+changed() {
+    [ -n "$(find functions shared conf infra/template.yaml infra/local/src infra/local/Cargo.toml Cargo.toml \
+        -newer "$seen" 2>/dev/null)" ]
+}
 
 start
 while kill -0 "$stage" 2>/dev/null; do

@@ -27,25 +27,27 @@ pub(crate) struct Spawned<T> {
     pub(crate) task: T,
 }
 
-/// Hands `task` over; it is done later, at least once.
-///
-/// # Errors
-/// [`Error::Http`] when Lambda does not take it.
-pub async fn spawn<T: Task>(ctx: &Ctx, task: &T) -> Result<(), Error> {
-    let spawned = Spawned {
-        task_id: random::unguessable()?,
-        time_epoch_ms: i64::try_from(ctx.now().millis()).unwrap_or(i64::MAX),
-        spawned_at_ms: wall_millis(),
-        task,
-    };
-    let body = serde_json::to_vec(&spawned).map_err(|cause| Error::Internal(Cause::of(&cause)))?;
-    let prefix = ctx.config().function_prefix().map_err(|cause| Error::Internal(Cause::of(&cause)))?;
-    let path = format!("/2015-03-31/functions/{prefix}{}/invocations", T::NAME);
-    let headers = [("content-type", "application/json"), ("x-amz-invocation-type", "Event")];
-    let answer = ctx.aws().post(Service::Lambda, &path, &headers, body).await?;
-    match answer.status {
-        202 => Ok(()),
-        status => Err(Error::Http(Cause::new(&format!("Lambda did not take {}: status {status}", T::NAME)))),
+impl Ctx {
+    /// Hands `task` over; it is done later, at least once.
+    ///
+    /// # Errors
+    /// [`Error::Http`] when Lambda does not take it.
+    pub async fn spawn<T: Task>(&self, task: &T) -> Result<(), Error> {
+        let spawned = Spawned {
+            task_id: random::unguessable()?,
+            time_epoch_ms: i64::try_from(self.now().millis()).unwrap_or(i64::MAX),
+            spawned_at_ms: wall_millis(),
+            task,
+        };
+        let body = serde_json::to_vec(&spawned).map_err(|cause| Error::Internal(Cause::of(&cause)))?;
+        let prefix = self.config().function_prefix().map_err(|cause| Error::Internal(Cause::of(&cause)))?;
+        let path = format!("/2015-03-31/functions/{prefix}{}/invocations", T::NAME);
+        let headers = [("content-type", "application/json"), ("x-amz-invocation-type", "Event")];
+        let answer = self.aws().post(Service::Lambda, &path, &headers, body).await?;
+        match answer.status {
+            202 => Ok(()),
+            status => Err(Error::Http(Cause::new(&format!("Lambda did not take {}: status {status}", T::NAME)))),
+        }
     }
 }
 

@@ -18,7 +18,6 @@ use crate::phone::Phone;
 use crate::random;
 use crate::secrets::KeyRing;
 use crate::sms::SendSms;
-use crate::tasks;
 use crate::user::applicant::{Applicant, PlaceCode};
 
 /// Six digits that somebody typed. Neither `Debug` nor `Display`.
@@ -73,7 +72,7 @@ pub async fn send(ctx: &Ctx, recipient: &Recipient) -> Result<Sent, Error> {
         Offer::Wait(wait) => Err(too_many(wait)),
         Offer::Send { seed, good_for } => {
             let message = SendSms::new(ctx, phone, seed, good_for);
-            if let Err(error) = tasks::spawn(ctx, &message).await {
+            if let Err(error) = ctx.spawn(&message).await {
                 // Ours, so it must not cost the asker the wait. If this fails too, the cool-down ends by itself.
                 let _ = ctx.cache()?.withdraw_send(phone).await;
                 return Err(error);
