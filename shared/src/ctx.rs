@@ -84,7 +84,14 @@ impl Kept {
             Some(secret) => secret.load(&self.aws).await.map(drop),
             None => Ok(()),
         };
-        let (cache, store, code_key, token_key) = tokio::join!(cache, store, key(&self.code_key), key(&self.token_key));
+        // Who needs the key of codes reads phones. It runs while the backends think.
+        let phones = async {
+            if self.code_key.is_some() {
+                self.config.phone.warm();
+            }
+        };
+        let (cache, store, code_key, token_key, ()) =
+            tokio::join!(cache, store, key(&self.code_key), key(&self.token_key), phones);
         self.tally.take();
         let mut passing: Vec<Error> = [cache, store].into_iter().filter_map(Result::err).collect();
         for outcome in [code_key, token_key] {

@@ -1,7 +1,10 @@
 //! A phone number, in the one spelling under which it is stored.
 
+use std::sync::LazyLock;
+
+use prost::Message;
 use rlibphonenumber::enums::Region;
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
+use rlibphonenumber::{ParseError, PhoneMetadataCollection, PhoneNumberFormat, PhoneNumberType, PhoneNumberUtil};
 use serde::Deserialize;
 
 use crate::error::Reason;
@@ -34,6 +37,32 @@ impl<'de> Deserialize<'de> for RegionCode {
     }
 }
 
+/// The numbering plans of the regions that `conf/*.toml` name; `build.rs` says why not all.
+static PLANS: LazyLock<Option<PhoneNumberUtil>> = LazyLock::new(|| {
+    let plans = PhoneMetadataCollection::decode(&include_bytes!(concat!(env!("OUT_DIR"), "/numbering_plans.bin"))[..]);
+    PhoneNumberUtil::new_for_metadata(plans.ok()?).ok()
+});
+
+impl PhoneRules {
+    /// Whether every region's numbering plan was built in.
+    pub(crate) fn are_built_in(&self) -> bool {
+        let is_built_in = |region: &Region| env!("BADGE_REGIONS").split(',').any(|code| code == region.to_string());
+        self.allowed_regions.iter().chain([&self.default_region]).all(is_built_in)
+    }
+
+    /// Reads one number, so that the first request does not wait for tables and patterns to be made.
+    pub(crate) fn warm(&self) {
+        let mobile = PhoneNumberType::Mobile;
+        let example = PLANS
+            .as_ref()
+            .and_then(|plans| plans.get_example_number_for_type_and_region(self.default_region, mobile).ok());
+        if let Some(example) = example {
+            // A default region that is not served refuses its example, after the same work.
+            let _ = Phone::parse(&example.national_number.to_string(), self);
+        }
+    }
+}
+
 /// Numbers are at most 15 digits (E.164); this leaves room for any way to write one.
 const LONGEST_SPELLING: usize = 40;
 
@@ -48,17 +77,24 @@ impl Phone {
         if text.len() > LONGEST_SPELLING || text.chars().any(|c| c.is_alphabetic() || matches!(c, ';' | '#' | '*')) {
             return Err(Reason::NotAPhone);
         }
-        let number = PHONE_NUMBER_UTIL.parse(text, Some(rules.default_region)).map_err(|_| Reason::NotAPhone)?;
-        if number.extension.is_some() || !PHONE_NUMBER_UTIL.is_valid_number(&number) {
+        let plans = PLANS.as_ref().ok_or(Reason::NotAPhone)?;
+        let number = plans.parse(text, Some(rules.default_region)).map_err(|error| match error {
+            // A country code of the world, but of none that has a plan here.
+            ParseError::InvalidCountryCode if text.trim_start().starts_with(['+', '＋', '0']) => {
+                Reason::RegionNotAllowed
+            }
+            _ => Reason::NotAPhone,
+        })?;
+        if number.extension.is_some() || !plans.is_valid_number(&number) {
             return Err(Reason::NotAPhone);
         }
-        let region = PHONE_NUMBER_UTIL.get_region_for_number(&number).ok_or(Reason::NotAPhone)?;
+        let region = plans.get_region_for_number(&number).ok_or(Reason::NotAPhone)?;
         if !rules.allowed_regions.contains(&region) {
             return Err(Reason::RegionNotAllowed);
         }
-        match PHONE_NUMBER_UTIL.get_number_type(&number) {
+        match plans.get_number_type(&number) {
             PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => {
-                Ok(Self(PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned()))
+                Ok(Self(plans.format(&number, PhoneNumberFormat::E164).into_owned()))
             }
             _ => Err(Reason::NotAMobile),
         }

@@ -137,6 +137,11 @@ impl File {
             ((1..=16).contains(&self.user_shards), "user_shards", "must be 1 to 16"),
             (is_key_prefix(&self.cache_prefix), "cache_prefix", "must be 1 to 32 letters, digits, `_` or `-`"),
             (!self.phone.allowed_regions.is_empty(), "phone.allowed_regions", "must name a region"),
+            (
+                self.phone_rules().are_built_in(),
+                "phone",
+                "must name regions whose numbering plans were built in: build again after a change of conf/",
+            ),
             ((60..=2_592_000).contains(&self.session.ttl_secs), "session.ttl_secs", "must be 60 to 2592000"),
             (
                 self.session.cookie_secure || stage == "local",
