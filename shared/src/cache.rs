@@ -3,6 +3,7 @@
 
 pub mod codes;
 mod connection;
+pub mod figures;
 pub mod sessions;
 
 use std::time::Duration;
@@ -61,6 +62,14 @@ impl Cache {
         let mut scripts = redis::pipe();
         scripts.load_script(code_offer).ignore().load_script(code_try).ignore().load_script(session_open).ignore();
         self.bounded(async |mut connection| scripts.exec_async(&mut connection).await).await
+    }
+
+    /// Asks whether it is there.
+    ///
+    /// # Errors
+    /// [`Error::Redis`].
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.command(&redis::cmd("PING")).await
     }
 
     /// A name for a value that belongs to the phone `e164`.

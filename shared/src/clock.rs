@@ -69,6 +69,13 @@ pub fn wall() -> SystemTime {
     SystemTime::now()
 }
 
+/// [`wall`] in milliseconds since the Unix epoch.
+#[must_use]
+pub fn wall_millis() -> u64 {
+    let since = wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

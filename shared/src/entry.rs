@@ -1,6 +1,7 @@
 //! From cold start to reply. `main` of every function is one call into this room, and says by its name who may
-//! come in: [`open`], [`guarded`], [`with_session`], [`unrouted`], [`task`].
+//! come in: [`open`], [`guarded`], [`with_session`], [`unrouted`], [`task`], [`job`].
 
+mod job;
 mod sandbox;
 
 use std::fmt;
@@ -14,14 +15,16 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::value::RawValue;
 
+pub use self::job::{Report, Tick, job};
 use self::sandbox::{Sandbox, caught, run};
 use crate::check::Rules;
+use crate::clock;
 use crate::ctx::{Ctx, Need};
 use crate::envelope::{self, Reply, Sealed};
 use crate::error::{Cause, Error};
 use crate::request::{BODY_LIMIT_BYTES, Language, Request};
 use crate::session::{self, Accepts, Caller};
-use crate::tasks::{self, Spawned, Task};
+use crate::tasks::{Spawned, Task};
 use crate::telemetry::{self, Line};
 
 /// Why a function did not start, or stopped. `main` returns it, so the runtime prints it and ends the process.
@@ -115,8 +118,8 @@ where
         let start = sandbox.begin();
         let outcome = match serde_json::from_str::<Spawned<T>>(event.payload.get()) {
             Ok(spawned) => {
-                let late_ms = tasks::wall_millis().saturating_sub(spawned.spawned_at_ms).max(0);
-                let now = Timestamp::from_millisecond(spawned.time_epoch_ms.saturating_add(late_ms));
+                let late_ms = clock::wall_millis().saturating_sub(spawned.spawned_at_ms);
+                let now = Timestamp::from_millisecond(spawned.time_epoch_ms.saturating_add_unsigned(late_ms));
                 let ctx = Ctx::new(sandbox.kept.clone(), now.unwrap_or_default());
                 caught(handler(ctx, spawned.task_id, spawned.task)).await.and_then(|done| done)
             }

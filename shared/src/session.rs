@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::cache::sessions::SessionKey;
+use crate::cache::sessions::{NewSession, SessionKey, UsedCode};
 use crate::cache::slot_of;
 use crate::config;
 use crate::ctx::Ctx;
@@ -91,13 +91,12 @@ pub async fn open(ctx: &Ctx, proof: &Proof, user: &User) -> Result<Sid, Error> {
     let sid = Sid::new(&user.phone)?;
     let kept = Kept { user_id: user.id, role: user.role };
     let value = serde_json::to_string(&kept).map_err(|cause| Error::Internal(Cause::of(&cause)))?;
-    let ttl_secs = ctx.config().session.ttl_secs;
-    let cache = ctx.cache()?;
+    let session = NewSession { key: sid.key(), value: &value, ttl_secs: ctx.config().session.ttl_secs };
     match proof {
-        Proof::Fixed => cache.open_session(&sid.key(), &value, ttl_secs).await?,
+        Proof::Fixed => ctx.cache()?.open_session(&session).await?,
         Proof::Code { mac } => {
-            let tries = ctx.config().veri_code.tries;
-            let was_first = cache.open_session_with_code(&user.phone, mac, tries, &sid.key(), &value, ttl_secs).await?;
+            let code = UsedCode { phone: &user.phone, mac, tries: ctx.config().veri_code.tries };
+            let was_first = ctx.cache()?.open_session_with_code(&code, &session, ctx.now().today()).await?;
             if !was_first {
                 return Err(Error::VeriCodeWrong);
             }

@@ -8,7 +8,7 @@ use crate::config::SmsProvider;
 use crate::ctx::Ctx;
 use crate::error::{Cause, Error};
 use crate::phone::Phone;
-use crate::store::runs::Begun;
+use crate::runs::{self, Progress};
 use crate::tasks::Task;
 use crate::veri_code;
 
@@ -24,9 +24,6 @@ pub struct SendSms {
 impl Task for SendSms {
     const NAME: &'static str = "send_sms";
 }
-
-/// While a delivery is at work no other one is; longer than the function may run.
-const LEASE_MS: u64 = 30_000;
 
 impl SendSms {
     /// The code of `seed`, to `phone`, good for so long from `ctx`'s now on.
@@ -48,25 +45,18 @@ pub async fn send(ctx: &Ctx, task_id: &str, message: SendSms) -> Result<(), Erro
         return Ok(());
     }
     let run = format!("{}#{task_id}", SendSms::NAME);
-    match ctx.store()?.begin_run(&run, &ctx.now(), LEASE_MS).await? {
-        Begun::Finished => return Ok(()),
-        Begun::Busy => return Err(Error::Internal(Cause::new("another delivery of this task is at work"))),
-        Begun::Ours => {}
-    }
-    let phone = Phone::stored(message.phone);
-    let code = veri_code::of_seed(ctx, &phone, &message.seed).await?;
-    let minutes = left_ms.div_ceil(60_000);
-    let signature = &ctx.config().sms.signature;
-    let text = format!("【{signature}】验证码{code}，{minutes}分钟内有效，请勿告诉他人。");
-    let sent = match ctx.config().sms.provider {
-        SmsProvider::Http => post(ctx, task_id, &phone, &text).await,
-    };
-    if let Err(error) = sent {
-        // If this fails too, the lease ends by itself.
-        let _ = ctx.store()?.abandon_run(&run).await;
-        return Err(error);
-    }
-    ctx.store()?.finish_run(&run, &ctx.now()).await
+    runs::once(ctx, &run, async {
+        let phone = Phone::stored(message.phone);
+        let code = veri_code::of_seed(ctx, &phone, &message.seed).await?;
+        let minutes = left_ms.div_ceil(60_000);
+        let signature = &ctx.config().sms.signature;
+        let text = format!("【{signature}】验证码{code}，{minutes}分钟内有效，请勿告诉他人。");
+        match ctx.config().sms.provider {
+            SmsProvider::Http => post(ctx, task_id, &phone, &text).await.map(Progress::Done),
+        }
+    })
+    .await
+    .map(drop)
 }
 
 /// The provider `http`: a JSON POST that carries the task's id, so that the provider can drop a repetition too.

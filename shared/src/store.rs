@@ -1,5 +1,8 @@
 //! DynamoDB: one file per table under `store/` knows the shape of its keys and items.
 
+pub mod deployment;
+pub mod figures;
+pub mod retention;
 pub mod runs;
 pub mod users;
 
@@ -85,10 +88,14 @@ impl Store {
         needed(self.runs_table.as_deref(), "RUNS_TABLE")
     }
 
-    /// Runs one operation as one counted round trip.
-    async fn trip<T>(&self, operation: impl Future<Output = T>) -> T {
-        let _trip = self.tally.trip(Backend::DynamoDb);
-        operation.await
+    /// Runs one operation as one counted round trip. The SDK's futures have ten kilobytes and more, so they are put on
+    /// the heap before anything copies them about.
+    fn trip<'a, T>(&'a self, operation: impl Future<Output = T> + 'a) -> impl Future<Output = T> + 'a {
+        let operation = Box::pin(operation);
+        async move {
+            let _trip = self.tally.trip(Backend::DynamoDb);
+            operation.await
+        }
     }
 
     fn charge(&self, consumed: Option<&ConsumedCapacity>, kind: Kind) {

@@ -23,7 +23,7 @@ pub(crate) struct Spawned<T> {
     /// The spawning request's time.
     pub(crate) time_epoch_ms: i64,
     /// The machine's time when it was spawned: with it a late delivery knows how late it is.
-    pub(crate) spawned_at_ms: i64,
+    pub(crate) spawned_at_ms: u64,
     pub(crate) task: T,
 }
 
@@ -36,21 +36,22 @@ impl Ctx {
         let spawned = Spawned {
             task_id: random::unguessable()?,
             time_epoch_ms: i64::try_from(self.now().millis()).unwrap_or(i64::MAX),
-            spawned_at_ms: wall_millis(),
+            spawned_at_ms: clock::wall_millis(),
             task,
         };
         let body = serde_json::to_vec(&spawned).map_err(|cause| Error::Internal(Cause::of(&cause)))?;
         let prefix = self.config().function_prefix().map_err(|cause| Error::Internal(Cause::of(&cause)))?;
-        let path = format!("/2015-03-31/functions/{prefix}{}/invocations", T::NAME);
+        self.invoke(&format!("{prefix}{}", T::NAME), body).await
+    }
+
+    /// Hands an event to a function, which takes it later.
+    pub(crate) async fn invoke(&self, function: &str, event: Vec<u8>) -> Result<(), Error> {
+        let path = format!("/2015-03-31/functions/{function}/invocations");
         let headers = [("content-type", "application/json"), ("x-amz-invocation-type", "Event")];
-        let answer = self.aws().post(Service::Lambda, &path, &headers, body).await?;
+        let answer = self.aws().post(Service::Lambda, &path, &headers, event).await?;
         match answer.status {
             202 => Ok(()),
-            status => Err(Error::Http(Cause::new(&format!("Lambda did not take {}: status {status}", T::NAME)))),
+            status => Err(Error::Http(Cause::new(&format!("Lambda did not take {function}: status {status}")))),
         }
     }
-}
-
-pub(crate) fn wall_millis() -> i64 {
-    jiff::Timestamp::try_from(clock::wall()).map_or(0, jiff::Timestamp::as_millisecond)
 }

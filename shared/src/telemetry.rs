@@ -117,6 +117,12 @@ pub(crate) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) phone: Option<&'a str>,
     pub(crate) spent: Spent,
+    /// The scheduled time of a job's run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scheduled: Option<String>,
+    /// What a job says of its run: numbers and names of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) report: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
 }

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-use crate::cache::codes::{Candidate, Offer, Try, Use};
+use crate::cache::codes::{Candidate, Day, Offer, Try, Use};
 use crate::check::{Checked, Field, Fields, Required, Rules, text_or_integer};
 use crate::ctx::Ctx;
 use crate::error::{Cause, Error, Reason};
@@ -68,13 +68,13 @@ pub async fn send(ctx: &Ctx, recipient: &Recipient) -> Result<Sent, Error> {
     let keys = ctx.code_keys().await?;
     let seed = random::unguessable()?;
     let mac = mac_of(&keys, phone, &code_of(&keys, phone, &seed)?)?;
-    match ctx.cache()?.offer_code(phone, &Candidate { seed, mac }, limits, rest_of_day(ctx)).await? {
+    match ctx.cache()?.offer_code(phone, &Candidate { seed, mac }, limits, &day(ctx)).await? {
         Offer::Wait(wait) => Err(too_many(wait)),
         Offer::Send { seed, good_for } => {
             let message = SendSms::new(ctx, phone, seed, good_for);
             if let Err(error) = ctx.spawn(&message).await {
                 // Ours, so it must not cost the asker the wait. If this fails too, the cool-down ends by itself.
-                let _ = ctx.cache()?.withdraw_send(phone).await;
+                let _ = ctx.cache()?.withdraw_send(phone, &day(ctx)).await;
                 return Err(error);
             }
             Ok(sent(good_for))
@@ -116,7 +116,7 @@ async fn judge(ctx: &Ctx, phone: &Phone, code: &VeriCode, usage: Use) -> Result<
         // By their MACs, so that the time of the comparison tells nothing.
         return if mac == mac_of(&keys, phone, fixed)? { Ok(Proof::Fixed) } else { Err(Error::VeriCodeWrong) };
     }
-    match ctx.cache()?.try_code(phone, &mac, &ctx.config().veri_code, rest_of_day(ctx), usage).await? {
+    match ctx.cache()?.try_code(phone, &mac, &ctx.config().veri_code, &day(ctx), usage).await? {
         Try::Right => Ok(Proof::Code { mac }),
         Try::Wrong => Err(Error::VeriCodeWrong),
         Try::Wait(wait) => Err(too_many(wait)),
@@ -185,8 +185,8 @@ fn keyed_bytes(keys: &KeyRing, purpose: &str, parts: &[&str]) -> Result<[u8; 32]
     Ok(mac.finalize().into_bytes().into())
 }
 
-fn rest_of_day(ctx: &Ctx) -> Duration {
-    Duration::from_millis(ctx.now().rest_millis_of_day())
+fn day(ctx: &Ctx) -> Day {
+    Day { date: ctx.now().today(), left: Duration::from_millis(ctx.now().rest_millis_of_day()) }
 }
 
 fn too_many(wait: Duration) -> Error {

@@ -126,6 +126,29 @@ fn who_may_enter_is_the_same_in_main_and_in_the_description() {
     }
 }
 
+/// What a function needs, and what its policy in the template must name for that.
+const RIGHTS: &[(&str, &[&str])] = &[
+    ("Need::CodeKey", &["VeriCodeSecret"]),
+    ("Need::TokenKey", &["JwtSecret"]),
+    ("Need::Store", &["UsersTable", "RunsTable"]),
+];
+
+#[test]
+fn a_function_has_the_rights_to_what_it_needs_and_no_others() {
+    let text = read("infra/template.yaml");
+    for kind in folders("functions") {
+        for name in folders(&format!("functions/{kind}")) {
+            let main = read(format!("functions/{kind}/{name}/src/main.rs"));
+            let from = text.find(&format!("CodeUri: ../target/lambda/{name}/")).unwrap();
+            let block = text[from..].split("\n\n").next().unwrap();
+            for (need, resources) in RIGHTS {
+                let has_right = resources.iter().any(|resource| block.contains(resource));
+                assert_eq!(main.contains(need), has_right, "{name}: {need} and the policy on {resources:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn handlers_fit_on_a_screen_and_use_shared_alone() {
     for kind in folders("functions") {

@@ -1,6 +1,6 @@
 -- Somebody tries a code. The failure is counted before the comparison, and taken back when it was none.
 --
--- KEYS  1 code   2 wrong tries today
+-- KEYS  1 code   2 wrong tries today   3 figures of the day
 -- ARGV  1 mac of the tried code   2 tries of a code   3 wrong tries a day   4 ms to midnight
 --       5 "claim" uses the code up for a registration; "peek" leaves it as it is
 -- Gives {"right", nil}, {"wrong", nil} or {"wait", ms}
@@ -11,8 +11,12 @@
 --
 -- Run twice, because the first reply was lost: a right try is right again; a wrong one counts twice.
 local code, misses = KEYS[1], KEYS[2]
+local function count(figure, by)
+  if redis.call('HINCRBY', KEYS[3], figure, by or 1) == 1 then redis.call('EXPIRE', KEYS[3], 259200) end
+end
 
 if tonumber(redis.call('GET', misses) or '0') >= tonumber(ARGV[3]) then
+  count('refused_tries_per_day')
   return {'wait', math.max(redis.call('PTTL', misses), 1)}
 end
 if redis.call('INCR', misses) == 1 then redis.call('PEXPIRE', misses, ARGV[4]) end
@@ -33,6 +37,7 @@ redis.call('HINCRBY', code, 'tries', -1)
 redis.call('DECR', misses)
 if ARGV[5] == 'claim' then
   if live[3] and live[3] ~= 'claim' then return {'wrong', false} end
+  if not live[3] then count('sms_verified') end
   redis.call('HSET', code, 'used', 'claim')
   return {'right', false}
 end

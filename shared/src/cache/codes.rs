@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
-use super::Cache;
+use jiff::civil::Date;
+
+use super::{Cache, slot_of};
 use crate::config::VeriCode;
 use crate::error::{Cause, Error};
 use crate::phone::Phone;
+
+/// The stage's day: counts of a day end with it.
+pub struct Day {
+    /// Which day.
+    pub date: Date,
+    /// Until midnight.
+    pub left: Duration,
+}
 
 /// A code that could be sent: the seed it is made from and the MAC it is known by.
 pub struct Candidate {
@@ -57,7 +67,7 @@ impl Cache {
         phone: &Phone,
         candidate: &Candidate,
         limits: &VeriCode,
-        rest_of_day: Duration,
+        day: &Day,
     ) -> Result<Offer, Error> {
         let e164 = phone.e164();
         let mut call = self.scripts.code_offer.prepare_invoke();
@@ -65,13 +75,14 @@ impl Cache {
             .key(self.phone_key("cool", e164))
             .key(self.phone_key("sends", e164))
             .key(self.phone_key("misses", e164))
+            .key(self.figures_key(&slot_of(e164), day.date))
             .arg(&candidate.seed)
             .arg(&candidate.mac)
             .arg(limits.ttl_secs * 1000)
             .arg(limits.resend_secs * 1000)
             .arg(limits.sends_per_day)
             .arg(limits.tries_per_day)
-            .arg(millis(rest_of_day))
+            .arg(millis(day.left))
             .arg(limits.tries);
         let (verdict, millis, seed): (String, u64, Option<String>) = self.script(&call).await?;
         let span = Duration::from_millis(millis);
@@ -86,9 +97,11 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::Redis`]: they stay, and end by themselves.
-    pub async fn withdraw_send(&self, phone: &Phone) -> Result<(), Error> {
+    pub async fn withdraw_send(&self, phone: &Phone, day: &Day) -> Result<(), Error> {
         let mut call = self.scripts.code_withdraw.prepare_invoke();
-        call.key(self.phone_key("cool", phone.e164())).key(self.phone_key("sends", phone.e164()));
+        call.key(self.phone_key("cool", phone.e164()))
+            .key(self.phone_key("sends", phone.e164()))
+            .key(self.figures_key(&slot_of(phone.e164()), day.date));
         self.script(&call).await
     }
 
@@ -101,16 +114,17 @@ impl Cache {
         phone: &Phone,
         mac: &str,
         limits: &VeriCode,
-        rest_of_day: Duration,
+        day: &Day,
         usage: Use,
     ) -> Result<Try, Error> {
         let mut call = self.scripts.code_try.prepare_invoke();
         call.key(self.phone_key("code", phone.e164()))
             .key(self.phone_key("misses", phone.e164()))
+            .key(self.figures_key(&slot_of(phone.e164()), day.date))
             .arg(mac)
             .arg(limits.tries)
             .arg(limits.tries_per_day)
-            .arg(millis(rest_of_day))
+            .arg(millis(day.left))
             .arg(match usage {
                 Use::Peek => "peek",
                 Use::Claim => "claim",

@@ -1,5 +1,7 @@
 //! Sessions: what a session id stands for.
 
+use jiff::civil::Date;
+
 use super::Cache;
 use crate::error::Error;
 use crate::phone::Phone;
@@ -12,28 +14,46 @@ pub struct SessionKey {
     pub hash: String,
 }
 
+/// A session that is about to be opened.
+pub struct NewSession<'a> {
+    /// Where it will lie.
+    pub key: SessionKey,
+    /// What it will stand for.
+    pub value: &'a str,
+    /// How long it lives unused.
+    pub ttl_secs: u64,
+}
+
+/// The code that a session is opened with.
+pub struct UsedCode<'a> {
+    /// Whose.
+    pub phone: &'a Phone,
+    /// As the cache has it.
+    pub mac: &'a str,
+    /// Wrong tries that end it.
+    pub tries: u32,
+}
+
 impl Cache {
-    /// Uses the code of `phone` up and opens the session, in one step. `false`: the code was used meanwhile,
-    /// and no session was made.
+    /// Uses the code up and opens the session, in one step. `false`: the code was used meanwhile, and no session was
+    /// made.
     ///
     /// # Errors
     /// [`Error::Redis`].
     pub async fn open_session_with_code(
         &self,
-        phone: &Phone,
-        mac: &str,
-        tries: u32,
-        session: &SessionKey,
-        value: &str,
-        ttl_secs: u64,
+        code: &UsedCode<'_>,
+        session: &NewSession<'_>,
+        today: Date,
     ) -> Result<bool, Error> {
         let mut call = self.scripts.session_open.prepare_invoke();
-        call.key(self.phone_key("code", phone.e164()))
-            .key(self.session_key(session))
-            .arg(mac)
-            .arg(value)
-            .arg(ttl_secs)
-            .arg(tries);
+        call.key(self.phone_key("code", code.phone.e164()))
+            .key(self.session_key(&session.key))
+            .key(self.figures_key(&session.key.slot, today))
+            .arg(code.mac)
+            .arg(session.value)
+            .arg(session.ttl_secs)
+            .arg(code.tries);
         self.script(&call).await
     }
 
@@ -41,9 +61,9 @@ impl Cache {
     ///
     /// # Errors
     /// [`Error::Redis`].
-    pub async fn open_session(&self, session: &SessionKey, value: &str, ttl_secs: u64) -> Result<(), Error> {
+    pub async fn open_session(&self, session: &NewSession<'_>) -> Result<(), Error> {
         let mut command = redis::cmd("SET");
-        command.arg(self.session_key(session)).arg(value).arg("EX").arg(ttl_secs);
+        command.arg(self.session_key(&session.key)).arg(session.value).arg("EX").arg(session.ttl_secs);
         self.command(&command).await
     }
 

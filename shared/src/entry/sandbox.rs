@@ -36,7 +36,6 @@ impl Sandbox {
         Start { at: Instant::now(), cold: self.is_cold.swap(false, Ordering::Relaxed) }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "it is completed here, and then written")]
     pub(super) fn log(&self, start: &Start, line: Line<'_>, error: Option<&Error>) {
         // What clients do wrong is in the code; what we do wrong has a cause.
         let cause = error.filter(|error| is_ours(error));

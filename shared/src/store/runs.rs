@@ -1,15 +1,28 @@
-//! The table of runs: what makes a task that is delivered twice take effect once.
+//! The table of runs: what makes a tick or a task that is delivered twice take effect once.
+//!
+//! An item with `lease_until` is a run under way, and whose it is; one without is a run that is done.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 use super::{Item, Store, failed};
-use crate::clock::Now;
-use crate::error::Error;
+use crate::clock::{Now, wall_millis};
+use crate::error::{Cause, Error};
 
-/// How long a finished run is remembered: Lambda drops an asynchronous event after at most six hours (AWS Lambda
-/// Developer Guide, "Asynchronous invocation"), so a duplicate comes earlier than this.
-const REMEMBERED_SECS: u64 = 86_400;
+/// How long a finished run is remembered, by the run's own time: longer than any duplicate can be late. Lambda drops an
+/// asynchronous event after at most six hours, EventBridge Scheduler after 24 (their guides, "Asynchronous invocation"
+/// and "Retry policies"), and a dead letter may be driven again for as long as a queue keeps one, which is 14 days.
+const REMEMBERED_SECS: u64 = 30 * 86_400;
+
+/// One holder of one run.
+pub struct Run {
+    /// Unique to what must happen once.
+    pub name: String,
+    /// Unique to who tries.
+    pub holder: String,
+    /// Whether it is remembered for ever, and not only for as long as a duplicate can be late.
+    pub for_ever: bool,
+}
 
 /// Whose the run is.
 pub enum Begun {
@@ -22,25 +35,30 @@ pub enum Begun {
 }
 
 impl Store {
-    /// Takes the run called `name`, for `lease_ms` at the most.
+    /// Takes the run, for `lease_ms` of real time at the most.
     ///
     /// # Errors
     /// [`Error::Db`].
-    pub async fn begin_run(&self, name: &str, now: &Now, lease_ms: u64) -> Result<Begun, Error> {
+    pub async fn begin_run(&self, run: &Run, now: &Now, lease_ms: u64) -> Result<Begun, Error> {
         let write = self
             .client
             .put_item()
             .table_name(self.runs_table()?)
-            .set_item(Some(item(name, now, Some(now.millis() + lease_ms))))
+            .set_item(Some(item(run, now, Some(wall_millis() + lease_ms))))
             .condition_expression("attribute_not_exists(run) OR lease_until < :now")
-            .expression_attribute_values(":now", AttributeValue::N(now.millis().to_string()))
+            .expression_attribute_values(":now", number(wall_millis()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send();
         match self.trip(write).await {
             Ok(_) => Ok(Begun::Ours),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(refused)) => {
-                    let is_leased = refused.item().is_some_and(|item| item.contains_key("lease_until"));
+                    let old = refused.item();
+                    // An attempt of ours whose answer was lost, and that the SDK repeated.
+                    if old.and_then(|item| item.get("holder")) == Some(&AttributeValue::S(run.holder.clone())) {
+                        return Ok(Begun::Ours);
+                    }
+                    let is_leased = old.is_some_and(|item| item.contains_key("lease_until"));
                     Ok(if is_leased { Begun::Busy } else { Begun::Finished })
                 }
                 _ => Err(failed(&error)),
@@ -48,37 +66,82 @@ impl Store {
         }
     }
 
-    /// Remembers that the run is done: it has no lease that could end.
+    /// Holds the run for another `lease_ms` from now on.
     ///
     /// # Errors
-    /// [`Error::Db`].
-    pub async fn finish_run(&self, name: &str, now: &Now) -> Result<(), Error> {
-        let write = self.client.put_item().table_name(self.runs_table()?).set_item(Some(item(name, now, None))).send();
+    /// [`Error::Db`], also when the run has gone to somebody else.
+    pub async fn renew_run(&self, run: &Run, lease_ms: u64) -> Result<(), Error> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(self.runs_table()?)
+            .key("run", AttributeValue::S(run.name.clone()))
+            .update_expression("SET lease_until = :until")
+            .condition_expression("holder = :me AND attribute_exists(lease_until)")
+            .expression_attribute_values(":until", number(wall_millis() + lease_ms))
+            .expression_attribute_values(":me", AttributeValue::S(run.holder.clone()))
+            .send();
+        self.trip(update).await.map(drop).map_err(|error| failed(&error))
+    }
+
+    /// Remembers that the run is done.
+    ///
+    /// # Errors
+    /// [`Error::Db`], also when the run has gone to somebody else.
+    pub async fn finish_run(&self, run: &Run, now: &Now) -> Result<(), Error> {
+        let write = self
+            .client
+            .put_item()
+            .table_name(self.runs_table()?)
+            .set_item(Some(item(run, now, None)))
+            .condition_expression("holder = :me")
+            .expression_attribute_values(":me", AttributeValue::S(run.holder.clone()))
+            .send();
         self.trip(write).await.map(drop).map_err(|error| failed(&error))
     }
 
-    /// Gives the run back after a failure, so that the next delivery may try.
+    /// Gives the run back, so that the next delivery may have it. One that has gone to somebody else stays theirs.
     ///
     /// # Errors
-    /// [`Error::Db`].
-    pub async fn abandon_run(&self, name: &str) -> Result<(), Error> {
+    /// [`Error::Db`]; the lease then ends by itself.
+    pub async fn abandon_run(&self, run: &Run) -> Result<(), Error> {
         let delete = self
             .client
             .delete_item()
             .table_name(self.runs_table()?)
-            .key("run", AttributeValue::S(name.to_owned()))
+            .key("run", AttributeValue::S(run.name.clone()))
+            .condition_expression("holder = :me AND attribute_exists(lease_until)")
+            .expression_attribute_values(":me", AttributeValue::S(run.holder.clone()))
             .send();
-        self.trip(delete).await.map(drop).map_err(|error| failed(&error))
+        match self.trip(delete).await {
+            Err(error) if error.as_service_error().is_none_or(|one| !one.is_conditional_check_failed_exception()) => {
+                Err(failed(&error))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
-fn item(name: &str, now: &Now, lease_until: Option<u64>) -> Item {
+fn item(run: &Run, now: &Now, lease_until: Option<u64>) -> Item {
     let mut item = Item::from([
-        ("run".to_owned(), AttributeValue::S(name.to_owned())),
-        ("expires_at".to_owned(), AttributeValue::N((now.secs() + REMEMBERED_SECS).to_string())),
+        ("run".to_owned(), AttributeValue::S(run.name.clone())),
+        ("holder".to_owned(), AttributeValue::S(run.holder.clone())),
     ]);
+    if !run.for_ever {
+        let expiry = now.secs().max(wall_millis() / 1000) + REMEMBERED_SECS;
+        item.insert("expires_at".to_owned(), number(expiry));
+    }
     if let Some(until) = lease_until {
-        item.insert("lease_until".to_owned(), AttributeValue::N(until.to_string()));
+        item.insert("lease_until".to_owned(), number(until));
     }
     item
+}
+
+fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// The error of somebody who came while another was at work.
+pub(crate) fn busy(name: &str) -> Error {
+    Error::Internal(Cause::new(&format!("{name} is being done by somebody else right now")))
 }

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::phone::Phone;
 use crate::user::{Role, User, UserId};
 
-const INDEX: &str = "by_id";
+pub(super) const INDEX: &str = "by_id";
 
 /// What became of a write of a new user.
 pub enum Inserted {
@@ -169,6 +169,6 @@ fn integer(item: &Item, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-fn number(value: impl Into<i64>) -> AttributeValue {
+pub(super) fn number(value: impl Into<i64>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }

@@ -1,0 +1,107 @@
+//! Jobs: functions that a schedule starts.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Fatal;
+use super::sandbox::{Sandbox, caught, run};
+use crate::clock::wall_millis;
+use crate::config;
+use crate::ctx::{Ctx, Need};
+use crate::envelope;
+use crate::error::{Cause, Error};
+use crate::runs::{self, Progress};
+use crate::telemetry::Line;
+
+/// Left to write down how far the work has come, and to answer.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// What a job says of its run, for the log: numbers and names of ours, nothing of a user.
+pub type Report = serde_json::Value;
+
+/// One run of a job.
+pub struct Tick {
+    /// The time it was scheduled for; [`Ctx::now`] is the same.
+    pub at: Timestamp,
+    ends: Instant,
+}
+
+impl Tick {
+    /// Whether there is time for another bounded batch. Without, return [`Progress::More`].
+    #[must_use]
+    pub fn has_time(&self) -> bool {
+        Instant::now() < self.ends
+    }
+}
+
+/// The part of an EventBridge event that counts (EventBridge User Guide, "Event structure").
+#[derive(Deserialize)]
+struct Event {
+    time: Timestamp,
+}
+
+/// Serves a job. For each scheduled time the handler takes effect once, however often the event is delivered, and two
+/// runs of one job never overlap; a run that says [`Progress::More`] is invoked again at once.
+///
+/// # Errors
+/// What stopped the start.
+pub fn job<H, F>(needs: &[Need], handler: H) -> Result<(), Fatal>
+where
+    H: Fn(Ctx, Tick) -> F,
+    F: Future<Output = Result<Progress<Report>, Error>>,
+{
+    run(needs, &async |sandbox: &Sandbox, event: LambdaEvent<Box<RawValue>>| {
+        let start = sandbox.begin();
+        let (payload, context) = event.into_parts();
+        let scheduled = serde_json::from_str::<Event>(payload.get()).map(|event| event.time);
+        let outcome = match &scheduled {
+            Ok(at) => {
+                let left = Duration::from_millis(context.deadline.saturating_sub(wall_millis()));
+                let tick = Tick { at: *at, ends: Instant::now() + left.saturating_sub(MARGIN) };
+                let ctx = Ctx::new(sandbox.kept.clone(), *at);
+                tick_once(&ctx, tick, payload.get(), &handler).await
+            }
+            Err(cause) => {
+                Err(Error::Internal(Cause::new(&format!("not an event of a schedule: {:?}", cause.classify()))))
+            }
+        };
+        let error = outcome.as_ref().err();
+        let code = error.map_or(0, envelope::code);
+        let line = Line {
+            request_id: &context.request_id,
+            code,
+            scheduled: scheduled.ok().map(|at| at.to_string()),
+            report: outcome.as_ref().ok().cloned(),
+            ..Line::default()
+        };
+        sandbox.log(&start, line, error);
+        outcome
+            .map(drop)
+            .map_err(|error| Diagnostic { error_type: format!("{code}"), error_message: error.to_string() })
+    })
+}
+
+async fn tick_once<H, F>(ctx: &Ctx, tick: Tick, event: &str, handler: &H) -> Result<Report, Error>
+where
+    H: Fn(Ctx, Tick) -> F,
+    F: Future<Output = Result<Progress<Report>, Error>>,
+{
+    let function = config::function_name();
+    let name = format!("{function}#{}", tick.at);
+    // Caught inside, so that a panic gives its run back.
+    let work = async { caught(handler(ctx.clone(), tick)).await.and_then(|done| done) };
+    let once = runs::once(ctx, &name, work);
+    match runs::alone(ctx, &function, once).await? {
+        None => Ok(Report::from("done before")),
+        Some(Progress::Done(report)) => Ok(report),
+        Some(Progress::More(report)) => {
+            ctx.invoke(&function, event.as_bytes().to_vec()).await?;
+            Ok(report)
+        }
+    }
+}
