@@ -18,7 +18,7 @@ fi
 [ "${1-}" = --install ] && exit
 
 say "Dependencies: bans, licenses, sources"
-"$deny" --offline --locked check --hide-inclusion-graph bans licenses sources
+"$deny" --locked check --hide-inclusion-graph bans licenses sources
 
 # The advisories come from a repository on the network, which not every machine reaches.
 if "$deny" fetch db >/dev/null 2>&1; then
