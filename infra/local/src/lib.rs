@@ -27,6 +27,8 @@ mod reply;
 mod route;
 mod runtime;
 mod sandbox;
+#[expect(dead_code, reason = "the template reads schedules from the next commits on")]
+mod schedule;
 mod secrets;
 mod server;
 mod stage;
