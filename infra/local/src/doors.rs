@@ -1,14 +1,19 @@
 //! The control door `/_stage/`: looks into the stage and resets it. Everything else is the gateway's.
 
+mod again;
+
+use std::future::pending;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use tokio::time::sleep;
 
 use crate::error::StageError;
+use crate::faults::{Plan, Provider};
 use crate::function::Function;
 use crate::inbox;
 use crate::live::Live;
@@ -41,10 +46,13 @@ pub(crate) async fn answer(live: &Live, request: Request<Incoming>) -> Reply {
         ("invocations", &Method::GET) => invocations(live, &query),
         ("reset", &Method::POST) => reset(live).await,
         ("clock", &Method::POST) => advance(live, body).await,
-        ("dead_letters", &Method::GET) => Ok(server::json_of(StatusCode::OK, &live.lambda.dead_letters())),
+        ("faults", &Method::PUT) => set_faults(live, body).await,
+        ("dead_letters", &Method::GET) => Ok(server::json_of(StatusCode::OK, &live.lambda.letters().list())),
+        ("dead_letters/redrive", &Method::POST) => again::redrive(live, body).await,
         ("state" | "invocations" | "dead_letters", _) => Err(Refusal::Method("GET")),
         ("sms", _) => Err(Refusal::Method("GET, POST")),
-        ("reset" | "clock", _) => Err(Refusal::Method("POST")),
+        ("faults", _) => Err(Refusal::Method("PUT")),
+        ("reset" | "clock" | "dead_letters/redrive", _) => Err(Refusal::Method("POST")),
         _ => Err(Refusal::Unknown("there is no such door".to_owned())),
     };
     answer.unwrap_or_else(Refusal::into_reply)
@@ -57,7 +65,7 @@ struct StateDocument {
     dynamodb_url: String,
     cache_url: String,
     clock: ClockDocument,
-    faults: Map<String, Value>,
+    faults: Plan,
     functions: Vec<FunctionDocument>,
 }
 
@@ -88,7 +96,7 @@ fn state(live: &Live) -> Reply {
         dynamodb_url: live.store.url(),
         cache_url: live.cache.url(),
         clock: ClockDocument { now: live.clock.now(), offset_ms: live.clock.offset_ms() },
-        faults: Map::new(),
+        faults: live.host.faults.plan(),
         functions: live.lambda.functions().iter().map(|function| describe(function)).collect(),
     };
     server::json_of(StatusCode::OK, &document)
@@ -127,11 +135,31 @@ async fn read_sms(live: &Live, query: &Query<'_>) -> Result<Reply, Refusal> {
 
 /// `POST sms`: the provider's endpoint.
 async fn take_sms(live: &Live, body: Incoming) -> Result<Reply, Refusal> {
-    let body =
-        server::read(body, MAX_MESSAGE_BYTES).await.map_err(|_| Refusal::bad("the body is too large or broke off"))?;
-    let sent = serde_json::from_slice(&body).map_err(|error| Refusal::Bad(format!("not a message: {error}")))?;
+    let sent = read_wish(body, "not a message").await?;
+    match live.host.faults.provider() {
+        Provider::Takes => {}
+        Provider::TakesAfter(time) => sleep(time).await,
+        Provider::Refuses => return Ok(unavailable()),
+        Provider::Hangs(Some(time)) => {
+            sleep(time).await;
+            return Ok(unavailable());
+        }
+        // Until the sender gives up.
+        Provider::Hangs(None) => pending().await,
+    }
     live.inbox.take(sent, live.clock.now());
     Ok(server::json(StatusCode::OK, r#"{"status":"accepted"}"#))
+}
+
+fn unavailable() -> Reply {
+    server::message(StatusCode::SERVICE_UNAVAILABLE, "the provider is asked to fail")
+}
+
+/// `PUT faults`: all that shall fail from now on; `{}` for nothing.
+async fn set_faults(live: &Live, body: Incoming) -> Result<Reply, Refusal> {
+    let plan = read_wish(body, "not faults").await?;
+    live.host.faults.set(plan);
+    Ok(server::json_of(StatusCode::OK, &plan))
 }
 
 /// `GET invocations?function=&limit=`.
@@ -171,15 +199,25 @@ async fn advance(live: &Live, body: Incoming) -> Result<Reply, Refusal> {
     struct Wish {
         advance_s: f64,
     }
-    let body = server::read(body, MAX_MESSAGE_BYTES).await.map_err(|_| Refusal::bad("the body is too large"))?;
-    let wish: Wish = serde_json::from_slice(&body)
-        .map_err(|error| Refusal::Bad(format!("the body is {{\"advance_s\": seconds}}: {error}")))?;
+    let wish: Wish = read_wish(body, "the body is {\"advance_s\": seconds}").await?;
     // Time never goes back under running requests; `reset` is the way to real time.
     let span = Duration::try_from_secs_f64(wish.advance_s).ok().filter(|span| *span <= MAX_ADVANCE);
     let span = span.ok_or_else(|| Refusal::bad("advance_s is from 0 to ten years"))?;
     live.advance(span).await.map_err(Refusal::Failed)?;
     let clock = ClockDocument { now: live.clock.now(), offset_ms: live.clock.offset_ms() };
     Ok(server::json_of(StatusCode::OK, &clock))
+}
+
+/// A body as JSON; `what` it should be begins the refusal.
+async fn read_wish<T: DeserializeOwned>(body: Incoming, what: &str) -> Result<T, Refusal> {
+    let body =
+        server::read(body, MAX_MESSAGE_BYTES).await.map_err(|_| Refusal::bad("the body is too large or broke off"))?;
+    serde_json::from_slice(&body).map_err(|error| Refusal::Bad(format!("{what}: {error}")))
+}
+
+/// The same, but nothing at all is the default.
+async fn read_optional_wish<T: DeserializeOwned + Default>(body: Incoming, what: &str) -> Result<T, Refusal> {
+    if body.is_end_stream() { Ok(T::default()) } else { read_wish(body, what).await }
 }
 
 /// Why a door stays shut.

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::account;
 use crate::clock::Clock;
+use crate::faults::Faults;
 use crate::invocation::{Completion, History, Job, Outcome, Payload, Record};
 use crate::log::{self, Lines};
 use crate::sandbox::{self, Sandbox};
@@ -37,6 +38,7 @@ pub(crate) struct Host {
     /// Variables that every function gets, beside its own.
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) clock: Clock,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) tasks: Tasks,
     /// Numbers records and sandboxes.
     pub(crate) sequence: AtomicU64,

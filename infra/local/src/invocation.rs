@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderValue;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -54,6 +55,23 @@ pub(crate) struct Completion {
     /// The function's answer, or the error document.
     pub(crate) payload: Payload,
     pub(crate) record: Arc<Record>,
+}
+
+impl Completion {
+    /// The function's answer or its error document, if it is JSON.
+    pub(crate) fn document(&self) -> Value {
+        serde_json::from_slice(&self.payload.bytes).unwrap_or_default()
+    }
+
+    /// Why a run failed, in one line.
+    pub(crate) fn reason(&self) -> String {
+        let document = self.document();
+        match (document["errorType"].as_str(), document["errorMessage"].as_str()) {
+            (Some(kind), Some(message)) => format!("{kind}: {message}"),
+            (Some(text), None) | (None, Some(text)) => text.to_owned(),
+            (None, None) => "an error without a type or a message".to_owned(),
+        }
+    }
 }
 
 /// The bytes that a function answered with.

@@ -4,7 +4,8 @@
 //! `sandbox`, which fetches the event over its `runtime` API; the answer comes back the same way and `reply` makes a
 //! response of it. `template` reads `infra/template.yaml`, which decides what there is. `cache` and `store` are the
 //! stage's Redis and DynamoDB, `aws` the two AWS APIs that functions call (`lambda`, `secrets`), `inbox` the SMS
-//! provider, `doors` the control door. `guardian` sees to it that nothing outlives the stage.
+//! provider, `doors` the control door. `letters` keeps the events that failed, `faults` makes things fail. `guardian`
+//! sees to it that nothing outlives the stage.
 
 mod account;
 mod aws;
@@ -13,12 +14,14 @@ mod clock;
 mod doors;
 mod error;
 mod event;
+mod faults;
 mod function;
 mod gateway;
 mod guardian;
 mod inbox;
 mod invocation;
 mod lambda;
+mod letters;
 mod live;
 mod log;
 mod options;

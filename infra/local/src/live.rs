@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use crate::cache;
 use crate::clock::Clock;
 use crate::error::StageError;
+use crate::faults::Plan;
 use crate::function::{Function, Host};
 use crate::gateway::Gateway;
 use crate::inbox::Inbox;
@@ -49,15 +50,17 @@ impl Live {
         self.replace_functions(template.functions)
     }
 
-    /// Lets time pass: for requests, for what is kept in the cache, and for the time-to-live of items.
+    /// Lets time pass: for requests, for what is kept in the cache, for the time-to-live of items.
     pub(crate) async fn advance(&self, span: Duration) -> Result<(), StageError> {
         self.cache.age(span).await?;
         self.clock.advance(span);
         Ok(())
     }
 
-    /// Empties the stores, the inbox and the counters; the clock is real time again.
+    /// Empties the stores, the inbox, the dead letters and the counters; the clock is real time again, and what was
+    /// made to fail works.
     pub(crate) async fn reset(&self) -> Result<(), StageError> {
+        self.host.faults.set(Plan::default());
         self.lambda.reset();
         self.clock.reset();
         let tables = Arc::clone(&self.tables.read());

@@ -28,6 +28,12 @@ pub(crate) fn trace(epoch_s: i64) -> String {
     format!("Root=1-{epoch_s:08x}-{}", &hex()[..24])
 }
 
+/// True in that share of cases: never for 0, always for 1.
+pub(crate) fn chance(rate: f64) -> bool {
+    // The first 32 bits of a random id are all random.
+    rate > 0.0 && f64::from(Uuid::new_v4().as_fields().0) < rate * (f64::from(u32::MAX) + 1.0)
+}
+
 /// Characters of the alphabet, each equally likely.
 pub(crate) fn text(alphabet: &[u8], length: usize) -> io::Result<String> {
     let unusable = || io::Error::other("an alphabet has 1 to 255 characters");

@@ -103,6 +103,10 @@ async fn response(sandbox: &Sandbox, id: &str, headers: &HeaderMap, body: Incomi
     let has_prelude = streamed && headers.get(http::header::CONTENT_TYPE).is_some_and(|kind| kind == WITH_PRELUDE);
     let limit = if streamed { MAX_STREAM_BYTES } else { MAX_RESPONSE_BYTES };
     let collected = Limited::new(body, limit).collect().await;
+    if sandbox.is_running(id) && sandbox.function.host.faults.kills_before_reply() {
+        sandbox.kill();
+        return pending().await;
+    }
     let Some(active) = sandbox.take(Some(id)) else {
         return wrong_id();
     };

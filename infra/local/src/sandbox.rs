@@ -46,6 +46,8 @@ struct State {
     served: bool,
     /// Set when the end is decided: no event may be handed out any more.
     closed: bool,
+    /// Set when it is to be killed in the middle of a run.
+    killed: bool,
     active: Option<Active>,
     init_error: Option<Bytes>,
 }
@@ -68,6 +70,8 @@ enum End {
     Exited(io::Result<ExitStatus>),
     TimedOut,
     InitTimedOut,
+    /// By a fault that was asked for.
+    Killed,
     /// No longer wanted: idle for too long, of an older generation, or its init failed.
     Retired,
 }
@@ -205,6 +209,17 @@ impl Sandbox {
         self.end.notify_one();
     }
 
+    /// Kills the process in the middle of its run, which then counts as crashed.
+    pub(crate) fn kill(&self) {
+        self.state.lock().killed = true;
+        self.end.notify_one();
+    }
+
+    /// Whether that run is under way.
+    pub(crate) fn is_running(&self, request_id: &str) -> bool {
+        self.state.lock().active.as_ref().is_some_and(|active| *active.request_id == *request_id)
+    }
+
     /// Returns when the sandbox should end.
     ///
     /// It is not woken for each run. It sleeps until the earliest moment at which a run that it has not seen yet could
@@ -213,7 +228,7 @@ impl Sandbox {
         let mut check = self.next_check(self.born, self.born + INIT_LIMIT);
         loop {
             tokio::select! {
-                () = self.end.notified() => return End::Retired,
+                () = self.end.notified() => return if self.state.lock().killed { End::Killed } else { End::Retired },
                 () = tokio::time::sleep_until(check) => {}
             }
             match self.due(Instant::now()) {
@@ -277,13 +292,14 @@ impl End {
             Self::Exited(Err(error)) => format!("Runtime exited without a status: {error}"),
             Self::TimedOut => format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()),
             Self::InitTimedOut => format!("Init timed out after {} seconds", INIT_LIMIT.as_secs()),
+            Self::Killed => "Runtime exited with error: signal: killed".to_owned(),
             Self::Retired => "Runtime was ended".to_owned(),
         }
     }
 
     fn kind(&self) -> &'static str {
         match self {
-            Self::Exited(_) | Self::Retired => "Runtime.ExitError",
+            Self::Exited(_) | Self::Killed | Self::Retired => "Runtime.ExitError",
             Self::TimedOut | Self::InitTimedOut => "Sandbox.Timedout",
         }
     }

@@ -73,6 +73,7 @@ impl Stage {
             idle_limit: options.idle_limit,
             environment,
             clock: clock.clone(),
+            faults: Arc::default(),
             tasks: tasks.clone(),
             sequence: AtomicU64::new(0),
         });

@@ -126,6 +126,14 @@ impl Bed {
         self.probe(&json!({})).await.json()
     }
 
+    /// Asks a door for something; the answer must be 200.
+    pub(crate) async fn door(&self, method: &str, name: &str, body: &Value) -> Value {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = client::send(method, &self.url(&format!("/_stage/{name}")), &[], body).await;
+        assert_eq!(answer.status, 200, "{method} {name}: {}", answer.text());
+        answer.json()
+    }
+
     /// The last invocations, newest first.
     pub(crate) async fn invocations(&self) -> Vec<Value> {
         let answer = client::get(&self.url("/_stage/invocations")).await;

@@ -5,6 +5,7 @@
 mod bed;
 mod client;
 mod doors;
+mod faults;
 mod gateway;
 mod invoke;
 mod process;

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import sys
 import time
 
@@ -26,6 +27,14 @@ def wait_for(is_there):
     """Waits without a bound: the stage kills a function that takes too long."""
     while not is_there():
         time.sleep(0.002)
+
+
+def redis(command):
+    """Sends one inline command; the first line of the reply."""
+    host, port = os.environ["CACHE_URL"].removeprefix("redis://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(command.encode() + b"\r\n")
+        return connection.makefile().readline().strip()
 
 
 def stream(request_id, parts, trailers=()):
@@ -90,6 +99,20 @@ def run(request_id, headers, command, event):
         open(command["started"], "w").close()
         wait_for(lambda: os.path.exists(command["file"]))
         respond(reply({"pid": os.getpid()}))
+    elif do == "note":
+        # Writes down what it was told, and what the cache holds for a key at this moment.
+        note = {**command, "request_id": request_id}
+        if "key" in command:
+            note["held"] = redis(f"EXISTS {command['key']}")
+        with open(command["file"], "a") as file:
+            file.write(json.dumps(note) + "\n")
+        respond('{"code": 0}')
+    elif do == "fail_unless":
+        if os.path.exists(command["file"]):
+            respond("{}")
+        else:
+            document = json.dumps({"errorType": "Probe", "errorMessage": "there is no file"})
+            call("POST", f"/invocation/{request_id}/error", document)
     elif do == "fail_times":
         with open(command["file"], "a+") as file:
             file.write(request_id + "\n")
