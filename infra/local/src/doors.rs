@@ -17,6 +17,8 @@ use crate::faults::{Plan, Provider};
 use crate::function::Function;
 use crate::inbox;
 use crate::live::Live;
+use crate::route::decode;
+use crate::scheduler::Description;
 use crate::server::{self, Reply};
 
 /// What the path of every door begins with.
@@ -53,7 +55,11 @@ pub(crate) async fn answer(live: &Live, request: Request<Incoming>) -> Reply {
         ("sms", _) => Err(Refusal::Method("GET, POST")),
         ("faults", _) => Err(Refusal::Method("PUT")),
         ("reset" | "clock" | "dead_letters/redrive", _) => Err(Refusal::Method("POST")),
-        _ => Err(Refusal::Unknown("there is no such door".to_owned())),
+        (door, method) => match (door.strip_prefix("schedules/"), method) {
+            (Some(name), &Method::POST) => again::fire(live, &decode(name), body).await,
+            (Some(_), _) => Err(Refusal::Method("POST")),
+            (None, _) => Err(Refusal::Unknown("there is no such door".to_owned())),
+        },
     };
     answer.unwrap_or_else(Refusal::into_reply)
 }
@@ -67,6 +73,7 @@ struct StateDocument {
     clock: ClockDocument,
     faults: Plan,
     functions: Vec<FunctionDocument>,
+    schedules: Vec<Description>,
 }
 
 #[derive(Serialize)]
@@ -80,6 +87,7 @@ struct FunctionDocument {
     name: String,
     binary: String,
     routes: Vec<String>,
+    schedules: Vec<String>,
     memory_mb: u64,
     timeout_s: u64,
     sandboxes: usize,
@@ -90,6 +98,7 @@ struct FunctionDocument {
 }
 
 fn state(live: &Live) -> Reply {
+    let schedules = live.scheduler.describe();
     let document = StateDocument {
         stage: live.options.stage.clone(),
         url: live.url.clone(),
@@ -97,12 +106,13 @@ fn state(live: &Live) -> Reply {
         cache_url: live.cache.url(),
         clock: ClockDocument { now: live.clock.now(), offset_ms: live.clock.offset_ms() },
         faults: live.host.faults.plan(),
-        functions: live.lambda.functions().iter().map(|function| describe(function)).collect(),
+        functions: live.lambda.functions().iter().map(|function| describe(function, &schedules)).collect(),
+        schedules,
     };
     server::json_of(StatusCode::OK, &document)
 }
 
-fn describe(function: &Function) -> FunctionDocument {
+fn describe(function: &Function, schedules: &[Description]) -> FunctionDocument {
     let spec = function.spec();
     let sandboxes = function.sandboxes();
     let history = function.history.lock();
@@ -110,6 +120,7 @@ fn describe(function: &Function) -> FunctionDocument {
         name: spec.name.clone(),
         binary: spec.binary.clone(),
         routes: spec.routes.iter().map(ToString::to_string).collect(),
+        schedules: schedules.iter().filter(|one| one.function == spec.name).map(|one| one.name.clone()).collect(),
         memory_mb: spec.memory_mb,
         timeout_s: spec.timeout.as_secs(),
         sandboxes: sandboxes.alive,
@@ -226,6 +237,8 @@ enum Refusal {
     Unknown(String),
     /// The methods that the door takes.
     Method(&'static str),
+    /// The run that the door waited for is gone.
+    Lost,
     Failed(StageError),
 }
 
@@ -244,6 +257,7 @@ impl Refusal {
                 reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
                 reply
             }
+            Self::Lost => server::message(StatusCode::INTERNAL_SERVER_ERROR, "the event was dropped before it ended"),
             Self::Failed(error) => server::message(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         }
     }

@@ -21,7 +21,7 @@ const MAX_RECORDS: usize = 1_000;
 pub(crate) struct Job {
     pub(crate) request_id: Arc<str>,
     pub(crate) event: Bytes,
-    /// A route key, `async` or `invoke`.
+    /// A route key, `async`, `invoke`, or `schedule` and its name.
     pub(crate) trigger: Arc<str>,
     /// 1, and more for the retries of an asynchronous event.
     pub(crate) attempt: u32,

@@ -27,7 +27,7 @@ pub(crate) struct DeadLetter {
     pub(crate) id: Arc<str>,
     #[serde(serialize_with = "text")]
     pub(crate) function: Arc<str>,
-    /// What sent it: `async`.
+    /// `async`, or `schedule` and its name.
     #[serde(serialize_with = "text")]
     pub(crate) trigger: Arc<str>,
     #[serde(serialize_with = "text")]

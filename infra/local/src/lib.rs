@@ -4,8 +4,8 @@
 //! `sandbox`, which fetches the event over its `runtime` API; the answer comes back the same way and `reply` makes a
 //! response of it. `template` reads `infra/template.yaml`, which decides what there is. `cache` and `store` are the
 //! stage's Redis and DynamoDB, `aws` the two AWS APIs that functions call (`lambda`, `secrets`), `inbox` the SMS
-//! provider, `doors` the control door. `letters` keeps the events that failed, `faults` makes things fail. `guardian`
-//! sees to it that nothing outlives the stage.
+//! provider, `doors` the control door. `scheduler` fires each `schedule` when the `clock` says so; `letters` keeps the
+//! events that failed, `faults` makes things fail. `guardian` sees to it that nothing outlives the stage.
 
 mod account;
 mod aws;
@@ -30,8 +30,8 @@ mod reply;
 mod route;
 mod runtime;
 mod sandbox;
-#[expect(dead_code, reason = "the template reads schedules from the next commits on")]
 mod schedule;
+mod scheduler;
 mod secrets;
 mod server;
 mod stage;

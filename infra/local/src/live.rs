@@ -17,6 +17,7 @@ use crate::inbox::Inbox;
 use crate::lambda::Lambda;
 use crate::options::Options;
 use crate::route::RouteTable;
+use crate::scheduler::Scheduler;
 use crate::secrets::Secrets;
 use crate::store::Store;
 use crate::template::{FunctionSpec, TableSpec, Template};
@@ -32,6 +33,7 @@ pub(crate) struct Live {
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) inbox: Inbox,
     pub(crate) lambda: Arc<Lambda>,
+    pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) gateway: Gateway,
     pub(crate) host: Arc<Host>,
     pub(crate) tables: RwLock<Arc<[TableSpec]>>,
@@ -47,22 +49,22 @@ impl Live {
         let tables: Arc<[TableSpec]> = template.tables.into();
         self.store.create(Arc::clone(&tables)).await?;
         *self.tables.write() = tables;
-        self.replace_functions(template.functions)
+        self.replace_functions(template.functions)?;
+        self.scheduler.set_schedules(template.schedules);
+        Ok(())
     }
 
-    /// Lets time pass: for requests, for what is kept in the cache, for the time-to-live of items.
+    /// Lets time pass: for requests, for what is kept in the cache, for the time-to-live of items, and for schedules.
     pub(crate) async fn advance(&self, span: Duration) -> Result<(), StageError> {
-        self.cache.age(span).await?;
-        self.clock.advance(span);
-        Ok(())
+        self.scheduler.advance(span, self.cache).await
     }
 
     /// Empties the stores, the inbox, the dead letters and the counters; the clock is real time again, and what was
     /// made to fail works.
     pub(crate) async fn reset(&self) -> Result<(), StageError> {
         self.host.faults.set(Plan::default());
+        self.scheduler.reset();
         self.lambda.reset();
-        self.clock.reset();
         let tables = Arc::clone(&self.tables.read());
         let (flushed, emptied) = tokio::join!(self.cache.flush(), self.store.empty(tables));
         self.inbox.clear();

@@ -155,14 +155,18 @@ mod tests {
     }
 
     #[test]
-    fn every_hour_of_a_month_is_met_once() {
-        let hourly = Timetable::new("rate(1 hour)", "Europe/Berlin").unwrap();
-        let daily = Timetable::new("cron(0 0 * * ? *)", "Europe/Berlin").unwrap();
-        let (start, end) = (time("2026-03-15T12:00:00Z"), time("2026-04-14T12:00:00Z"));
-        let count = |timetable: &Timetable| {
-            let first = timetable.next(start, start);
-            std::iter::successors(first, |time| timetable.next(*time, start)).take_while(|time| *time <= end).count()
-        };
-        assert_eq!((count(&hourly), count(&daily)), (720, 30));
+    fn every_hour_and_every_midnight_of_a_month_is_met_once() {
+        // Both months have a change of Berlin's clocks in them.
+        for (start, end) in [("2026-03-15", "2026-04-14"), ("2026-10-15", "2026-11-14")] {
+            let [start, end] = [start, end].map(|day| time(&format!("{day}T12:00:00Z")));
+            for zone in ["Europe/Berlin", "Asia/Shanghai", "UTC"] {
+                let count = |expression| {
+                    let timetable = Timetable::new(expression, zone).unwrap();
+                    let next = |time: &Timestamp| timetable.next(*time, start);
+                    std::iter::successors(next(&start), next).take_while(|time| *time <= end).count()
+                };
+                assert_eq!((count("rate(1 hour)"), count("cron(0 0 * * ? *)")), (720, 30), "{zone} from {start}");
+            }
+        }
     }
 }

@@ -21,6 +21,7 @@ use crate::inbox::Inbox;
 use crate::lambda::Lambda;
 use crate::live::Live;
 use crate::options::Options;
+use crate::scheduler::Scheduler;
 use crate::server;
 use crate::store::Store;
 use crate::tasks::Tasks;
@@ -77,13 +78,15 @@ impl Stage {
             tasks: tasks.clone(),
             sequence: AtomicU64::new(0),
         });
+        let lambda = Arc::new(Lambda::new(options.retry_delay));
         let live = Arc::new(Live {
             url: format!("http://127.0.0.1:{port}"),
             cache: cache.address(),
             store,
             secrets: Arc::default(),
             inbox: Inbox::default(),
-            lambda: Arc::new(Lambda::new(options.retry_delay)),
+            scheduler: Arc::new(Scheduler::new(Arc::clone(&lambda), clock.clone(), tasks.clone())),
+            lambda,
             gateway: Gateway::new(clock.clone(), port),
             clock,
             host,
@@ -149,6 +152,8 @@ impl Stage {
             });
             match never.await {}
         });
+        let scheduler = Arc::clone(&self.live.scheduler);
+        self.tasks.spawn(async move { match scheduler.run().await {} });
         let double = Arc::new(Aws {
             lambda: Arc::clone(&self.live.lambda),
             secrets: Arc::clone(&self.live.secrets),

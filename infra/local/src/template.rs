@@ -1,10 +1,11 @@
-//! Reads `infra/template.yaml`: which functions, routes, tables and secrets the stage brings up.
+//! Reads `infra/template.yaml`: which functions, routes, schedules, tables and secrets the stage brings up.
 
 mod reader;
 mod resolve;
+mod schedule;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -12,11 +13,14 @@ use serde_json::Value;
 
 use self::reader::Reader;
 use self::resolve::{Resolver, entries};
+pub(crate) use self::schedule::attribute;
+use crate::schedule::Timetable;
 
 /// What the stage needs to know of the template.
 #[derive(Debug)]
 pub(crate) struct Template {
     pub(crate) functions: Vec<FunctionSpec>,
+    pub(crate) schedules: Vec<ScheduleSpec>,
     pub(crate) tables: Vec<TableSpec>,
     pub(crate) secrets: Vec<SecretSpec>,
 }
@@ -52,6 +56,22 @@ impl fmt::Display for RouteKey {
             Self::Path { method, path } => write!(f, "{method} {path}"),
         }
     }
+}
+
+/// One schedule of `EventBridge` Scheduler.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ScheduleSpec {
+    pub(crate) name: String,
+    pub(crate) group: String,
+    /// Name of the function that it invokes.
+    pub(crate) function: String,
+    /// As written, for people.
+    pub(crate) expression: String,
+    pub(crate) zone: String,
+    pub(crate) timetable: Timetable,
+    /// The payload, with the names of [`attribute`] where they stand.
+    pub(crate) input: String,
+    pub(crate) is_enabled: bool,
 }
 
 /// One `AWS::DynamoDB::Table`.
@@ -99,7 +119,8 @@ impl Template {
     pub(crate) fn parse(text: &str, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let document = yaml::parse(text)?;
         let resolver = Resolver::new(&document, parameters)?;
-        let mut template = Self { functions: Vec::new(), tables: Vec::new(), secrets: Vec::new() };
+        let mut template =
+            Self { functions: Vec::new(), schedules: Vec::new(), tables: Vec::new(), secrets: Vec::new() };
         for (id, resource) in entries(&document["Resources"]) {
             let place = format!("Resources.{id}");
             if let Some(condition) = resource["Condition"].as_str()
@@ -110,14 +131,32 @@ impl Template {
             let reader = Reader { resolver: &resolver, properties: &resource["Properties"], place };
             match resource["Type"].as_str() {
                 Some("AWS::Serverless::Function") => {
-                    template.functions.push(reader.function(&document["Globals"]["Function"])?);
+                    let function = reader.function(&document["Globals"]["Function"])?;
+                    template.schedules.extend(reader.schedule_events(id, &function.name)?);
+                    template.functions.push(function);
                 }
+                Some("AWS::Scheduler::Schedule") => template.schedules.push(reader.schedule(id)?),
                 Some("AWS::DynamoDB::Table") => template.tables.push(reader.table(id)?),
                 Some("AWS::SecretsManager::Secret") => template.secrets.push(reader.secret(id)?),
                 _ => {}
             }
         }
+        template.check_schedules()?;
         Ok(template)
+    }
+
+    /// Schedules have names of their own and functions of this template.
+    fn check_schedules(&self) -> Result<(), TemplateError> {
+        let mut names = BTreeSet::new();
+        for schedule in &self.schedules {
+            if !names.insert(&schedule.name) {
+                return Err(TemplateError::new("Resources", format!("two schedules are named {}", schedule.name)));
+            }
+            if !self.functions.iter().any(|function| function.name == schedule.function) {
+                return Err(TemplateError::new("Resources", format!("no function is named {}", schedule.function)));
+            }
+        }
+        Ok(())
     }
 }
 

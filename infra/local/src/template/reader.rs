@@ -119,7 +119,7 @@ impl Reader<'_> {
         Ok(SecretSpec { name: self.text_or(&Value::Null, "Name", id)?, value })
     }
 
-    fn property(&self, key: &str) -> Result<Value, TemplateError> {
+    pub(super) fn property(&self, key: &str) -> Result<Value, TemplateError> {
         self.resolver.value(&self.properties[key], &self.of(&format!("Properties.{key}")))
     }
 
@@ -130,7 +130,7 @@ impl Reader<'_> {
         }
     }
 
-    fn required_text(&self, key: &str) -> Result<String, TemplateError> {
+    pub(super) fn required_text(&self, key: &str) -> Result<String, TemplateError> {
         match self.property(key)? {
             Value::String(text) => Ok(text),
             Value::Null => Err(self.error(key, "is missing")),
@@ -138,7 +138,7 @@ impl Reader<'_> {
         }
     }
 
-    fn text_or(&self, globals: &Value, key: &str, default: &str) -> Result<String, TemplateError> {
+    pub(super) fn text_or(&self, globals: &Value, key: &str, default: &str) -> Result<String, TemplateError> {
         match self.with_globals(globals, key)? {
             Value::String(text) => Ok(text),
             Value::Null => Ok(default.to_owned()),
@@ -155,11 +155,11 @@ impl Reader<'_> {
         }
     }
 
-    fn of(&self, rest: &str) -> String {
+    pub(super) fn of(&self, rest: &str) -> String {
         format!("{}.{rest}", self.place)
     }
 
-    fn error(&self, key: &str, problem: &str) -> TemplateError {
+    pub(super) fn error(&self, key: &str, problem: &str) -> TemplateError {
         TemplateError::new(self.of(&format!("Properties.{key}")), problem)
     }
 }

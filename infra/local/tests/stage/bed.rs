@@ -76,13 +76,17 @@ impl Repository {
         let file = self.file("bin").join(name);
         fs::write(&file, script).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-        let path = self.file("infra/template.yaml");
         let id: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        let more = format!(
+        self.append(&format!(
             "  {id}:\n    Type: AWS::Serverless::Function\n    Properties: {{ FunctionName: !Sub \"${{Stage}}-{name}\", \
              CodeUri: ../target/{name}/, {properties} }}\n"
-        );
-        fs::write(&path, fs::read_to_string(&path).unwrap() + &more).unwrap();
+        ));
+    }
+
+    /// Adds resources at the end of the template.
+    pub(crate) fn append(&self, resources: &str) {
+        let path = self.file("infra/template.yaml");
+        fs::write(&path, fs::read_to_string(&path).unwrap() + resources).unwrap();
     }
 
     pub(crate) fn options(&self) -> Options {

@@ -24,7 +24,7 @@ impl Bed {
     }
 
     /// One inline command to Redis; the first line of its reply.
-    async fn redis(&self, command: &str) -> String {
+    pub(crate) async fn redis(&self, command: &str) -> String {
         let url = self.stage.cache_url();
         let stream = TcpStream::connect(url.strip_prefix("redis://").unwrap()).await.unwrap();
         let mut stream = BufReader::new(stream);

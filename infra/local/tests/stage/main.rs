@@ -10,3 +10,4 @@ mod gateway;
 mod invoke;
 mod process;
 mod runtime;
+mod schedules;
