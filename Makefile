@@ -21,7 +21,7 @@ help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (PORT=9601 STAGE=local)
-	@exec "$(DEV_BIN)/stage" --port "$(PORT)" --stage "$(STAGE)"
+	@exec "$(DEV_BIN)/stage" --port "$(PORT)" --stage "$(STAGE)" --at-start deployed
 
 watch: redis build-local ## the same, and rebuild and reload at each change of a file
 	@exec infra/setup/watch.sh

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use stage::{Options, Stage};
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "usage: stage [--port N] [--stage NAME] [--bin-dir DIR] [--root DIR]";
+const USAGE: &str = "usage: stage [--port N] [--stage NAME] [--bin-dir DIR] [--root DIR] [--at-start JOB]";
 
 const DEFAULT_PORT: u16 = 9600;
 
@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Failure> {
-    let options = options(env::args().skip(1))?;
+    let (options, at_start) = options(env::args().skip(1))?;
     let begin = Instant::now();
     // Listened for before anything is started, so that an early Ctrl-C finds it all.
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -41,6 +41,14 @@ async fn run() -> Result<(), Failure> {
         _ = terminate.recv() => return Ok(()),
     };
     io::stdout().write_all(welcome(&stage, &options, begin.elapsed()).as_bytes())?;
+    if let Some(job) = at_start {
+        let outcome = match stage.fire(&job).await {
+            Some(true) => "ok",
+            Some(false) => "failed; its log says why",
+            None => "there is no such schedule",
+        };
+        writeln!(io::stdout(), "{job}: {outcome}")?;
+    }
     loop {
         tokio::select! {
             _ = interrupt.recv() => break,
@@ -57,15 +65,16 @@ async fn run() -> Result<(), Failure> {
 
 /// From the arguments, else from `PORT` and `STAGE`, else as `make run` has them.
 #[expect(clippy::disallowed_methods, reason = "a program reads its own options")]
-fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failure> {
+fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Option<String>), Failure> {
     let (mut port, mut stage) = (env::var("PORT").ok(), env::var("STAGE").ok());
-    let (mut bin_dir, mut root) = (None, None);
+    let (mut bin_dir, mut root, mut at_start) = (None, None, None);
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value; {USAGE}"));
         match name.as_str() {
             "--port" => port = Some(value()?),
             "--stage" => stage = Some(value()?),
             "--bin-dir" => bin_dir = Some(PathBuf::from(value()?)),
+            "--at-start" => at_start = Some(value()?),
             "--root" => root = Some(PathBuf::from(value()?)),
             _ => return Err(format!("unknown argument {name}; {USAGE}").into()),
         }
@@ -82,7 +91,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failu
     };
     let root = root.map_or_else(env::current_dir, Ok)?;
     let stage = stage.filter(is_set).unwrap_or_else(|| "local".to_owned());
-    Ok(Options { port, ..Options::new(root, bin_dir, stage) })
+    Ok((Options { port, ..Options::new(root, bin_dir, stage) }, at_start))
 }
 
 fn welcome(stage: &Stage, options: &Options, took: Duration) -> String {

@@ -173,8 +173,18 @@ impl Scheduler {
     /// Fires a schedule as if that time had come, or now; none if there is no such schedule.
     pub(crate) async fn fire_now(&self, name: &str, time: Option<Timestamp>) -> Option<(Timestamp, Option<Delivery>)> {
         let time = whole_second(time.unwrap_or_else(|| self.clock.now()));
-        let tick = self.state.lock().entries.get(name)?.tick(time);
+        let tick = self.find(name, time)?;
         Some((time, self.fire(tick).await))
+    }
+
+    /// The tick of a schedule by its own name, or by the binary of its function, which is the shorter one.
+    fn find(&self, name: &str, time: Timestamp) -> Option<Tick> {
+        let state = self.state.lock();
+        let starts = |entry: &&Entry| {
+            self.lambda.function(&entry.spec.function).is_some_and(|function| function.spec().binary == name)
+        };
+        let entry = state.entries.get(name).or_else(|| state.entries.values().find(starts))?;
+        Some(entry.tick(time))
     }
 
     /// Real time again, and nothing has fired yet.

@@ -18,6 +18,7 @@ use crate::function::Host;
 use crate::gateway::Gateway;
 use crate::guardian::Guardian;
 use crate::inbox::Inbox;
+use crate::invocation::Outcome;
 use crate::lambda::Lambda;
 use crate::live::Live;
 use crate::options::Options;
@@ -121,6 +122,13 @@ impl Stage {
     #[must_use]
     pub fn routes(&self) -> Vec<(String, String)> {
         self.live.routes()
+    }
+
+    /// Fires a schedule now, by its name or its function's binary, and waits: whether that went well, and `None` if
+    /// there is no such schedule.
+    pub async fn fire(&self, name: &str) -> Option<bool> {
+        let (_, delivery) = self.live.scheduler.fire_now(name, None).await?;
+        Some(delivery.is_some_and(|delivery| delivery.outcome == Outcome::Ok))
     }
 
     /// Reads the template again and replaces all sandboxes, busy ones after their request.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Reply, applicant, on_a_stage, on_a_stage_with};
+use crate::bed::{Bed, Reply, applicant, dynamodb, on_a_stage, on_a_stage_with};
 use crate::client;
 
 async fn index(bed: &Bed, sid: &str, query: &str) -> Reply {
@@ -117,24 +117,6 @@ async fn a_deleted_user_is_not_listed_cannot_sign_in_and_may_register_anew() {
         assert_eq!(ids(&index(bed, &sid, "?limit=1").await), [again.data["user_id"].as_str().unwrap()]);
     })
     .await;
-}
-
-/// One call of the embedded DynamoDB's API.
-async fn dynamodb(bed: &Bed, operation: &str, body: &Value) -> Value {
-    let target = format!("DynamoDB_20120810.{operation}");
-    let headers = [
-        ("x-amz-target", target.as_str()),
-        ("content-type", "application/x-amz-json-1.0"),
-        ("x-amz-date", "20261122T000000Z"),
-        (
-            "authorization",
-            "AWS4-HMAC-SHA256 Credential=a/20261122/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
-        ),
-    ];
-    let url = format!("{}/", bed.stage.dynamodb_url());
-    let answer = client::send("POST", &url, &headers, body.to_string().into()).await;
-    assert_eq!(answer.status, 200, "{:?}", answer.body);
-    serde_json::from_slice(&answer.body).unwrap()
 }
 
 #[tokio::test]

@@ -1,0 +1,194 @@
+//! Jobs: what schedules start, once for each scheduled time.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, dynamodb, on_a_stage, on_a_stage_with};
+
+/// Every item of the table of runs, by its key.
+async fn runs(bed: &Bed) -> BTreeMap<String, Value> {
+    let scan = dynamodb(bed, "Scan", &json!({ "TableName": "badge-local-runs" })).await;
+    let items = scan["Items"].as_array().unwrap().iter();
+    items.map(|item| (item["run"]["S"].as_str().unwrap().to_owned(), item.clone())).collect()
+}
+
+async fn fire(bed: &Bed, job: &str, time: &str) -> Value {
+    bed.door("POST", &format!("schedules/{job}"), &json!({ "time": time }).to_string()).await
+}
+
+/// What the job said of its run.
+fn report(fired: &Value) -> Value {
+    let line: Value = serde_json::from_str(fired["log"][0].as_str().unwrap()).unwrap();
+    line["report"].clone()
+}
+
+/// `YYYY-MM-DDT16:00:00Z`, which is midnight in Shanghai, so many days after the stage's today.
+async fn midnight(bed: &Bed, days: i64) -> String {
+    let now: jiff::Timestamp = bed.door("GET", "state", "").await["clock"]["now"].as_str().unwrap().parse().unwrap();
+    let today = now.to_zoned(jiff::tz::TimeZone::get("Asia/Shanghai").unwrap()).date();
+    let midnight = today.checked_add(jiff::Span::new().days(days)).unwrap().in_tz("Asia/Shanghai").unwrap();
+    midnight.timestamp().to_string()
+}
+
+#[tokio::test]
+async fn thirty_days_have_thirty_midnights_also_when_every_event_comes_twice() {
+    on_a_stage(async |bed| {
+        bed.door("PUT", "faults", r#"{"invoke": {"mode": "duplicate", "rate": 1}}"#).await;
+        bed.advance(30 * 86_400).await;
+        let invocations = bed.door("GET", "invocations?function=daily&limit=1000", "").await;
+        let lines = invocations.as_array().unwrap().iter();
+        let lines: Vec<Value> =
+            lines.map(|one| serde_json::from_str(one["log"][0].as_str().unwrap()).unwrap()).collect();
+        assert_eq!(lines.len(), 60, "every event twice");
+        assert!(lines.iter().all(|line| line["code"] == 0));
+        assert_eq!(lines.iter().filter(|line| line["report"] == "done before").count(), 30);
+        let mut ticks: Vec<_> = lines.iter().map(|line| line["scheduled"].as_str().unwrap()).collect();
+        ticks.sort_unstable();
+        ticks.dedup();
+        assert_eq!(ticks.len(), 30);
+        assert!(ticks.iter().all(|tick| tick.ends_with("T16:00:00Z")), "midnight in Shanghai: {ticks:?}");
+        assert_eq!(runs(bed).await.keys().filter(|run| run.starts_with("figures#")).count(), 30);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_day_has_its_figures() {
+    on_a_stage(async |bed| {
+        // Begins the day anew, so that it does not end in the middle.
+        let now: jiff::Timestamp =
+            bed.door("GET", "state", "").await["clock"]["now"].as_str().unwrap().parse().unwrap();
+        let tomorrow: jiff::Timestamp = midnight(bed, 1).await.parse().unwrap();
+        bed.advance(u64::try_from(tomorrow.as_second() - now.as_second()).unwrap() + 1).await;
+
+        let phone = bed.phone();
+        bed.register(&phone).await;
+        bed.log_in(&phone).await;
+        assert_eq!(bed.post("/user/veri_code", &json!({ "phone": phone })).await.code, 11005);
+        let other = bed.phone();
+        bed.register(&other).await;
+        bed.code(&bed.phone(), 1).await;
+
+        let fired = fire(bed, "daily", &midnight(bed, 1).await).await;
+        assert_eq!(fired["outcome"], "ok", "{fired}");
+        let expected = json!({
+            "registrations": 2, "logins": 1, "sms_sent": 4, "sms_verified": 3, "refused_cool_down": 1,
+            "refused_sends_per_day": 0, "refused_tries_per_day": 0
+        });
+        assert_eq!(report(&fired)["figures"], expected);
+        let day = report(&fired)["day"].as_str().unwrap().to_owned();
+        let item = &runs(bed).await[&format!("figures#{day}")];
+        for (name, count) in expected.as_object().unwrap() {
+            assert_eq!(item[name]["N"], count.to_string(), "{name}");
+        }
+        assert!(item["expires_at"].is_null(), "figures are kept");
+        let again = fire(bed, "daily", &midnight(bed, 1).await).await;
+        assert_eq!(report(&again), "done before");
+    })
+    .await;
+}
+
+/// Marks a user as deleted so many days before the tick at midnight.
+async fn delete(bed: &Bed, phone: &str, days_before: i64) {
+    let tick: jiff::Timestamp = midnight(bed, 1).await.parse().unwrap();
+    let time = tick.as_millisecond() - days_before * 86_400_000 - 1;
+    let update = json!({
+        "TableName": "badge-local-users", "Key": { "phone": { "S": format!("+86{phone}") } },
+        "UpdateExpression": "SET is_delete = :d, delete_time = :t REMOVE #s",
+        "ExpressionAttributeNames": { "#s": "shard" },
+        "ExpressionAttributeValues": { ":d": { "N": "1" }, ":t": { "N": time.to_string() } }
+    });
+    dynamodb(bed, "UpdateItem", &update).await;
+}
+
+async fn users(bed: &Bed) -> usize {
+    let scan = dynamodb(bed, "Scan", &json!({ "TableName": "badge-local-users" })).await;
+    scan["Items"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn who_was_deleted_thirty_days_ago_is_removed_for_good() {
+    on_a_stage(async |bed| {
+        let (old, young, live) = (bed.phone(), bed.phone(), bed.phone());
+        for phone in [&old, &young, &live] {
+            bed.register(phone).await;
+        }
+        delete(bed, &old, 30).await;
+        delete(bed, &young, 29).await;
+        let fired = fire(bed, "daily", &midnight(bed, 1).await).await;
+        assert_eq!(report(&fired)["erased"], 1);
+        assert_eq!(users(bed).await, 2);
+        let fired = fire(bed, "daily", &midnight(bed, 2).await).await;
+        assert_eq!(report(&fired)["erased"], 1);
+        assert_eq!(users(bed).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deployment_is_checked_and_its_data_brought_up_to_date_once() {
+    on_a_stage(async |bed| {
+        let phone = bed.phone();
+        bed.register(&phone).await;
+        let update = json!({
+            "TableName": "badge-local-users", "Key": { "phone": { "S": format!("+86{phone}") } },
+            "UpdateExpression": "SET is_delete = :d", "ExpressionAttributeValues": { ":d": { "N": "1" } }
+        });
+        dynamodb(bed, "UpdateItem", &update).await;
+        let fired = fire(bed, "deployed", "2026-11-22T00:00:00Z").await;
+        assert_eq!(fired["outcome"], "ok", "{fired}");
+        let checks = json!({
+            "users table": "ok", "runs table": "ok", "cache": "ok", "secret veri_code": "ok", "secret jwt": "ok",
+            "settings": "ok"
+        });
+        assert_eq!(report(&fired), json!({ "checks": checks, "migrations": { "1 date deletions": 1 } }));
+        let item = dynamodb(bed, "Scan", &json!({ "TableName": "badge-local-users" })).await["Items"][0].clone();
+        assert!(item["delete_time"]["N"].is_string() && item["shard"].is_null(), "{item}");
+        let fired = fire(bed, "deployed", "2026-11-22T00:00:01Z").await;
+        assert_eq!(report(&fired)["migrations"], json!({ "1 date deletions": "done before" }));
+        assert!(runs(bed).await["migration#1 date deletions"]["expires_at"].is_null(), "remembered for ever");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_incomplete_stage_is_named_and_ends_in_the_dead_letters() {
+    on_a_stage(async |bed| {
+        dynamodb(bed, "DeleteTable", &json!({ "TableName": "badge-local-users" })).await;
+        let fired = fire(bed, "deployed", "2026-11-22T00:00:00Z").await;
+        assert_eq!((&fired["outcome"], &fired["attempts"]), (&json!("error"), &json!(3)));
+        let line: Value = serde_json::from_str(fired["log"][0].as_str().unwrap()).unwrap();
+        assert!(line["error"].as_str().unwrap().contains("tables"), "{line}");
+        let letters = bed.door("GET", "dead_letters", "").await;
+        assert_eq!(letters.as_array().unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_is_sent_once_however_often_its_task_is_delivered() {
+    on_a_stage_with(
+        |settings| settings.replace("resend_secs = 60", "resend_secs = 1"),
+        async |bed| {
+            bed.door("PUT", "faults", r#"{"invoke": {"mode": "duplicate", "rate": 1}}"#).await;
+            let phone = bed.phone();
+            bed.code(&phone, 1).await;
+            bed.advance(2).await;
+            bed.code(&phone, 2).await;
+            assert_eq!(bed.messages(&phone, 2).await.len(), 2);
+            bed.door("PUT", "faults", r#"{"sms": {"mode": "refuse", "rate": 1}}"#).await;
+            bed.advance(2).await;
+            assert_eq!(bed.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
+            loop {
+                let letters = bed.door("GET", "dead_letters", "").await;
+                if let Some(letter) = letters.get(0) {
+                    assert!(letter.to_string().contains("503"), "the reason is kept: {letter}");
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        },
+    )
+    .await;
+}
