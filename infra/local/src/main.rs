@@ -103,6 +103,9 @@ fn welcome(stage: &Stage, options: &Options, took: Duration) -> String {
     for (route, binary) in stage.routes().iter().filter(|(route, _)| !route.starts_with("ANY ")) {
         line(binary, &route.replace("{stage}", &options.stage));
     }
+    for (name, expression) in stage.schedules() {
+        line("schedule", &format!("{name}: {expression}"));
+    }
     line("SMS", &format!("{}/_stage/sms", stage.url()));
     line("state", &format!("{}/_stage/state", stage.url()));
     line("DynamoDB", &stage.dynamodb_url());

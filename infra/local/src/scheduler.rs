@@ -204,6 +204,13 @@ impl Scheduler {
         self.state.lock().entries.values().map(Entry::describe).collect()
     }
 
+    /// All schedules and when they fire, for people.
+    pub(crate) fn expressions(&self) -> Vec<(String, String)> {
+        let state = self.state.lock();
+        let specs = state.entries.values().map(|entry| &entry.spec);
+        specs.map(|spec| (spec.name.clone(), format!("{} {}", spec.expression, spec.zone))).collect()
+    }
+
     async fn fire(&self, tick: Tick) -> Option<Delivery> {
         let (tick, receiver) = self.start(tick);
         self.finish(&tick, receiver).await

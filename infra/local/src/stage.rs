@@ -131,6 +131,12 @@ impl Stage {
         Some(delivery.is_some_and(|delivery| delivery.outcome == Outcome::Ok))
     }
 
+    /// Every schedule with its expression and time zone.
+    #[must_use]
+    pub fn schedules(&self) -> Vec<(String, String)> {
+        self.live.scheduler.expressions()
+    }
+
     /// Reads the template again and replaces all sandboxes, busy ones after their request.
     ///
     /// # Errors
