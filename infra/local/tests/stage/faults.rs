@@ -1,5 +1,6 @@
 //! What is made to fail fails, and works again afterwards.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -57,4 +58,37 @@ async fn the_provider_refuses_hangs_and_is_slow() {
     let inbox = bed.door("GET", "sms", &Value::Null).await;
     let ids: Vec<&str> = inbox.as_array().unwrap().iter().map(|message| message["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["healthy", "slow"]);
+}
+
+#[tokio::test]
+async fn no_event_is_lost_while_sandboxes_die_now_and_then() {
+    const EVENTS: usize = 60;
+    let bed = Bed::new().await;
+    let aws_url = bed.echo().await["env"]["AWS_ENDPOINT_URL_LAMBDA"].as_str().unwrap().to_owned();
+    let url = format!("{aws_url}/2015-03-31/functions/test-probe/invocations");
+    let event = json!({"do": "note", "file": bed.repository.file("notes")});
+    bed.door("PUT", "faults", &json!({"invoke": {"mode": "kill_before_reply", "rate": 0.4}})).await;
+    let mut sent = BTreeSet::new();
+    for _ in 0..EVENTS {
+        let taken = post_signed(&url, "lambda", &[("x-amz-invocation-type", "Event")], &event).await;
+        assert_eq!(taken.status, 202);
+        sent.insert(taken.headers["x-amzn-requestid"].to_str().unwrap().to_owned());
+    }
+    let ids = |list: Vec<Value>| {
+        let ids = list.into_iter().map(|one| one["request_id"].as_str().unwrap().to_owned());
+        ids.collect::<BTreeSet<String>>()
+    };
+    let (done, dead) = eventually("all events", async || {
+        let runs = bed.door("GET", "invocations?limit=1000", &Value::Null).await.as_array().unwrap().clone();
+        let done = ids(runs.into_iter().filter(|run| run["trigger"] == "async" && run["outcome"] == "ok").collect());
+        let dead = ids(bed.door("GET", "dead_letters", &Value::Null).await.as_array().unwrap().clone());
+        (done.len() + dead.len() == EVENTS).then_some((done, dead))
+    })
+    .await;
+    assert!(done.is_disjoint(&dead));
+    assert_eq!(done.union(&dead).cloned().collect::<BTreeSet<String>>(), sent);
+    bed.door("PUT", "faults", &json!({})).await;
+    let again = bed.door("POST", "dead_letters/redrive", &Value::Null).await;
+    assert_eq!(again.as_array().unwrap().len(), dead.len());
+    assert_eq!(bed.door("GET", "dead_letters", &Value::Null).await, json!([]));
 }
