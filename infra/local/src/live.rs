@@ -88,8 +88,20 @@ impl Live {
             ("CacheUrl".to_owned(), self.cache.url()),
             ("SmsUrl".to_owned(), format!("{}/_stage/sms", self.url)),
         ]);
+        if let Some(zone) = self.time_zone()? {
+            parameters.insert("TimeZone".to_owned(), zone);
+        }
         parameters.extend(self.options.parameters.clone());
         Template::parse(&text, &parameters).map_err(|error| StageError::template(file, error))
+    }
+
+    /// Where the stage's midnight is: the one setting of `conf/` that the template needs too.
+    fn time_zone(&self) -> Result<Option<String>, StageError> {
+        let file = self.options.task_root.join("conf").join(format!("{}.toml", self.options.stage));
+        let text = fs::read_to_string(&file).map_err(StageError::file(&file))?;
+        // What is wrong with a settings file is said by the functions, which know all of it.
+        let settings: toml::Table = text.parse().unwrap_or_default();
+        Ok(settings.get("time_zone").and_then(toml::Value::as_str).map(str::to_owned))
     }
 
     fn check_binaries(&self, functions: &[FunctionSpec]) -> Result<(), StageError> {

@@ -54,6 +54,33 @@ async fn thirty_days_have_thirty_midnights_also_when_every_event_comes_twice() {
 }
 
 #[tokio::test]
+async fn a_year_in_berlin_has_every_midnight_once_over_both_clock_changes() {
+    on_a_stage_with(
+        |settings| settings.replace("Asia/Shanghai", "Europe/Berlin"),
+        async |bed| {
+            bed.advance(365 * 86_400).await;
+            let invocations = bed.door("GET", "invocations?function=daily&limit=1000", "").await;
+            let mut days: Vec<jiff::civil::DateTime> = invocations
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| {
+                    let line: Value = serde_json::from_str(one["log"][0].as_str().unwrap()).unwrap();
+                    assert!(line["report"].is_object(), "{line}");
+                    let tick: jiff::Timestamp = line["scheduled"].as_str().unwrap().parse().unwrap();
+                    tick.in_tz("Europe/Berlin").unwrap().datetime()
+                })
+                .collect();
+            days.sort_unstable();
+            assert_eq!(days.len(), 365);
+            assert!(days.iter().all(|day| day.time() == jiff::civil::Time::midnight()));
+            assert!(days.windows(2).all(|pair| pair[0].date().tomorrow().unwrap() == pair[1].date()), "no day is lost");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_day_has_its_figures() {
     on_a_stage(async |bed| {
         // Begins the day anew, so that it does not end in the middle.
