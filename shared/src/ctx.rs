@@ -26,6 +26,8 @@ pub enum Need {
     CodeKey,
     /// The key of tokens.
     TokenKey,
+    /// The key that signs messages to the SMS provider.
+    SmsKey,
 }
 
 /// The context of one call. Clones are cheap.
@@ -44,6 +46,7 @@ pub(crate) struct Kept {
     cache: Option<Cache>,
     code_key: Option<Secret>,
     token_key: Option<Secret>,
+    sms_key: Option<Secret>,
 }
 
 impl Kept {
@@ -62,7 +65,8 @@ impl Kept {
         };
         let code_key = has(Need::CodeKey).then(|| Secret::new(&config.secrets.veri_code));
         let token_key = has(Need::TokenKey).then(|| Secret::new(&config.secrets.jwt));
-        Ok(Self { config, tally, aws, store, cache, code_key, token_key })
+        let sms_key = has(Need::SmsKey).then(|| Secret::new(&config.secrets.sms));
+        Ok(Self { config, tally, aws, store, cache, code_key, token_key, sms_key })
     }
 
     /// Opens connections and reads keys, all at once. A backend that is down stops nothing: the first call that
@@ -90,11 +94,11 @@ impl Kept {
                 self.config.phone.warm();
             }
         };
-        let (cache, store, code_key, token_key, ()) =
-            tokio::join!(cache, store, key(&self.code_key), key(&self.token_key), phones);
+        let (cache, store, code_key, token_key, sms_key, ()) =
+            tokio::join!(cache, store, key(&self.code_key), key(&self.token_key), key(&self.sms_key), phones);
         self.tally.take();
         let mut passing: Vec<Error> = [cache, store].into_iter().filter_map(Result::err).collect();
-        for outcome in [code_key, token_key] {
+        for outcome in [code_key, token_key, sms_key] {
             match outcome {
                 Ok(()) => {}
                 Err(SecretError::Unusable(sentence)) => return Err(Fatal::new(sentence)),
@@ -152,6 +156,14 @@ impl Ctx {
     /// As [`Self::code_keys`].
     pub async fn token_keys(&self) -> Result<Arc<KeyRing>, Error> {
         declared(self.kept.token_key.as_ref(), Need::TokenKey)?.keys(&self.kept.aws).await
+    }
+
+    /// The key that signs messages to the SMS provider.
+    ///
+    /// # Errors
+    /// As [`Self::code_keys`].
+    pub async fn sms_keys(&self) -> Result<Arc<KeyRing>, Error> {
+        declared(self.kept.sms_key.as_ref(), Need::SmsKey)?.keys(&self.kept.aws).await
     }
 
     pub(crate) fn aws(&self) -> &Aws {

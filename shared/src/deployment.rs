@@ -14,11 +14,12 @@ use crate::runs::{self, Progress};
 /// [`Error::Internal`] naming the checks that failed.
 pub async fn check(ctx: &Ctx) -> Result<Map<String, Value>, Error> {
     let told = |outcome: Result<(), Error>| outcome.err().map(|error| error.to_string());
-    let (tables, cache, code_keys, token_keys) = tokio::join!(
+    let (tables, cache, code_keys, token_keys, sms_keys) = tokio::join!(
         async { ctx.store()?.table_faults().await },
         async { ctx.cache()?.ping().await },
         ctx.code_keys(),
         ctx.token_keys(),
+        ctx.sms_keys(),
     );
     let mut checks = match tables {
         Ok(faults) => faults.to_vec(),
@@ -28,6 +29,7 @@ pub async fn check(ctx: &Ctx) -> Result<Map<String, Value>, Error> {
         ("cache", told(cache)),
         ("secret veri_code", told(code_keys.map(drop))),
         ("secret jwt", told(token_keys.map(drop))),
+        ("secret sms", told(sms_keys.map(drop))),
         // A function whose settings cannot work does not start.
         ("settings", None),
     ]);

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
+use crate::clock::wall_millis;
 use crate::config::SmsProvider;
 use crate::ctx::Ctx;
 use crate::error::{Cause, Error};
@@ -59,17 +64,47 @@ pub async fn send(ctx: &Ctx, task_id: &str, message: SendSms) -> Result<(), Erro
     .map(drop)
 }
 
-/// The provider `http`: a JSON POST that carries the task's id, so that the provider can drop a repetition too.
+/// The provider `http`: a JSON POST, signed as [Standard Webhooks](https://www.standardwebhooks.com) says, which
+/// carries the task's id, so that the provider can drop a repetition too.
 async fn post(ctx: &Ctx, id: &str, phone: &Phone, text: &str) -> Result<(), Error> {
     let url = ctx.config().sms_url().map_err(|cause| Error::Internal(Cause::of(&cause)))?;
     let body = serde_json::json!({ "id": id, "phone": phone.e164(), "text": text });
+    let body = body.to_string();
+    // The machine's time, because the provider compares it with its own.
+    let timestamp = (wall_millis() / 1000).to_string();
+    let signature = signature(ctx.sms_keys().await?.current.bytes(), id, &timestamp, &body)?;
     let request = http::Request::post(url)
         .header("content-type", "application/json")
-        .body(body.to_string().into_bytes())
+        .header("webhook-id", id)
+        .header("webhook-timestamp", timestamp)
+        .header("webhook-signature", signature)
+        .body(body.into_bytes())
         .map_err(|cause| Error::Internal(Cause::of(&cause)))?;
     let answer = ctx.aws().http.send(request).await?;
     match answer.status {
         200..300 => Ok(()),
         status => Err(Error::Http(Cause::new(&format!("the SMS provider refused with status {status}")))),
+    }
+}
+
+/// `v1,` and the HMAC-SHA-256 of id, timestamp and body, in base64.
+fn signature(key: &[u8], id: &str, timestamp: &str, body: &str) -> Result<String, Error> {
+    let mac = Hmac::<Sha256>::new_from_slice(key)
+        .map_err(|_| Error::Internal(Cause::new("the key of messages has no length that HMAC takes")))?
+        .chain_update(format!("{id}.{timestamp}.{body}"));
+    Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_that_of_the_standard() {
+        // The example of the specification, whose key is base64 behind `whsec_`.
+        let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let body = r#"{"test": 2432232314}"#;
+        let signature = signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body).unwrap();
+        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 }

@@ -130,6 +130,7 @@ fn who_may_enter_is_the_same_in_main_and_in_the_description() {
 const RIGHTS: &[(&str, &[&str])] = &[
     ("Need::CodeKey", &["VeriCodeSecret"]),
     ("Need::TokenKey", &["JwtSecret"]),
+    ("Need::SmsKey", &["SmsSecret"]),
     ("Need::Store", &["UsersTable", "RunsTable"]),
 ];
 

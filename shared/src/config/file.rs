@@ -66,6 +66,8 @@ pub struct Secrets {
     pub jwt: String,
     /// Keys verification codes.
     pub veri_code: String,
+    /// Signs messages to the SMS provider.
+    pub sms: String,
 }
 
 /// `[sms]`
@@ -157,6 +159,7 @@ impl File {
             ((1..=1000).contains(&veri_code.sends_per_day), "veri_code.sends_per_day", "must be 1 to 1000"),
             (!self.secrets.jwt.is_empty(), "secrets.jwt", "must not be empty"),
             (!self.secrets.veri_code.is_empty(), "secrets.veri_code", "must not be empty"),
+            (!self.secrets.sms.is_empty(), "secrets.sms", "must not be empty"),
             (
                 veri_code.test_numbers.is_empty() || matches!(stage, "local" | "test"),
                 "veri_code.test_numbers",

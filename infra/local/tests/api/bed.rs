@@ -58,6 +58,21 @@ pub(crate) async fn on_a_stage_after(prepare: impl FnOnce(&Path), test: impl Asy
     bed.finish().await;
 }
 
+/// The same, with another SMS provider than the stage's inbox.
+pub(crate) async fn on_a_stage_with_provider(url: &str, test: impl AsyncFnOnce(&Bed)) {
+    build_functions_once();
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("conf")).unwrap();
+    fs::copy(root().join("conf/local.toml"), folder.path().join("conf/local.toml")).unwrap();
+    let url = url.to_owned();
+    let bed = Bed::start(folder, root(), |options| {
+        options.parameters.insert("SmsUrl".to_owned(), url);
+    })
+    .await;
+    test(&bed).await;
+    bed.finish().await;
+}
+
 /// The same, with every function's way to the cache and to DynamoDB through a line that can be cut.
 pub(crate) async fn on_a_stage_behind_lines(test: impl AsyncFnOnce(&Bed, &Line, &Line)) {
     build_functions_once();
@@ -154,10 +169,6 @@ impl Bed {
 
     pub(crate) fn keep_secret(&self, secret: &str) {
         self.secrets.lock().insert(secret.to_owned());
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// One request; the path is that behind [`PREFIX`]. What the contract says of every reply is checked here.
@@ -264,6 +275,14 @@ impl Bed {
         let phone = self.phone();
         self.register(&phone).await;
         self.log_in(&phone).await
+    }
+
+    /// A key of the stage's secret store.
+    pub(crate) fn key(&self, name: &str) -> String {
+        let file = fs::read(self.folder.path().join("state/secrets.json")).unwrap();
+        let secrets: Value = serde_json::from_slice(&file).unwrap();
+        let secret = secrets[format!("badge/local/{name}")]["value"].as_str().unwrap();
+        serde_json::from_str::<Value>(secret).unwrap()["key"].as_str().unwrap().to_owned()
     }
 
     /// The log lines of one request.

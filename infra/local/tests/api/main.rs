@@ -17,6 +17,7 @@ mod outage;
 mod race;
 mod register;
 mod settings;
+mod sms;
 mod stranger;
 mod token;
 mod user_index;

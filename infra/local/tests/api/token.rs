@@ -1,6 +1,5 @@
 //! JSON web tokens over the wire, and with the library that the old service used.
 
-use std::fs;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -54,13 +53,6 @@ fn pyjwt(library: Option<&str>, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// The key that the stage signs with.
-fn key(bed: &Bed) -> String {
-    let secrets: Value = serde_json::from_slice(&fs::read(bed.folder().join("state/secrets.json")).unwrap()).unwrap();
-    let ring: Value = serde_json::from_str(secrets["badge/local/jwt"]["value"].as_str().unwrap()).unwrap();
-    ring["key"].as_str().unwrap().to_owned()
-}
-
 #[tokio::test]
 async fn tokens_of_both_pyjwts_are_accepted_and_they_accept_ours() {
     // PyJWT asks the machine's clock and refuses what is signed later than now, so this stage's clock is not moved.
@@ -68,7 +60,7 @@ async fn tokens_of_both_pyjwts_are_accepted_and_they_accept_ours() {
         bed.post("/user/register", &applicant(TEST_NUMBER, TEST_CODE)).await;
         let attempt = json!({ "phone": TEST_NUMBER, "veri_code": TEST_CODE });
         let somebody = bed.post("/user/login", &attempt).await.signed_in();
-        let key = key(bed);
+        let key = bed.key("jwt");
         for (library, version) in [(Some(".tools/pyjwt1"), "1.7.1"), (None, "2.")] {
             assert!(pyjwt(library, &["version"]).starts_with(version));
             let claims: Value = serde_json::from_str(&pyjwt(library, &["decode", &key, &somebody.token])).unwrap();
