@@ -1,6 +1,7 @@
 //! Jobs: what schedules start, once for each scheduled time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -217,5 +218,36 @@ async fn a_message_is_sent_once_however_often_its_task_is_delivered() {
             }
         },
     )
+    .await;
+}
+
+#[tokio::test]
+async fn five_hundred_messages_arrive_once_or_are_in_the_dead_letters() {
+    const MESSAGES: usize = 500;
+    on_a_stage(async |bed| {
+        let faults = r#"{"sms": {"mode": "refuse", "rate": 0.2}, "invoke": {"mode": "duplicate", "rate": 0.2}}"#;
+        bed.door("PUT", "faults", faults).await;
+        for _ in 0..MESSAGES {
+            let reply = bed.post("/user/veri_code", &json!({ "phone": bed.phone() })).await;
+            assert_eq!(reply.code, 0);
+        }
+        let (mut arrived, mut dead);
+        let end = Instant::now() + Duration::from_mins(2);
+        loop {
+            assert!(Instant::now() < end, "some are nowhere");
+            arrived = bed.door("GET", "sms", "").await.as_array().unwrap().clone();
+            dead = bed.door("GET", "dead_letters", "").await.as_array().unwrap().clone();
+            // Both deliveries of a doubled task can end here; they are one message.
+            let text = |letter: &Value| letter["event"].as_str().unwrap().to_owned();
+            let lost: BTreeSet<_> = dead.iter().map(text).collect();
+            if arrived.len() + lost.len() >= MESSAGES {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        let phones: BTreeSet<_> = arrived.iter().map(|sms| sms["phone"].as_str().unwrap()).collect();
+        assert_eq!(phones.len(), arrived.len(), "nobody gets two");
+        assert!(dead.iter().all(|letter| letter["reason"].to_string().contains("status 503")), "{dead:?}");
+    })
     .await;
 }
