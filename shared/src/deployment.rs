@@ -4,9 +4,8 @@ use futures_util::future::try_join_all;
 use serde_json::{Map, Value};
 
 use crate::ctx::Ctx;
-use crate::entry::Tick;
 use crate::error::{Cause, Error};
-use crate::runs::{self, Progress};
+use crate::runs::{self, Progress, Tick};
 
 /// Looks at everything that a function needs. Gives each check's name with `ok` or what is wrong.
 ///

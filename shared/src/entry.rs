@@ -4,7 +4,6 @@
 mod job;
 mod sandbox;
 
-use std::fmt;
 use std::future::Future;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -15,36 +14,19 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::value::RawValue;
 
-pub use self::job::{Report, Tick, job};
+pub use self::job::{Report, job};
 use self::sandbox::{Sandbox, caught, run};
 use crate::check::Rules;
 use crate::clock;
 use crate::ctx::{Ctx, Need};
 use crate::envelope::{self, Reply, Sealed};
+pub use crate::error::Fatal;
 use crate::error::{Cause, Error};
 use crate::request::{BODY_LIMIT_BYTES, Language, Request};
+pub use crate::runs::Tick;
 use crate::session::{self, Accepts, Caller};
 use crate::tasks::{Spawned, Task};
 use crate::telemetry::{self, Line};
-
-/// Why a function did not start, or stopped. `main` returns it, so the runtime prints it and ends the process.
-pub struct Fatal(String);
-
-impl Fatal {
-    pub(crate) fn new(sentence: String) -> Self {
-        Self(sentence)
-    }
-
-    pub(crate) fn of(cause: impl fmt::Display) -> Self {
-        Self(cause.to_string())
-    }
-}
-
-impl fmt::Debug for Fatal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Serves an endpoint that anyone may call.
 ///

@@ -158,3 +158,22 @@ impl fmt::Debug for Cause {
         f.write_str(&self.0)
     }
 }
+
+/// Why a function did not start, or stopped. `main` returns it, so the runtime prints it and ends the process.
+pub struct Fatal(String);
+
+impl Fatal {
+    pub(crate) fn new(sentence: String) -> Self {
+        Self(sentence)
+    }
+
+    pub(crate) fn of(cause: impl fmt::Display) -> Self {
+        Self(cause.to_string())
+    }
+}
+
+impl fmt::Debug for Fatal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

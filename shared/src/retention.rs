@@ -4,9 +4,8 @@ use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 
 use crate::ctx::Ctx;
-use crate::entry::Tick;
 use crate::error::Error;
-use crate::runs::Progress;
+use crate::runs::{Progress, Tick};
 
 /// After this time a deleted user is removed.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);

@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::ctx::Ctx;
-use crate::error::Error;
+use crate::error::{Cause, Error};
 use crate::random;
-use crate::store::runs::{Begun, Run, busy};
+use crate::store::runs::{Begun, Run};
 
 /// How long a run that lost its process stays taken. While the process lives it is renewed three times as often.
 const LEASE: Duration = Duration::from_secs(5);
@@ -16,6 +18,28 @@ const PATIENCE: Duration = Duration::from_secs(7);
 
 /// How often one looks meanwhile.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// Left of a tick to write down how far the work has come, and to answer.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// One run of a job.
+pub struct Tick {
+    /// The time it was scheduled for; [`Ctx::now`] is the same.
+    pub at: Timestamp,
+    ends: Instant,
+}
+
+impl Tick {
+    pub(crate) fn new(at: Timestamp, left: Duration) -> Self {
+        Self { at, ends: Instant::now() + left.saturating_sub(MARGIN) }
+    }
+
+    /// Whether there is time for another bounded batch. Without, return [`Progress::More`].
+    #[must_use]
+    pub fn has_time(&self) -> bool {
+        Instant::now() < self.ends
+    }
+}
 
 /// How far a piece of work has come.
 #[derive(Debug, PartialEq, Eq)]
@@ -109,6 +133,11 @@ async fn begin(ctx: &Ctx, run: &Run) -> Result<Begun, Error> {
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// The error of somebody who came while another was at work.
+fn busy(name: &str) -> Error {
+    Error::Internal(Cause::new(&format!("{name} is being done by somebody else right now")))
 }
 
 fn lease_ms() -> u64 {

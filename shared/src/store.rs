@@ -137,6 +137,19 @@ where
     Error::Db(Cause::new(&text))
 }
 
+/// The outcome of a conditional write that has nothing to do when its condition does not hold: `None` then.
+fn if_still_so<T, E, R>(outcome: Result<T, SdkError<E, R>>) -> Result<Option<T>, Error>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    match outcome {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
 /// An item that lacks what this service always writes.
 fn broken(item_of: &str, name: &str) -> Error {
     Error::Internal(Cause::new(&format!("{item_of} without a proper {name}")))

@@ -1,7 +1,7 @@
 //! Jobs: functions that a schedule starts.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
@@ -15,29 +15,11 @@ use crate::config;
 use crate::ctx::{Ctx, Need};
 use crate::envelope;
 use crate::error::{Cause, Error};
-use crate::runs::{self, Progress};
+use crate::runs::{self, Progress, Tick};
 use crate::telemetry::Line;
-
-/// Left to write down how far the work has come, and to answer.
-const MARGIN: Duration = Duration::from_secs(2);
 
 /// What a job says of its run, for the log: numbers and names of ours, nothing of a user.
 pub type Report = serde_json::Value;
-
-/// One run of a job.
-pub struct Tick {
-    /// The time it was scheduled for; [`Ctx::now`] is the same.
-    pub at: Timestamp,
-    ends: Instant,
-}
-
-impl Tick {
-    /// Whether there is time for another bounded batch. Without, return [`Progress::More`].
-    #[must_use]
-    pub fn has_time(&self) -> bool {
-        Instant::now() < self.ends
-    }
-}
 
 /// The part of an EventBridge event that counts (EventBridge User Guide, "Event structure").
 #[derive(Deserialize)]
@@ -61,8 +43,7 @@ where
         let scheduled = serde_json::from_str::<Event>(payload.get()).map(|event| event.time);
         let outcome = match &scheduled {
             Ok(at) => {
-                let left = Duration::from_millis(context.deadline.saturating_sub(wall_millis()));
-                let tick = Tick { at: *at, ends: Instant::now() + left.saturating_sub(MARGIN) };
+                let tick = Tick::new(*at, Duration::from_millis(context.deadline.saturating_sub(wall_millis())));
                 let ctx = Ctx::new(sandbox.kept.clone(), *at);
                 tick_once(&ctx, tick, payload.get(), &handler).await
             }

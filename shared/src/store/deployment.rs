@@ -1,6 +1,5 @@
 //! What a deployment made, and users as older code left them.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, IndexStatus, KeySchemaElement, KeyType, ReturnConsumedCapacity, TableDescription, TableStatus,
 };
@@ -8,7 +7,7 @@ use jiff::Timestamp;
 
 use super::retention::DELETED;
 use super::users::number;
-use super::{Kind, Store, failed};
+use super::{Kind, Store, failed, if_still_so};
 use crate::error::Error;
 
 /// Items that one page of a scan reads; the bound of a batch.
@@ -69,15 +68,7 @@ impl Store {
             .expression_attribute_values(":at", number(at.as_millisecond()))
             .expression_attribute_values(":deleted", number(DELETED))
             .send();
-        match self.trip(update).await {
-            Ok(_) => Ok(true),
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(failed(&error)),
-        }
+        Ok(if_still_so(self.trip(update).await)?.is_some())
     }
 }
 

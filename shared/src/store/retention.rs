@@ -1,11 +1,11 @@
 //! Users that were deleted, by the sparse index `by_delete_time`, and users by the day that they registered.
 
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemOutput;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, Select};
 use jiff::Timestamp;
 
 use super::users::number;
-use super::{Kind, Store, failed};
+use super::{Kind, Store, failed, if_still_so};
 use crate::error::Error;
 
 /// Of users that are deleted; the same for all, because few are.
@@ -50,18 +50,9 @@ impl Store {
             .expression_attribute_values(":before", number(before.as_millisecond()))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send();
-        match self.trip(delete).await {
-            Ok(done) => {
-                self.charge(done.consumed_capacity(), Kind::Write);
-                Ok(true)
-            }
-            Err(error)
-                if error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(failed(&error)),
-        }
+        let erased = if_still_so(self.trip(delete).await)?;
+        self.charge(erased.as_ref().and_then(DeleteItemOutput::consumed_capacity), Kind::Write);
+        Ok(erased.is_some())
     }
 
     /// How many live users have registered from `from` until before `until`, counted by their ids, which begin with

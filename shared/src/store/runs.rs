@@ -5,9 +5,9 @@
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
-use super::{Item, Store, failed};
+use super::{Item, Store, failed, if_still_so};
 use crate::clock::{Now, wall_millis};
-use crate::error::{Cause, Error};
+use crate::error::Error;
 
 /// How long a finished run is remembered, by the run's own time: longer than any duplicate can be late. Lambda drops an
 /// asynchronous event after at most six hours, EventBridge Scheduler after 24 (their guides, "Asynchronous invocation"
@@ -113,12 +113,7 @@ impl Store {
             .condition_expression("holder = :me AND attribute_exists(lease_until)")
             .expression_attribute_values(":me", AttributeValue::S(run.holder.clone()))
             .send();
-        match self.trip(delete).await {
-            Err(error) if error.as_service_error().is_none_or(|one| !one.is_conditional_check_failed_exception()) => {
-                Err(failed(&error))
-            }
-            _ => Ok(()),
-        }
+        if_still_so(self.trip(delete).await).map(drop)
     }
 }
 
@@ -139,9 +134,4 @@ fn item(run: &Run, now: &Now, lease_until: Option<u64>) -> Item {
 
 fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
-}
-
-/// The error of somebody who came while another was at work.
-pub(crate) fn busy(name: &str) -> Error {
-    Error::Internal(Cause::new(&format!("{name} is being done by somebody else right now")))
 }
