@@ -48,10 +48,7 @@ pub(crate) async fn on_a_stage_with(change: impl FnOnce(&str) -> String, test: i
 
 /// The same, after `prepare` has had its way with the folder that holds `conf/` and the stage's state.
 pub(crate) async fn on_a_stage_after(prepare: impl FnOnce(&Path), test: impl AsyncFnOnce(&Bed)) {
-    build_functions_once();
-    let folder = TempDir::new().unwrap();
-    fs::create_dir(folder.path().join("conf")).unwrap();
-    fs::copy(root().join("conf/local.toml"), folder.path().join("conf/local.toml")).unwrap();
+    let folder = prepared();
     prepare(folder.path());
     let bed = Bed::start(folder, root(), |_| {}).await;
     test(&bed).await;
@@ -60,10 +57,7 @@ pub(crate) async fn on_a_stage_after(prepare: impl FnOnce(&Path), test: impl Asy
 
 /// The same, with another SMS provider than the stage's inbox.
 pub(crate) async fn on_a_stage_with_provider(url: &str, test: impl AsyncFnOnce(&Bed)) {
-    build_functions_once();
-    let folder = TempDir::new().unwrap();
-    fs::create_dir(folder.path().join("conf")).unwrap();
-    fs::copy(root().join("conf/local.toml"), folder.path().join("conf/local.toml")).unwrap();
+    let folder = prepared();
     let url = url.to_owned();
     let bed = Bed::start(folder, root(), |options| {
         options.parameters.insert("SmsUrl".to_owned(), url);
@@ -75,13 +69,9 @@ pub(crate) async fn on_a_stage_with_provider(url: &str, test: impl AsyncFnOnce(&
 
 /// The same, with every function's way to the cache and to DynamoDB through a line that can be cut.
 pub(crate) async fn on_a_stage_behind_lines(test: impl AsyncFnOnce(&Bed, &Line, &Line)) {
-    build_functions_once();
-    let folder = TempDir::new().unwrap();
+    let folder = prepared();
     let (cache, dynamodb) = (Line::new().await, Line::new().await);
-    for part in ["conf", "infra"] {
-        fs::create_dir(folder.path().join(part)).unwrap();
-    }
-    fs::copy(root().join("conf/local.toml"), folder.path().join("conf/local.toml")).unwrap();
+    fs::create_dir(folder.path().join("infra")).unwrap();
     let template = fs::read_to_string(root().join("infra/template.yaml")).unwrap();
     let endpoint = format!("Variables:\n        AWS_ENDPOINT_URL_DYNAMODB: http://{}\n", dynamodb.address());
     fs::write(folder.path().join("infra/template.yaml"), template.replacen("Variables:\n", &endpoint, 1)).unwrap();
@@ -98,6 +88,15 @@ pub(crate) async fn on_a_stage_behind_lines(test: impl AsyncFnOnce(&Bed, &Line, 
     dynamodb.lead_to(bed.stage.dynamodb_url().strip_prefix("http://").unwrap());
     test(&bed, &cache, &dynamodb).await;
     bed.finish().await;
+}
+
+/// A folder with the settings of `local`, once the functions are built.
+fn prepared() -> TempDir {
+    build_functions_once();
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("conf")).unwrap();
+    fs::copy(root().join("conf/local.toml"), folder.path().join("conf/local.toml")).unwrap();
+    folder
 }
 
 /// The repository.
@@ -302,13 +301,16 @@ impl Bed {
     async fn finish(self) {
         let Self { stage, folder, secrets, .. } = self;
         stage.stop().await;
+        let mut lines = 0;
         for file in fs::read_dir(folder.path().join("logs")).unwrap().flatten() {
             for line in fs::read_to_string(file.path()).unwrap().lines() {
+                lines += usize::from(file.file_name().to_string_lossy().starts_with("badge-"));
                 if let Some(secret) = secrets.lock().iter().find(|secret| has_word(line, secret)) {
                     panic!("{} is in {line}", secret.len());
                 }
             }
         }
+        assert_ne!(lines, 0, "nothing was logged, so nothing was looked through");
     }
 }
 
