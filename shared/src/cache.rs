@@ -4,6 +4,7 @@
 pub mod codes;
 mod connection;
 pub mod figures;
+pub mod limits;
 pub mod sessions;
 
 use std::time::Duration;
@@ -30,9 +31,12 @@ pub struct Cache {
 
 /// Each script is one file in `cache/`, and says at its top what it takes and gives.
 struct Scripts {
-    code_offer: Script,
+    code_look: Script,
+    code_place: Script,
     code_try: Script,
-    code_withdraw: Script,
+    limit_prove: Script,
+    limit_return: Script,
+    limit_take: Script,
     session_open: Script,
 }
 
@@ -47,9 +51,12 @@ impl Cache {
             prefix: prefix.to_owned(),
             tally,
             scripts: Scripts {
-                code_offer: Script::new(include_str!("cache/code_offer.lua")),
+                code_look: Script::new(include_str!("cache/code_look.lua")),
+                code_place: Script::new(include_str!("cache/code_place.lua")),
                 code_try: Script::new(include_str!("cache/code_try.lua")),
-                code_withdraw: Script::new(include_str!("cache/code_withdraw.lua")),
+                limit_prove: Script::new(include_str!("cache/limit_prove.lua")),
+                limit_return: Script::new(include_str!("cache/limit_return.lua")),
+                limit_take: Script::new(include_str!("cache/limit_take.lua")),
                 session_open: Script::new(include_str!("cache/session_open.lua")),
             },
         })
@@ -57,10 +64,12 @@ impl Cache {
 
     /// Opens the connection and leaves the scripts with the server, so that the first request does neither.
     pub(crate) async fn warm(&self) -> Result<(), Error> {
-        // Not `code_withdraw`: it is for a failure, and loads itself then.
-        let Scripts { code_offer, code_try, session_open, .. } = &self.scripts;
+        // Not `limit_return`: it is for a failure, and loads itself then.
+        let Scripts { code_look, code_place, code_try, limit_prove, limit_take, session_open, .. } = &self.scripts;
         let mut scripts = redis::pipe();
-        scripts.load_script(code_offer).ignore().load_script(code_try).ignore().load_script(session_open).ignore();
+        for script in [code_look, code_place, code_try, limit_prove, limit_take, session_open] {
+            scripts.load_script(script).ignore();
+        }
         self.bounded(async |mut connection| scripts.exec_async(&mut connection).await).await
     }
 
@@ -100,9 +109,13 @@ impl Cache {
     }
 }
 
-/// The hash tag of everything that belongs to a phone, its sessions included: one of 256, so that a cluster
-/// spreads them and a session id that carries its tag tells nothing about the phone.
+/// The hash tag of everything that belongs to a phone, its sessions included, or to an address: one of 256, so that
+/// a cluster spreads them and a session id that carries its tag tells nothing about the phone.
 #[must_use]
-pub fn slot_of(e164: &str) -> String {
-    format!("{:02x}", Sha256::digest(e164.as_bytes())[0])
+pub fn slot_of(subject: &str) -> String {
+    format!("{:02x}", Sha256::digest(subject.as_bytes())[0])
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

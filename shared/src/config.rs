@@ -3,7 +3,9 @@
 
 mod env;
 mod file;
+mod limits;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
@@ -13,6 +15,7 @@ pub use self::env::{AwsEnv, function_name};
 use self::env::{given, needed};
 use self::file::File;
 pub use self::file::{Secrets, Session, Sms, SmsProvider, TestNumber, Token, VeriCode};
+pub use self::limits::{Action, Limit, Limits, Subject, Unproven, Window};
 use crate::phone::{Phone, PhoneRules};
 
 /// A setting that stops the cold start. Says which, never its value.
@@ -70,6 +73,10 @@ pub struct Config {
     pub secrets: Secrets,
     /// The SMS provider.
     pub sms: Sms,
+    /// What may be done how often.
+    pub limits: Limits,
+    /// What one message costs, by region.
+    prices: BTreeMap<String, u64>,
     /// What stands before every key in Redis.
     pub cache_prefix: String,
     deployed: Deployed,
@@ -118,7 +125,9 @@ impl Config {
             token: file.token,
             veri_code: file.veri_code,
             secrets: file.secrets,
+            prices: limits::prices(&file.sms.prices)?,
             sms: file.sms,
+            limits: Limits::read(file.limits)?,
             cache_prefix: file.cache_prefix,
             deployed,
         })
@@ -129,6 +138,14 @@ impl Config {
     pub fn fixed_code(&self, phone: &Phone, today: Date) -> Option<&str> {
         let of_phone = |number: &&TestNumber| number.e164 == phone.e164() && today <= number.expires;
         self.veri_code.test_numbers.iter().find(of_phone).map(|number| number.code.as_str())
+    }
+
+    /// What a message to this phone costs, in parts of money.
+    #[must_use]
+    pub fn price(&self, phone: &Phone) -> u64 {
+        // A region without a price is not served; should one come here, it costs what the dearest costs.
+        let price = self.phone.region_of(phone).and_then(|region| self.prices.get(&region.to_string()));
+        price.or_else(|| self.prices.values().max()).copied().unwrap_or(0)
     }
 
     /// Name of the users' table.
@@ -227,6 +244,8 @@ mod tests {
             ("\"Asia/Shanghai\"", "\"Asia/Atlantis\"", "time_zone"),
             ("cookie_secure = true", "cookie_secure = false", "session.cookie_secure"),
             ("tries = 5", "tries = 0", "veri_code.tries"),
+            ("window = \"60s\"", "window = \"60\"", "limits"),
+            ("CN = 0.045", "DE = 0.045", "sms.prices"),
             ("cache_prefix = \"iwc\"", "cache_prefix = \"{iwc}\"", "cache_prefix"),
         ] {
             assert!(PROD.contains(from), "{from}");

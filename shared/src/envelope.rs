@@ -211,6 +211,10 @@ fn explain(reason: Reason, language: Language) -> String {
         }
         Reason::NotACode => ("必须是6位数字".to_owned(), "must be 6 digits".to_owned()),
         Reason::NotInRange(max) => (format!("必须是1到{max}的整数"), format!("must be a whole number from 1 to {max}")),
+        Reason::NotAKey => {
+            ("必须是1到255个可见ASCII字符".to_owned(), "must be 1 to 255 printable ASCII characters".to_owned())
+        }
+        Reason::KeyOfAnother => ("已用于另一个请求".to_owned(), "has been used for another request".to_owned()),
         Reason::NotACursor => ("不是本服务给出的游标".to_owned(), "is not a cursor that this service gave".to_owned()),
     };
     choose(language, zh, en)

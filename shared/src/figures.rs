@@ -8,9 +8,8 @@ use jiff::{Timestamp, ToSpan};
 use crate::ctx::Ctx;
 use crate::error::{Cause, Error};
 
-/// Names that stand in every day's item, also when nothing happened.
-const ALWAYS: [&str; 6] =
-    ["logins", "refused_cool_down", "refused_sends_per_day", "refused_tries_per_day", "sms_sent", "sms_verified"];
+/// Names that stand in every day's item, also when nothing happened; the limits' refusals are the others.
+const ALWAYS: [&str; 3] = ["logins", "sms_sent", "sms_verified"];
 
 /// Writes the figures of the day before the tick's, in the stage's time zone, as one item. Written again it is the same
 /// item. Registrations are counted by the users' ids, everything else was counted by the cache as it happened.
@@ -28,7 +27,9 @@ pub async fn write_yesterday(ctx: &Ctx) -> Result<(Date, BTreeMap<String, u64>),
     let (counted, registrations) = tokio::join!(async { ctx.cache()?.figures(yesterday).await }, async {
         ctx.store()?.count_registered(ctx.config().user_shards, from, until).await
     },);
-    let mut figures: BTreeMap<_, _> = ALWAYS.iter().map(|name| ((*name).to_owned(), 0)).collect();
+    let refusals = ctx.config().limits.iter().map(|limit| format!("refused_{}", limit.name));
+    let mut figures: BTreeMap<_, _> =
+        ALWAYS.into_iter().map(str::to_owned).chain(refusals).map(|name| (name, 0)).collect();
     figures.extend(counted?);
     figures.insert("registrations".to_owned(), registrations?);
     ctx.store()?.put_figures(yesterday, &figures).await?;

@@ -14,6 +14,7 @@ pub mod error;
 pub mod figures;
 pub mod http;
 pub mod keep;
+pub mod limits;
 pub mod login;
 pub mod phone;
 pub mod random;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::check::{Checked, Fields, Required};
 use crate::ctx::Ctx;
 use crate::error::Error;
+use crate::limits::Network;
 use crate::phone::Phone;
 use crate::session;
 use crate::token::{self, Claims};
@@ -43,8 +44,8 @@ pub struct SignedIn {
 /// # Errors
 /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::UserNotFound`] (the code then stays good, for a
 /// registration), or a backend.
-pub async fn sign_in(ctx: &Ctx, attempt: &Attempt) -> Result<(SignedIn, String), Error> {
-    let (proof, user) = tokio::join!(veri_code::peek(ctx, &attempt.phone, &attempt.veri_code), async {
+pub async fn sign_in(ctx: &Ctx, attempt: &Attempt, network: &Network) -> Result<(SignedIn, String), Error> {
+    let (proof, user) = tokio::join!(veri_code::peek(ctx, &attempt.phone, &attempt.veri_code, network), async {
         ctx.store()?.user_by_phone(&attempt.phone).await
     },);
     // A wrong code is told before anything about the user, a failed look-up included.
@@ -56,7 +57,9 @@ pub async fn sign_in(ctx: &Ctx, attempt: &Attempt) -> Result<(SignedIn, String),
     let claims =
         Claims { user_id: user.id, role: user.role, iss: settings.issuer.clone(), iat, exp: iat + settings.ttl_secs };
     let token = token::sign(&keys, &claims)?;
-    let sid = session::open(ctx, &proof, &user).await?;
+    let (sid, ()) =
+        tokio::join!(session::open(ctx, &proof, &user), veri_code::acknowledge(ctx, &attempt.phone, &proof));
+    let sid = sid?;
     let reply = SignedIn { user_id: user.id, token, expires_in: settings.ttl_secs };
     Ok((reply, sid.cookie(&ctx.config().session)))
 }

@@ -50,6 +50,15 @@ impl PhoneRules {
         self.allowed_regions.iter().chain([&self.default_region]).all(is_built_in)
     }
 
+    /// The region of a number that was accepted.
+    pub(crate) fn region_of(&self, phone: &Phone) -> Option<Region> {
+        if let [only] = self.allowed_regions[..] {
+            return Some(only);
+        }
+        let plans = PLANS.as_ref()?;
+        plans.get_region_for_number(&plans.parse(phone.e164(), None).ok()?)
+    }
+
     /// Reads one number, so that the first request does not wait for tables and patterns to be made.
     pub(crate) fn warm(&self) {
         let mobile = PhoneNumberType::Mobile;

@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::check::{self, Checked, Fields, Rules};
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, Reason};
+use crate::limits::Network;
 
 /// The largest body that a function reads: 64 KiB. API Gateway itself would pass 10 MB.
 pub const BODY_LIMIT_BYTES: usize = 64 * 1024;
@@ -24,6 +25,13 @@ pub enum Language {
     English,
 }
 
+/// A name that a client gives its request, so that the same request sent again takes effect once
+/// (draft-ietf-httpapi-idempotency-key-header).
+pub struct IdempotencyKey(pub(crate) String);
+
+/// The longest one.
+const LONGEST_KEY: usize = 255;
+
 /// A request as handlers see it.
 pub struct Request {
     pub(crate) method: String,
@@ -35,6 +43,7 @@ pub struct Request {
     /// When the gateway took the request, in milliseconds since the Unix epoch.
     pub(crate) time_epoch_ms: i64,
     pub(crate) language: Language,
+    network: Network,
     headers: HeaderMap,
     cookies: Vec<String>,
     query: Vec<(String, String)>,
@@ -74,6 +83,7 @@ impl Request {
             stage_in_path: event.path_parameters.get("stage").cloned(),
             time_epoch_ms: context.time_epoch,
             language,
+            network: Network::of(context.http.source_ip.as_deref().unwrap_or_default()),
             headers: event.headers,
             cookies: event.cookies.unwrap_or_default(),
             query: event
@@ -93,6 +103,25 @@ impl Request {
 
     pub(crate) fn body_len(&self) -> usize {
         self.body.len()
+    }
+
+    /// Who asks, as far as the gateway saw it.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The value of the `Idempotency-Key` header.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is empty, longer than 255 characters, or not printable ASCII.
+    pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Error> {
+        let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
+        let is_key = |text: &&str| (1..=LONGEST_KEY).contains(&text.len());
+        match value.to_str().ok().map(str::trim).filter(is_key) {
+            Some(text) => Ok(Some(IdempotencyKey(text.to_owned()))),
+            None => Err(Error::Invalid(vec![("idempotency_key", Reason::NotAKey)])),
+        }
     }
 
     /// The value of the `Authorization` header, trimmed.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use self::applicant::{Applicant, PlaceCode};
 use crate::ctx::Ctx;
 use crate::error::Error;
+use crate::limits::Network;
 use crate::phone::Phone;
 use crate::random;
 use crate::store::users::Inserted;
@@ -119,8 +120,8 @@ pub struct Registered {
 ///
 /// # Errors
 /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::PhoneTaken`], or a backend.
-pub async fn register(ctx: &Ctx, applicant: Applicant) -> Result<Registered, Error> {
-    veri_code::claim(ctx, &applicant.phone, &applicant.veri_code).await?;
+pub async fn register(ctx: &Ctx, applicant: Applicant, network: &Network) -> Result<Registered, Error> {
+    let proof = veri_code::claim(ctx, &applicant.phone, &applicant.veri_code, network).await?;
     let receipt = veri_code::receipt(ctx, &applicant).await?;
     let millis = ctx.now().millis();
     let text = |place: Option<PlaceCode>| place.map(|code| code.0).unwrap_or_default();
@@ -138,7 +139,9 @@ pub async fn register(ctx: &Ctx, applicant: Applicant) -> Result<Registered, Err
         is_delete: false,
         receipt,
     };
-    match ctx.store()?.insert_user(&user).await? {
+    let (inserted, ()) =
+        tokio::join!(async { ctx.store()?.insert_user(&user).await }, veri_code::acknowledge(ctx, &user.phone, &proof));
+    match inserted? {
         Inserted::New => Ok(Registered { user_id: user.id }),
         Inserted::Exists { id, receipt } if receipt == user.receipt => Ok(Registered { user_id: id }),
         Inserted::Exists { .. } => Err(Error::PhoneTaken),

@@ -4,20 +4,21 @@
 //! that the cache does not have, and the code's own HMAC, by which a try is judged. So the same code can be sent
 //! again within its time, and the cache alone tells nobody a code.
 
-use std::time::Duration;
+mod sending;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-use crate::cache::codes::{Candidate, Day, Offer, Try, Use};
+pub use self::sending::{Sent, send};
+use crate::cache::codes::{Try, TryLimits, Use};
 use crate::check::{Checked, Field, Fields, Required, Rules, text_or_integer};
 use crate::ctx::Ctx;
 use crate::error::{Cause, Error, Reason};
+use crate::limits::{self, Network, too_many};
 use crate::phone::Phone;
 use crate::random;
 use crate::secrets::KeyRing;
-use crate::sms::SendSms;
 use crate::user::applicant::{Applicant, PlaceCode};
 
 /// Six digits that somebody typed. Neither `Debug` nor `Display`.
@@ -44,44 +45,6 @@ impl Checked for Recipient {
     }
 }
 
-/// What the asker is told; the same whether or not the phone has a user.
-#[derive(serde::Serialize)]
-pub struct Sent {
-    /// Seconds that the code is still good.
-    expires_in: u64,
-    /// Seconds until the next send.
-    retry_after: u64,
-}
-
-/// Sends a code to the phone: the one that is still good, else a new one.
-///
-/// # Errors
-/// [`Error::TooManyRequests`] by the limits of the phone; [`Error::Redis`] when they cannot be looked up, and then
-/// nothing is sent.
-pub async fn send(ctx: &Ctx, recipient: &Recipient) -> Result<Sent, Error> {
-    let phone = &recipient.phone;
-    let limits = &ctx.config().veri_code;
-    let sent = |good_for: Duration| Sent { expires_in: ceil_secs(good_for), retry_after: limits.resend_secs };
-    if ctx.config().fixed_code(phone, ctx.now().today()).is_some() {
-        return Ok(sent(Duration::from_secs(limits.ttl_secs)));
-    }
-    let keys = ctx.code_keys().await?;
-    let seed = random::unguessable()?;
-    let mac = mac_of(&keys, phone, &code_of(&keys, phone, &seed)?)?;
-    match ctx.cache()?.offer_code(phone, &Candidate { seed, mac }, limits, &day(ctx)).await? {
-        Offer::Wait(wait) => Err(too_many(wait)),
-        Offer::Send { seed, good_for } => {
-            let message = SendSms::new(ctx, phone, seed, good_for);
-            if let Err(error) = ctx.spawn(&message).await {
-                // Ours, so it must not cost the asker the wait. If this fails too, the cool-down ends by itself.
-                let _ = ctx.cache()?.withdraw_send(phone, &day(ctx)).await;
-                return Err(error);
-            }
-            Ok(sent(good_for))
-        }
-    }
-}
-
 /// Somebody who knew the code of a phone.
 pub enum Proof {
     /// The MAC of the code, which [`crate::session::open`] uses up.
@@ -97,29 +60,48 @@ pub enum Proof {
 ///
 /// # Errors
 /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], or a backend.
-pub async fn peek(ctx: &Ctx, phone: &Phone, code: &VeriCode) -> Result<Proof, Error> {
-    judge(ctx, phone, code, Use::Peek).await
+pub async fn peek(ctx: &Ctx, phone: &Phone, code: &VeriCode, network: &Network) -> Result<Proof, Error> {
+    judge(ctx, phone, code, network, Use::Peek).await
 }
 
 /// Judges a code and uses it up for everything but a registration.
 ///
 /// # Errors
 /// As [`peek`].
-pub async fn claim(ctx: &Ctx, phone: &Phone, code: &VeriCode) -> Result<Proof, Error> {
-    judge(ctx, phone, code, Use::Claim).await
+pub async fn claim(ctx: &Ctx, phone: &Phone, code: &VeriCode, network: &Network) -> Result<Proof, Error> {
+    judge(ctx, phone, code, network, Use::Claim).await
 }
 
-async fn judge(ctx: &Ctx, phone: &Phone, code: &VeriCode, usage: Use) -> Result<Proof, Error> {
+async fn judge(ctx: &Ctx, phone: &Phone, code: &VeriCode, network: &Network, usage: Use) -> Result<Proof, Error> {
     let keys = ctx.code_keys().await?;
     let mac = mac_of(&keys, phone, &code.0)?;
     if let Some(fixed) = ctx.config().fixed_code(phone, ctx.now().today()) {
         // By their MACs, so that the time of the comparison tells nothing.
         return if mac == mac_of(&keys, phone, fixed)? { Ok(Proof::Fixed) } else { Err(Error::VeriCodeWrong) };
     }
-    match ctx.cache()?.try_code(phone, &mac, &ctx.config().veri_code, &day(ctx), usage).await? {
-        Try::Right => Ok(Proof::Code { mac }),
-        Try::Wrong => Err(Error::VeriCodeWrong),
-        Try::Wait(wait) => Err(too_many(wait)),
+    let may_miss = TryLimits { per_code: ctx.config().veri_code.tries, per_day: ctx.config().limits.tries_per_day() };
+    let day = limits::day(ctx);
+    let (outcome, wait) = tokio::join!(
+        async { ctx.cache()?.try_code(phone, &mac, &may_miss, &day, usage).await },
+        limits::wait_to_try(ctx, network)
+    );
+    match (outcome?, wait?) {
+        (Try::Wait(phone), network) => Err(too_many(network.map_or(phone, |network| network.max(phone)))),
+        // Whatever the code was: who has guessed too often is not told.
+        (_, Some(wait)) => Err(too_many(wait)),
+        (Try::Right, None) => Ok(Proof::Code { mac }),
+        (Try::Used, None) => Err(Error::VeriCodeWrong),
+        (Try::Wrong, None) => {
+            limits::count_miss(ctx, network).await?;
+            Err(Error::VeriCodeWrong)
+        }
+    }
+}
+
+/// Tells the limits that somebody reads what is sent to this phone.
+pub async fn acknowledge(ctx: &Ctx, phone: &Phone, proof: &Proof) {
+    if let Proof::Code { mac } = proof {
+        limits::prove(ctx, phone, mac).await;
     }
 }
 
@@ -185,18 +167,6 @@ fn keyed_bytes(keys: &KeyRing, purpose: &str, parts: &[&str]) -> Result<[u8; 32]
     Ok(mac.finalize().into_bytes().into())
 }
 
-fn day(ctx: &Ctx) -> Day {
-    Day { date: ctx.now().today(), left: Duration::from_millis(ctx.now().rest_millis_of_day()) }
-}
-
-fn too_many(wait: Duration) -> Error {
-    Error::TooManyRequests { retry_after_secs: ceil_secs(wait).max(1) }
-}
-
-fn ceil_secs(span: Duration) -> u64 {
-    u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -258,12 +228,5 @@ mod tests {
         ] {
             assert_eq!(VeriCode::parse(&value, &rules).is_ok(), is_code, "{value}");
         }
-    }
-
-    #[test]
-    fn a_wait_is_rounded_up_to_whole_seconds() {
-        assert_eq!(ceil_secs(Duration::from_millis(1)), 1);
-        assert_eq!(ceil_secs(Duration::from_millis(59_001)), 60);
-        assert_eq!(ceil_secs(Duration::from_mins(1)), 60);
     }
 }

@@ -196,6 +196,8 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
             "user.rs",
             "user",
             "veri_code.rs",
+            "veri_code",
+            "limits.rs",
             "session.rs",
             "login.rs",
             "phone.rs",

@@ -3,7 +3,7 @@
 -- KEYS  1 code   2 wrong tries today   3 figures of the day
 -- ARGV  1 mac of the tried code   2 tries of a code   3 wrong tries a day   4 ms to midnight
 --       5 "claim" uses the code up for a registration; "peek" leaves it as it is
--- Gives {"right", nil}, {"wrong", nil} or {"wait", ms}
+-- Gives {"right", nil}, {"used", nil}, {"wrong", nil} or {"wait", ms}
 --
 -- A claimed code stays right for further claims, so that a registration whose reply was lost, or whose write
 -- failed, can be sent again. It is wrong for everything else, and so is one that opened a session; but who knows a
@@ -36,9 +36,9 @@ if differs ~= 0 then return {'wrong', false} end
 redis.call('HINCRBY', code, 'tries', -1)
 redis.call('DECR', misses)
 if ARGV[5] == 'claim' then
-  if live[3] and live[3] ~= 'claim' then return {'wrong', false} end
+  if live[3] and live[3] ~= 'claim' then return {'used', false} end
   if not live[3] then count('sms_verified') end
   redis.call('HSET', code, 'used', 'claim')
   return {'right', false}
 end
-return {live[3] and 'wrong' or 'right', false}
+return {live[3] and 'used' or 'right', false}

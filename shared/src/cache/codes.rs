@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
-use super::{Cache, slot_of};
-use crate::config::VeriCode;
+use super::{Cache, millis, slot_of};
 use crate::error::{Cause, Error};
 use crate::phone::Phone;
 
@@ -25,27 +24,39 @@ pub struct Candidate {
     pub mac: String,
 }
 
-/// What became of the wish to send a code.
-pub enum Offer {
-    /// Send the code of this seed, which is good for so long.
-    Send {
-        /// Of a code that is still good, else the candidate's.
+/// What a phone's next message is to say.
+pub enum Pending {
+    /// The code of this seed again, which is good for so long.
+    Code {
+        /// From which the code follows.
         seed: String,
         /// At most `veri_code.ttl_secs`.
         good_for: Duration,
     },
-    /// A limit; come back after so long.
-    Wait(Duration),
+    /// A new code.
+    None,
+    /// Nothing: too many wrong tries today; come back after so long.
+    Closed(Duration),
 }
 
 /// What became of a try.
 pub enum Try {
     /// The code is right.
     Right,
-    /// Wrong, used, expired, ended or never sent.
+    /// It was right, once. Who knows it is not guessing.
+    Used,
+    /// Wrong, expired, ended or never sent.
     Wrong,
     /// Too many wrong tries today; come back after so long.
     Wait(Duration),
+}
+
+/// How many wrong tries there may be.
+pub struct TryLimits {
+    /// These end a code.
+    pub per_code: u32,
+    /// These close the phone until midnight.
+    pub per_day: u64,
 }
 
 /// What a right try does to the code.
@@ -58,50 +69,33 @@ pub enum Use {
 }
 
 impl Cache {
-    /// Counts a send to `phone`, or refuses it.
+    /// What the next message to `phone` is to say.
     ///
     /// # Errors
     /// [`Error::Redis`]: nothing may be sent.
-    pub async fn offer_code(
-        &self,
-        phone: &Phone,
-        candidate: &Candidate,
-        limits: &VeriCode,
-        day: &Day,
-    ) -> Result<Offer, Error> {
-        let e164 = phone.e164();
-        let mut call = self.scripts.code_offer.prepare_invoke();
-        call.key(self.phone_key("code", e164))
-            .key(self.phone_key("cool", e164))
-            .key(self.phone_key("sends", e164))
-            .key(self.phone_key("misses", e164))
-            .key(self.figures_key(&slot_of(e164), day.date))
-            .arg(&candidate.seed)
-            .arg(&candidate.mac)
-            .arg(limits.ttl_secs * 1000)
-            .arg(limits.resend_secs * 1000)
-            .arg(limits.sends_per_day)
-            .arg(limits.tries_per_day)
-            .arg(millis(day.left))
-            .arg(limits.tries);
+    pub async fn pending_code(&self, phone: &Phone, tries: u32, tries_per_day: u64) -> Result<Pending, Error> {
+        let mut call = self.scripts.code_look.prepare_invoke();
+        call.key(self.phone_key("code", phone.e164()))
+            .key(self.phone_key("misses", phone.e164()))
+            .arg(tries)
+            .arg(tries_per_day);
         let (verdict, millis, seed): (String, u64, Option<String>) = self.script(&call).await?;
         let span = Duration::from_millis(millis);
         match (verdict.as_str(), seed) {
-            ("sent", Some(seed)) => Ok(Offer::Send { seed, good_for: span }),
-            ("wait", _) => Ok(Offer::Wait(span)),
-            _ => Err(Error::Redis(Cause::new("code_offer gave no verdict"))),
+            ("live", Some(seed)) => Ok(Pending::Code { seed, good_for: span }),
+            ("none", _) => Ok(Pending::None),
+            ("closed", _) => Ok(Pending::Closed(span)),
+            _ => Err(Error::Redis(Cause::new("code_look gave no verdict"))),
         }
     }
 
-    /// Takes back the count and the cool-down of a send that did not happen; the code stays.
+    /// Makes the candidate the phone's code.
     ///
     /// # Errors
-    /// [`Error::Redis`]: they stay, and end by themselves.
-    pub async fn withdraw_send(&self, phone: &Phone, day: &Day) -> Result<(), Error> {
-        let mut call = self.scripts.code_withdraw.prepare_invoke();
-        call.key(self.phone_key("cool", phone.e164()))
-            .key(self.phone_key("sends", phone.e164()))
-            .key(self.figures_key(&slot_of(phone.e164()), day.date));
+    /// [`Error::Redis`]: the code may not be good.
+    pub async fn place_code(&self, phone: &Phone, candidate: &Candidate, ttl_secs: u64) -> Result<(), Error> {
+        let mut call = self.scripts.code_place.prepare_invoke();
+        call.key(self.phone_key("code", phone.e164())).arg(&candidate.seed).arg(&candidate.mac).arg(ttl_secs * 1000);
         self.script(&call).await
     }
 
@@ -113,7 +107,7 @@ impl Cache {
         &self,
         phone: &Phone,
         mac: &str,
-        limits: &VeriCode,
+        limits: &TryLimits,
         day: &Day,
         usage: Use,
     ) -> Result<Try, Error> {
@@ -122,8 +116,8 @@ impl Cache {
             .key(self.phone_key("misses", phone.e164()))
             .key(self.figures_key(&slot_of(phone.e164()), day.date))
             .arg(mac)
-            .arg(limits.tries)
-            .arg(limits.tries_per_day)
+            .arg(limits.per_code)
+            .arg(limits.per_day)
             .arg(millis(day.left))
             .arg(match usage {
                 Use::Peek => "peek",
@@ -132,13 +126,10 @@ impl Cache {
         let (verdict, wait): (String, Option<u64>) = self.script(&call).await?;
         match (verdict.as_str(), wait) {
             ("right", _) => Ok(Try::Right),
+            ("used", _) => Ok(Try::Used),
             ("wrong", _) => Ok(Try::Wrong),
             ("wait", Some(wait)) => Ok(Try::Wait(Duration::from_millis(wait))),
             _ => Err(Error::Redis(Cause::new("code_try gave no verdict"))),
         }
     }
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::Cache;
+use super::limits::SENDS;
 use crate::error::Error;
 
 impl Cache {
@@ -14,8 +15,8 @@ impl Cache {
     /// [`Error::Redis`].
     pub async fn figures(&self, date: Date) -> Result<BTreeMap<String, u64>, Error> {
         let mut commands = redis::pipe();
-        for slot in 0..=u8::MAX {
-            commands.hgetall(self.figures_key(&format!("{slot:02x}"), date));
+        for slot in (0..=u8::MAX).map(|slot| format!("{slot:02x}")).chain([SENDS.to_owned()]) {
+            commands.hgetall(self.figures_key(&slot, date));
         }
         let slots: Vec<BTreeMap<String, i64>> =
             self.bounded(async |mut connection| commands.query_async(&mut connection).await).await?;

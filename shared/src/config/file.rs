@@ -1,10 +1,13 @@
 //! The tables of a settings file, and what in them cannot work.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::SettingError;
+use super::limits::Written;
 use crate::phone::{Phone, PhoneRules, RegionCode};
 
 /// `[session]`
@@ -35,12 +38,6 @@ pub struct VeriCode {
     pub ttl_secs: u64,
     /// Wrong tries that end a code.
     pub tries: u32,
-    /// Wrong tries per phone until the stage's midnight.
-    pub tries_per_day: u32,
-    /// Seconds between two sends to a phone.
-    pub resend_secs: u64,
-    /// Sends per phone until the stage's midnight.
-    pub sends_per_day: u32,
     /// Numbers with a fixed code, outside all limits; in `local` and `test` only.
     #[serde(default)]
     pub test_numbers: Vec<TestNumber>,
@@ -78,6 +75,8 @@ pub struct Sms {
     pub provider: SmsProvider,
     /// The name before the text, as Chinese carriers ask for it: `【badge】`.
     pub signature: String,
+    /// What one message costs, by region. Any unit will do, as long as `max_money` in `limits` has the same.
+    pub prices: BTreeMap<String, f64>,
 }
 
 /// The known providers.
@@ -101,6 +100,7 @@ pub(super) struct File {
     pub(super) veri_code: VeriCode,
     pub(super) secrets: Secrets,
     pub(super) sms: Sms,
+    pub(super) limits: Vec<Written>,
 }
 
 #[derive(Deserialize)]
@@ -154,12 +154,14 @@ impl File {
             ((60..=86_400).contains(&self.token.ttl_secs), "token.ttl_secs", "must be 60 to 86400"),
             ((60..=600).contains(&veri_code.ttl_secs), "veri_code.ttl_secs", "must be 60 to 600"),
             ((1..=10).contains(&veri_code.tries), "veri_code.tries", "must be 1 to 10"),
-            ((1..=100).contains(&veri_code.tries_per_day), "veri_code.tries_per_day", "must be 1 to 100"),
-            ((1..=3600).contains(&veri_code.resend_secs), "veri_code.resend_secs", "must be 1 to 3600"),
-            ((1..=1000).contains(&veri_code.sends_per_day), "veri_code.sends_per_day", "must be 1 to 1000"),
             (!self.secrets.jwt.is_empty(), "secrets.jwt", "must not be empty"),
             (!self.secrets.veri_code.is_empty(), "secrets.veri_code", "must not be empty"),
             (!self.secrets.sms.is_empty(), "secrets.sms", "must not be empty"),
+            (
+                self.phone.allowed_regions.iter().all(|code| self.sms.prices.contains_key(&code.0.to_string())),
+                "sms.prices",
+                "must have a price for each of phone.allowed_regions",
+            ),
             (
                 veri_code.test_numbers.is_empty() || matches!(stage, "local" | "test"),
                 "veri_code.test_numbers",
@@ -187,7 +189,7 @@ impl TestNumber {
     }
 }
 
-fn impossible(key: &'static str, must: &'static str) -> SettingError {
+pub(super) fn impossible(key: &'static str, must: &'static str) -> SettingError {
     SettingError::Impossible { key, must }
 }
 

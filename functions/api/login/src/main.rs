@@ -8,7 +8,7 @@ use shared::request::Request;
 
 async fn login(ctx: Ctx, req: Request) -> Reply {
     let attempt: Attempt = req.check()?;
-    let (signed_in, cookie) = login::sign_in(&ctx, &attempt).await?;
+    let (signed_in, cookie) = login::sign_in(&ctx, &attempt, req.network()).await?;
     Ok(envelope::ok(&signed_in)?.with_cookie(cookie))
 }
 

@@ -9,7 +9,7 @@ use shared::user::applicant::Applicant;
 
 async fn register(ctx: Ctx, req: Request) -> Reply {
     let applicant: Applicant = req.check()?;
-    let registered = user::register(&ctx, applicant).await?;
+    let registered = user::register(&ctx, applicant, req.network()).await?;
     envelope::ok(&registered)
 }
 

@@ -8,7 +8,7 @@ use shared::veri_code::{self, Recipient};
 
 async fn veri_code(ctx: Ctx, req: Request) -> Reply {
     let recipient: Recipient = req.check()?;
-    let sent = veri_code::send(&ctx, &recipient).await?;
+    let sent = veri_code::send(&ctx, &recipient, req.network(), req.idempotency_key()?).await?;
     envelope::ok(&sent)
 }
 

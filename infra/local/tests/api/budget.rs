@@ -19,16 +19,16 @@ async fn requests_stay_within_the_budget() {
     on_a_stage(async |bed| {
         let phone = bed.phone();
         let sent = bed.post("/user/veri_code", &json!({ "phone": phone })).await;
-        assert_eq!(spent(bed, &sent).await, (2, 1, 0, 1, 0.0, 0.0), "veri_code");
+        assert_eq!(spent(bed, &sent).await, (2, 3, 0, 1, 0.0, 0.0), "veri_code");
         let code = bed.messages(&phone, 1).await[0]["code"].as_str().unwrap().to_owned();
 
         let made = bed.post("/user/register", &applicant(&phone, &code)).await;
-        assert_eq!(spent(bed, &made).await, (2, 1, 1, 0, 0.0, 2.0), "register");
+        assert_eq!(spent(bed, &made).await, (2, 3, 1, 0, 0.0, 2.0), "register");
         bed.advance(61).await;
 
         let code = bed.code(&phone, 2).await;
         let login = bed.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
-        assert_eq!(spent(bed, &login).await, (2, 2, 1, 0, 1.0, 0.0), "login");
+        assert_eq!(spent(bed, &login).await, (2, 4, 1, 0, 1.0, 0.0), "login");
         let somebody = login.signed_in();
 
         let page = bed.send("GET", "/user/index", &[("authorization", &somebody.sid)], "").await;

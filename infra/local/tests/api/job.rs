@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, dynamodb, on_a_stage, on_a_stage_with};
+use crate::bed::{Bed, dynamodb, for_crowds, on_a_stage, on_a_stage_with};
 
 /// Every item of the table of runs, by its key.
 async fn runs(bed: &Bed) -> BTreeMap<String, Value> {
@@ -102,7 +102,8 @@ async fn a_day_has_its_figures() {
         assert_eq!(fired["outcome"], "ok", "{fired}");
         let expected = json!({
             "registrations": 2, "logins": 1, "sms_sent": 4, "sms_verified": 3, "refused_cool_down": 1,
-            "refused_sends_per_day": 0, "refused_tries_per_day": 0
+            "refused_sends_per_day": 0, "refused_sends_per_ip": 0, "refused_sends_per_prefix": 0,
+            "refused_sends_per_block": 0, "refused_budget": 0, "refused_tries_per_day": 0, "refused_tries_per_ip": 0
         });
         assert_eq!(report(&fired)["figures"], expected);
         let day = report(&fired)["day"].as_str().unwrap().to_owned();
@@ -197,7 +198,7 @@ async fn an_incomplete_stage_is_named_and_ends_in_the_dead_letters() {
 #[tokio::test]
 async fn a_message_is_sent_once_however_often_its_task_is_delivered() {
     on_a_stage_with(
-        |settings| settings.replace("resend_secs = 60", "resend_secs = 1"),
+        |settings| settings.replace("\"60s\"", "\"1s\""),
         async |bed| {
             bed.door("PUT", "faults", r#"{"invoke": {"mode": "duplicate", "rate": 1}}"#).await;
             let phone = bed.phone();
@@ -224,7 +225,7 @@ async fn a_message_is_sent_once_however_often_its_task_is_delivered() {
 #[tokio::test]
 async fn five_hundred_messages_arrive_once_or_are_in_the_dead_letters() {
     const MESSAGES: usize = 500;
-    on_a_stage(async |bed| {
+    on_a_stage_with(for_crowds, async |bed| {
         let faults = r#"{"sms": {"mode": "refuse", "rate": 0.2}, "invoke": {"mode": "duplicate", "rate": 0.2}}"#;
         bed.door("PUT", "faults", faults).await;
         for _ in 0..MESSAGES {

@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
+mod attack;
 mod bed;
 mod budget;
 mod cases;
 mod client;
 mod fallback;
+mod idempotency;
 mod job;
 mod language;
+mod limits;
 mod line;
 mod log;
 mod login;

@@ -170,6 +170,7 @@ async fn redis_dump(url: &str) -> String {
     let script = "local all = {} for _, key in ipairs(redis.call('KEYS', '*')) do \
                   local kind = redis.call('TYPE', key).ok table.insert(all, key) \
                   if kind == 'hash' then for _, part in ipairs(redis.call('HGETALL', key)) do table.insert(all, part) end \
+                  elseif kind == 'list' then for _, part in ipairs(redis.call('LRANGE', key, 0, -1)) do table.insert(all, part) end \
                   else table.insert(all, redis.call('GET', key)) end end return table.concat(all, ' ')";
     let mut stream = tokio::net::TcpStream::connect(url.strip_prefix("redis://").unwrap()).await.unwrap();
     stream.write_all(format!("EVAL \"{script}\" 0\r\nQUIT\r\n").as_bytes()).await.unwrap();
