@@ -38,7 +38,7 @@ pub(crate) struct Cache {
 /// Where a server answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Address {
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Cache {

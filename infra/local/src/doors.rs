@@ -151,6 +151,9 @@ async fn take_sms(live: &Live, body: Incoming) -> Result<Reply, Refusal> {
         Provider::Takes => {}
         Provider::TakesAfter(time) => sleep(time).await,
         Provider::Refuses => return Ok(unavailable()),
+        Provider::Throttles => {
+            return Ok(server::message(StatusCode::TOO_MANY_REQUESTS, "the provider is asked to fail"));
+        }
         Provider::Hangs(Some(time)) => {
             sleep(time).await;
             return Ok(unavailable());

@@ -2,23 +2,28 @@
 
 use std::time::Duration;
 
-use parking_lot::RwLock;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use crate::random;
 
 /// The faults of a stage. Each part fails by itself; one that is not named works.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(RwLock<Plan>);
+pub(crate) struct Faults(watch::Sender<Plan>);
 
 /// What fails, as `PUT /_stage/faults` takes it and `GET /_stage/state` shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    invoke: Option<InvokeFault>,
+    dynamodb: Option<Fault>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    sms: Option<SmsFault>,
+    invoke: Option<InvokeFault>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "without_conflict")]
+    redis: Option<Fault>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "without_conflict")]
+    sms: Option<Fault>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
@@ -38,11 +43,12 @@ enum InvokeMode {
     KillBeforeReply,
 }
 
+/// A fault of what functions call.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct SmsFault {
-    mode: SmsMode,
-    /// How long it hangs (for ever without it) or how slow it is.
+#[serde(deny_unknown_fields, remote = "Self")]
+struct Fault {
+    mode: Mode,
+    /// How long it hangs (until the fault is over without it) or how slow it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ms: Option<u64>,
     #[serde(default)]
@@ -51,16 +57,37 @@ struct SmsFault {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum SmsMode {
+enum Mode {
     Refuse,
     Hang,
     Slow,
+    Throttle,
+    /// Another transaction has the item.
+    Conflict,
 }
 
 /// The share of cases that fail: from 0, none, to 1, all.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "f64", into = "f64")]
 struct Rate(f64);
+
+/// The stores that can be made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    DynamoDb,
+    Redis,
+}
+
+/// What becomes of a request to a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Passes,
+    /// Its connection breaks.
+    Breaks,
+    Throttled,
+    /// If it writes; else it passes.
+    Conflicts,
+}
 
 /// What the SMS provider does with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +96,8 @@ pub(crate) enum Provider {
     /// After this time.
     TakesAfter(Duration),
     Refuses,
+    /// Too many messages.
+    Throttles,
     /// Without taking it; for ever if there is no time.
     Hangs(Option<Duration>),
 }
@@ -76,11 +105,11 @@ pub(crate) enum Provider {
 impl Faults {
     /// Replaces all faults.
     pub(crate) fn set(&self, plan: Plan) {
-        *self.0.write() = plan;
+        self.0.send_replace(plan);
     }
 
     pub(crate) fn plan(&self) -> Plan {
-        *self.0.read()
+        *self.0.borrow()
     }
 
     /// Whether this event is to be delivered twice.
@@ -97,17 +126,95 @@ impl Faults {
     pub(crate) fn provider(&self) -> Provider {
         let fault = self.plan().sms.filter(|fault| fault.rate.hits());
         let Some(fault) = fault else { return Provider::Takes };
-        let time = fault.ms.map(Duration::from_millis);
         match fault.mode {
-            SmsMode::Refuse => Provider::Refuses,
-            SmsMode::Hang => Provider::Hangs(time),
-            SmsMode::Slow => Provider::TakesAfter(time.unwrap_or(Duration::ZERO)),
+            Mode::Refuse => Provider::Refuses,
+            Mode::Throttle | Mode::Conflict => Provider::Throttles,
+            Mode::Hang => Provider::Hangs(fault.time()),
+            Mode::Slow => Provider::TakesAfter(fault.time().unwrap_or_default()),
         }
+    }
+
+    /// What happens to this request to a store, when it has waited for as long as it has to.
+    pub(crate) async fn fate(&self, backend: Backend) -> Fate {
+        let Some(fault) = self.plan().of(backend).filter(|fault| fault.rate.hits()) else { return Fate::Passes };
+        match fault.mode {
+            Mode::Refuse => Fate::Breaks,
+            Mode::Throttle => Fate::Throttled,
+            Mode::Conflict => Fate::Conflicts,
+            Mode::Slow => {
+                sleep(fault.time().unwrap_or_default()).await;
+                Fate::Passes
+            }
+            Mode::Hang => {
+                let over = self.until(|plan| plan.of(backend) != Some(fault));
+                match fault.time() {
+                    // The time is up, or the fault is over before.
+                    Some(time) => drop(timeout(time, over).await),
+                    None => over.await,
+                }
+                // What hung is lost: an answer now would be one to a question that nobody asks any more.
+                Fate::Breaks
+            }
+        }
+    }
+
+    /// Waits until a store refuses everything.
+    pub(crate) async fn down(&self, backend: Backend) {
+        self.until(|plan| plan.of(backend).is_some_and(|fault| fault.mode == Mode::Refuse && fault.rate.0 >= 1.0))
+            .await;
+    }
+
+    async fn until(&self, is_so: impl Fn(&Plan) -> bool) {
+        // It cannot fail: the sender is `self`.
+        let _ = self.0.subscribe().wait_for(is_so).await;
     }
 
     fn hits_invocation(&self, mode: InvokeMode) -> bool {
         self.plan().invoke.is_some_and(|fault| fault.mode == mode && fault.rate.hits())
     }
+}
+
+impl Plan {
+    fn of(&self, backend: Backend) -> Option<Fault> {
+        match backend {
+            Backend::DynamoDb => self.dynamodb,
+            Backend::Redis => self.redis,
+        }
+    }
+}
+
+impl Fault {
+    fn time(&self) -> Option<Duration> {
+        self.ms.map(Duration::from_millis)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fault {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The derived one, which serde hides behind this one because of `remote`.
+        let fault = Self::deserialize(deserializer)?;
+        match (fault.mode, fault.ms) {
+            (Mode::Slow, None) => Err(de::Error::custom("slow needs ms")),
+            (Mode::Refuse | Mode::Throttle | Mode::Conflict, Some(_)) => {
+                Err(de::Error::custom("ms is for slow and hang"))
+            }
+            _ => Ok(fault),
+        }
+    }
+}
+
+impl Serialize for Fault {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+fn without_conflict<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Fault>, D::Error> {
+    let fault = Option::<Fault>::deserialize(deserializer)?;
+    if fault.is_some_and(|fault| fault.mode == Mode::Conflict) {
+        return Err(de::Error::custom("conflict is for dynamodb: nothing else has transactions"));
+    }
+    Ok(fault)
 }
 
 impl Rate {
@@ -140,7 +247,7 @@ impl From<Rate> for f64 {
 mod tests {
     use std::time::Duration;
 
-    use super::{Faults, Plan, Provider};
+    use super::{Backend, Fate, Faults, Plan, Provider};
 
     fn faults(text: &str) -> Faults {
         let faults = Faults::default();
@@ -165,9 +272,19 @@ mod tests {
         let provider = |text| faults(text).provider();
         assert_eq!(provider("{}"), Provider::Takes);
         assert_eq!(provider(r#"{"sms": {"mode": "refuse"}}"#), Provider::Refuses);
+        assert_eq!(provider(r#"{"sms": {"mode": "throttle"}}"#), Provider::Throttles);
         assert_eq!(provider(r#"{"sms": {"mode": "hang"}}"#), Provider::Hangs(None));
         let slow = Provider::TakesAfter(Duration::from_millis(7));
         assert_eq!(provider(r#"{"sms": {"mode": "slow", "ms": 7}}"#), slow);
+    }
+
+    #[tokio::test]
+    async fn what_hangs_is_lost_when_the_fault_is_over() {
+        let faults = faults(r#"{"redis": {"mode": "hang"}}"#);
+        let (fate, ()) = tokio::join!(faults.fate(Backend::Redis), async { faults.set(Plan::default()) });
+        assert_eq!(fate, Fate::Breaks);
+        assert_eq!(faults.fate(Backend::Redis).await, Fate::Passes);
+        assert_eq!(faults.fate(Backend::DynamoDb).await, Fate::Passes);
     }
 
     #[test]
@@ -177,6 +294,10 @@ mod tests {
             r#"{"invoke": {"mode": "duplicate", "rate": 2}}"#,
             r#"{"sms": {"mode": "slow", "seconds": 1}}"#,
             r#"{"weather": {"mode": "refuse"}}"#,
+            r#"{"redis": {"mode": "conflict"}}"#,
+            r#"{"sms": {"mode": "conflict"}}"#,
+            r#"{"dynamodb": {"mode": "slow"}}"#,
+            r#"{"dynamodb": {"mode": "refuse", "ms": 1}}"#,
         ] {
             assert!(serde_json::from_str::<Plan>(text).is_err(), "{text}");
         }

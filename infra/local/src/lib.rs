@@ -5,7 +5,8 @@
 //! response of it. `template` reads `infra/template.yaml`, which decides what there is. `cache` and `store` are the
 //! stage's Redis and DynamoDB, `aws` the two AWS APIs that functions call (`lambda`, `secrets`), `inbox` the SMS
 //! provider, `doors` the control door. `scheduler` fires each `schedule` when the `clock` says so; `letters` keeps the
-//! events that failed, `faults` makes things fail. `guardian` sees to it that nothing outlives the stage.
+//! events that failed; `faults` says what else fails, on the `line` to a store for instance. `guardian` sees to it that
+//! nothing outlives the stage.
 
 mod account;
 mod aws;
@@ -22,6 +23,7 @@ mod inbox;
 mod invocation;
 mod lambda;
 mod letters;
+mod line;
 mod live;
 mod log;
 mod options;

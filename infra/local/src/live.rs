@@ -29,6 +29,8 @@ pub(crate) struct Live {
     pub(crate) url: String,
     pub(crate) clock: Clock,
     pub(crate) cache: cache::Address,
+    /// The way of functions to it.
+    pub(crate) cache_line: String,
     pub(crate) store: Store,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) inbox: Inbox,
@@ -85,7 +87,7 @@ impl Live {
         let text = fs::read_to_string(&file).map_err(StageError::file(&file))?;
         let mut parameters = BTreeMap::from([
             ("Stage".to_owned(), self.options.stage.clone()),
-            ("CacheUrl".to_owned(), self.cache.url()),
+            ("CacheUrl".to_owned(), self.cache_line.clone()),
             ("SmsUrl".to_owned(), format!("{}/_stage/sms", self.url)),
         ]);
         if let Some(zone) = self.time_zone()? {

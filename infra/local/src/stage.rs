@@ -14,12 +14,14 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::doors;
 use crate::error::StageError;
+use crate::faults::Backend;
 use crate::function::Host;
 use crate::gateway::Gateway;
 use crate::guardian::Guardian;
 use crate::inbox::Inbox;
 use crate::invocation::Outcome;
 use crate::lambda::Lambda;
+use crate::line::Line;
 use crate::live::Live;
 use crate::options::Options;
 use crate::scheduler::Scheduler;
@@ -61,8 +63,12 @@ impl Stage {
         );
         let (cache, store) = (cache?, store?);
 
+        // What goes over a line can be made to fail; the stage's own errands go around.
+        let faults = Arc::default();
+        let cache_line = Line::open(Backend::Redis, cache.address().port, &faults, &tasks).await?;
+        let store_line = Line::open(Backend::DynamoDb, store.port, &faults, &tasks).await?;
         let environment = BTreeMap::from([
-            ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), store.url()),
+            ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), format!("http://127.0.0.1:{store_line}")),
             ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), aws_url.clone()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), aws_url),
         ]);
@@ -75,7 +81,7 @@ impl Stage {
             idle_limit: options.idle_limit,
             environment,
             clock: clock.clone(),
-            faults: Arc::default(),
+            faults,
             tasks: tasks.clone(),
             sequence: AtomicU64::new(0),
         });
@@ -83,6 +89,7 @@ impl Stage {
         let live = Arc::new(Live {
             url: format!("http://127.0.0.1:{port}"),
             cache: cache.address(),
+            cache_line: format!("redis://127.0.0.1:{cache_line}"),
             store,
             secrets: Arc::default(),
             inbox: Inbox::default(),
@@ -106,13 +113,13 @@ impl Stage {
         &self.live.url
     }
 
-    /// Where the embedded DynamoDB answers.
+    /// Where the embedded DynamoDB answers, whatever faults functions see.
     #[must_use]
     pub fn dynamodb_url(&self) -> String {
         self.live.store.url()
     }
 
-    /// Where Valkey or Redis answers: `redis://127.0.0.1:<port>`.
+    /// Where Valkey or Redis answers, whatever faults functions see: `redis://127.0.0.1:<port>`.
     #[must_use]
     pub fn cache_url(&self) -> String {
         self.live.cache.url()

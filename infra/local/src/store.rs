@@ -27,7 +27,7 @@ type Errand = Box<dyn FnOnce(&Database) + Send>;
 /// comes between its steps.
 #[derive(Debug)]
 pub(crate) struct Store {
-    port: u16,
+    pub(crate) port: u16,
     errands: mpsc::UnboundedSender<Errand>,
 }
 

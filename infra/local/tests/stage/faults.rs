@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Duration, Instant, timeout};
 
-use crate::bed::{Bed, eventually};
-use crate::client::{get, post, post_signed};
+use crate::bed::{Bed, Repository, eventually};
+use crate::client::{Answer, get, post, post_signed, send};
 
 #[tokio::test]
 async fn a_sandbox_killed_before_its_reply_has_done_its_work_and_counts_as_crashed() {
@@ -48,13 +51,18 @@ async fn the_provider_refuses_hangs_and_is_slow() {
         post(&bed.url("/_stage/sms"), &message).await.status.as_u16()
     };
     let mut answers = Vec::new();
-    for fault in [json!({"mode": "refuse"}), json!({"mode": "hang", "ms": 1}), json!({"mode": "slow", "ms": 1})] {
+    for fault in [
+        json!({"mode": "refuse"}),
+        json!({"mode": "throttle"}),
+        json!({"mode": "hang", "ms": 1}),
+        json!({"mode": "slow", "ms": 1}),
+    ] {
         bed.door("PUT", "faults", &json!({"sms": fault})).await;
         answers.push(send(fault["mode"].as_str().unwrap()).await);
     }
     bed.door("PUT", "faults", &json!({})).await;
     answers.push(send("healthy").await);
-    assert_eq!(answers, [503, 503, 200, 200]);
+    assert_eq!(answers, [503, 429, 503, 200, 200]);
     let inbox = bed.door("GET", "sms", &Value::Null).await;
     let ids: Vec<&str> = inbox.as_array().unwrap().iter().map(|message| message["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["healthy", "slow"]);
@@ -91,4 +99,126 @@ async fn no_event_is_lost_while_sandboxes_die_now_and_then() {
     let again = bed.door("POST", "dead_letters/redrive", &Value::Null).await;
     assert_eq!(again.as_array().unwrap().len(), dead.len());
     assert_eq!(bed.door("GET", "dead_letters", &Value::Null).await, json!([]));
+}
+
+/// The ways of functions to the stores.
+async fn lines(bed: &Bed) -> (String, String) {
+    let env = bed.echo().await["env"].take();
+    let text = |name: &str| env[name].as_str().unwrap().to_owned();
+    (text("AWS_ENDPOINT_URL_DYNAMODB"), text("CACHE_URL").strip_prefix("redis://").unwrap().to_owned())
+}
+
+async fn dynamodb(url: &str, operation: &str, body: &Value) -> Answer {
+    let target = format!("DynamoDB_20120810.{operation}");
+    let headers = [("x-amz-target", target.as_str()), ("content-type", "application/x-amz-json-1.0")];
+    post_signed(url, "dynamodb", &headers, body).await
+}
+
+/// Sends bytes to the cache; what comes back until so many lines are there, or the connection breaks.
+async fn redis(stream: &mut TcpStream, bytes: &str, lines: usize) -> String {
+    let mut text = String::new();
+    if stream.write_all(bytes.as_bytes()).await.is_ok() {
+        let mut buffer = [0; 1024];
+        while text.matches('\n').count() < lines {
+            match stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => break,
+                Ok(read) => text.push_str(str::from_utf8(&buffer[..read]).unwrap()),
+            }
+        }
+    }
+    text
+}
+
+#[tokio::test]
+async fn dynamodb_throttles_conflicts_and_is_slow_for_functions_alone() {
+    let bed = Bed::new().await;
+    let (url, _) = lines(&bed).await;
+    let put = json!({"TableName": "test-things", "Item": {"id": {"S": "1"}}});
+    let get = json!({"TableName": "test-things", "Key": {"id": {"S": "1"}}});
+    let kind =
+        |answer: &Answer| answer.json()["__type"].as_str().map(|kind| kind.split('#').nth(1).unwrap().to_owned());
+
+    bed.door("PUT", "faults", &json!({"dynamodb": {"mode": "throttle"}})).await;
+    let throttled = dynamodb(&url, "PutItem", &put).await;
+    assert_eq!((throttled.status.as_u16(), kind(&throttled).as_deref()), (400, Some("ThrottlingException")));
+    let around = dynamodb(&bed.stage.dynamodb_url(), "GetItem", &get).await;
+    assert_eq!((around.status.as_u16(), around.json()), (200, json!({})), "nothing was written");
+
+    bed.door("PUT", "faults", &json!({"dynamodb": {"mode": "conflict"}})).await;
+    let conflicting = dynamodb(&url, "PutItem", &put).await;
+    assert_eq!(
+        (conflicting.status.as_u16(), kind(&conflicting).as_deref()),
+        (400, Some("TransactionConflictException"))
+    );
+    assert_eq!(dynamodb(&url, "GetItem", &get).await.status, 200, "who reads conflicts with nobody");
+
+    bed.door("PUT", "faults", &json!({"dynamodb": {"mode": "slow", "ms": 60}})).await;
+    let begin = Instant::now();
+    assert_eq!(dynamodb(&url, "PutItem", &put).await.status, 200);
+    assert!(begin.elapsed() >= Duration::from_millis(60));
+
+    bed.door("PUT", "faults", &json!({"dynamodb": {"mode": "throttle", "rate": 0.5}})).await;
+    let mut codes = BTreeSet::new();
+    while codes.len() < 2 {
+        codes.insert(dynamodb(&url, "GetItem", &get).await.status.as_u16());
+    }
+    assert_eq!(codes, BTreeSet::from([200, 400]));
+}
+
+#[tokio::test]
+async fn redis_breaks_hangs_throttles_and_is_slow_for_functions_alone() {
+    let bed = Bed::new().await;
+    let (_, address) = lines(&bed).await;
+    let ping = "*1\r\n$4\r\nPING\r\n";
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    assert_eq!(redis(&mut stream, ping, 1).await, "+PONG\r\n");
+
+    bed.door("PUT", "faults", &json!({"redis": {"mode": "throttle"}})).await;
+    let refused = redis(&mut stream, &ping.repeat(2), 2).await;
+    assert_eq!(refused, "-OOM command not allowed when used memory > 'maxmemory'.\r\n".repeat(2));
+    assert_eq!(bed.redis("PING").await, "+PONG", "the stage itself goes around");
+
+    bed.door("PUT", "faults", &json!({"redis": {"mode": "slow", "ms": 60}})).await;
+    let begin = Instant::now();
+    assert_eq!(redis(&mut stream, ping, 1).await, "+PONG\r\n");
+    assert!(begin.elapsed() >= Duration::from_millis(60));
+
+    bed.door("PUT", "faults", &json!({"redis": {"mode": "hang"}})).await;
+    let mut lost = Box::pin(redis(&mut stream, "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n", 1));
+    assert!(timeout(Duration::from_millis(50), &mut lost).await.is_err());
+    bed.door("PUT", "faults", &json!({})).await;
+    assert_eq!(lost.await, "", "what hung is lost with its connection");
+    assert_eq!(bed.redis("EXISTS a").await, ":0");
+
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    assert_eq!(redis(&mut stream, ping, 1).await, "+PONG\r\n");
+    bed.door("PUT", "faults", &json!({"redis": {"mode": "refuse"}})).await;
+    assert_eq!(stream.read(&mut [0]).await.map_err(|error| error.kind()), Err(std::io::ErrorKind::ConnectionReset));
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    assert_eq!(redis(&mut stream, ping, 1).await, "");
+
+    bed.door("POST", "reset", &Value::Null).await;
+    assert_eq!(bed.door("GET", "state", &Value::Null).await["faults"], json!({}));
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    assert_eq!(redis(&mut stream, ping, 1).await, "+PONG\r\n");
+}
+
+#[tokio::test]
+async fn faults_that_make_no_sense_change_nothing() {
+    let bed = Repository::empty().start(|_| {}).await;
+    let faults = json!({"redis": {"mode": "hang", "ms": 5, "rate": 0.5}});
+    assert_eq!(bed.door("PUT", "faults", &faults).await, faults);
+    for (wish, why) in [
+        (json!({"redis": {"mode": "conflict"}}), "conflict is for dynamodb"),
+        (json!({"dynamodb": {"mode": "slow"}}), "slow needs ms"),
+        (json!({"dynamodb": {"mode": "throttle", "ms": 5}}), "ms is for slow and hang"),
+        (json!({"dynamodb": {"mode": "throttle", "rate": 1.5}}), "rate is from 0 to 1"),
+        (json!({"dynamodb": {"mode": "explode"}}), "unknown variant `explode`"),
+        (json!({"postgres": {"mode": "refuse"}}), "unknown field `postgres`"),
+    ] {
+        let answer = send("PUT", &bed.url("/_stage/faults"), &[], wish.to_string()).await;
+        assert_eq!(answer.status, 400, "{wish}");
+        assert!(answer.json()["message"].as_str().unwrap().contains(why), "{}", answer.text());
+    }
+    assert_eq!(bed.door("GET", "state", &Value::Null).await["faults"], faults);
 }
