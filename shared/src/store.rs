@@ -77,7 +77,11 @@ impl Store {
     pub(crate) async fn warm(&self) -> Result<(), Error> {
         let request = http::Request::get(&self.endpoint).body(Vec::new());
         let request = request.map_err(|cause| Error::Db(Cause::of(&cause)))?;
-        self.http.send(request).await.map(drop)
+        // No longer than a connection may take: a call that comes with the cold start has its own time after this.
+        match tokio::time::timeout(CONNECT, self.http.send(request)).await {
+            Ok(answer) => answer.map(drop),
+            Err(_) => Err(Error::Db(Cause::new("no answer in time"))),
+        }
     }
 
     fn users_table(&self) -> Result<&str, Error> {

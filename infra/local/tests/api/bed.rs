@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
@@ -15,7 +14,6 @@ use stage::{Options, Stage};
 use tempfile::TempDir;
 
 use crate::client;
-use crate::line::Line;
 
 /// What stands before every route's path.
 pub(crate) const PREFIX: &str = "/local/iwc/badge";
@@ -50,7 +48,7 @@ pub(crate) async fn on_a_stage_with(change: impl FnOnce(&str) -> String, test: i
 pub(crate) async fn on_a_stage_after(prepare: impl FnOnce(&Path), test: impl AsyncFnOnce(&Bed)) {
     let folder = prepared();
     prepare(folder.path());
-    let bed = Bed::start(folder, root(), |_| {}).await;
+    let bed = Bed::start(folder, |_| {}).await;
     test(&bed).await;
     bed.finish().await;
 }
@@ -59,34 +57,11 @@ pub(crate) async fn on_a_stage_after(prepare: impl FnOnce(&Path), test: impl Asy
 pub(crate) async fn on_a_stage_with_provider(url: &str, test: impl AsyncFnOnce(&Bed)) {
     let folder = prepared();
     let url = url.to_owned();
-    let bed = Bed::start(folder, root(), |options| {
+    let bed = Bed::start(folder, |options| {
         options.parameters.insert("SmsUrl".to_owned(), url);
     })
     .await;
     test(&bed).await;
-    bed.finish().await;
-}
-
-/// The same, with every function's way to the cache and to DynamoDB through a line that can be cut.
-pub(crate) async fn on_a_stage_behind_lines(test: impl AsyncFnOnce(&Bed, &Line, &Line)) {
-    let folder = prepared();
-    let (cache, dynamodb) = (Line::new().await, Line::new().await);
-    fs::create_dir(folder.path().join("infra")).unwrap();
-    let template = fs::read_to_string(root().join("infra/template.yaml")).unwrap();
-    let endpoint = format!("Variables:\n        AWS_ENDPOINT_URL_DYNAMODB: http://{}\n", dynamodb.address());
-    fs::write(folder.path().join("infra/template.yaml"), template.replacen("Variables:\n", &endpoint, 1)).unwrap();
-    if root().join(".tools").is_dir() {
-        symlink(root().join(".tools"), folder.path().join(".tools")).unwrap();
-    }
-    let cache_url = format!("redis://{}", cache.address());
-    let own_root = folder.path().to_owned();
-    let bed = Bed::start(folder, own_root, |options| {
-        options.parameters.insert("CacheUrl".to_owned(), cache_url);
-    })
-    .await;
-    cache.lead_to(bed.stage.cache_url().strip_prefix("redis://").unwrap());
-    dynamodb.lead_to(bed.stage.dynamodb_url().strip_prefix("http://").unwrap());
-    test(&bed, &cache, &dynamodb).await;
     bed.finish().await;
 }
 
@@ -149,8 +124,8 @@ pub(crate) struct SignedIn {
 }
 
 impl Bed {
-    async fn start(folder: TempDir, root: PathBuf, change: impl FnOnce(&mut Options)) -> Self {
-        let mut options = Options::new(root, bin_dir(), "local");
+    async fn start(folder: TempDir, change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options::new(root(), bin_dir(), "local");
         options.task_root = folder.path().to_owned();
         options.state_dir = Some(folder.path().join("state"));
         options.logs = Some(folder.path().join("logs"));
@@ -223,6 +198,11 @@ impl Bed {
         let answer = client::send(method, &url, &[], body.to_owned().into()).await;
         assert_eq!(answer.status, 200, "{door}: {:?}", answer.body);
         serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    /// What shall fail from now on; `{}` for nothing.
+    pub(crate) async fn fail(&self, faults: &Value) {
+        self.door("PUT", "faults", &faults.to_string()).await;
     }
 
     /// Lets time pass.
