@@ -15,7 +15,8 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch test test-rust test-api attack check lint fmt build-local build tools clean toolchain redis python
+.PHONY: help run watch test test-rust test-api attack test-cluster check lint fmt build-local build tools clean
+.PHONY: toolchain redis python
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ test-api: redis python build-local ## only the API description against a running
 
 attack: redis python build-local ## attacks on the limits at full size, with their figures; some minutes
 	@BADGE_ATTACK_PART=1 cargo test $(LOCKED) --workspace --test api attack:: -- --nocapture --test-threads=1
+
+test-cluster: redis build-local ## the API's tests again, on a cache in cluster mode
+	@STAGE_CACHE=cluster cargo test $(LOCKED) --workspace --test api -- --test-threads 4
 
 check: lint test ## everything that must hold before a commit: lint, then test
 

@@ -1,6 +1,8 @@
 //! The stage's cache: a real Valkey or Redis, a child process that keeps nothing on disk.
 
 use std::env;
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::StageError;
 use crate::log::{self, LogPipe};
+use crate::options::{CacheMode, Options};
 use crate::server;
 use crate::tasks::Tasks;
 
@@ -27,6 +30,10 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// One command is local and small.
 const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Slots of a cluster, and how far its bus is from its port. Source: "Redis cluster specification".
+const SLOTS: usize = 16_384;
+const CLUSTER_BUS: u16 = 10_000;
 
 /// A running server. Dropping it kills the process.
 #[derive(Debug)]
@@ -43,12 +50,12 @@ pub(crate) struct Address {
 
 impl Cache {
     /// Finds a program, starts it in the process group and waits until it answers.
-    pub(crate) async fn start(root: &Path, logs: Option<&Path>, group: i32, tasks: &Tasks) -> Result<Self, StageError> {
-        let program = find(root).ok_or(StageError::NoCache)?;
+    pub(crate) async fn start(options: &Options, group: i32, tasks: &Tasks) -> Result<Self, StageError> {
+        let program = find(&options.root).ok_or(StageError::NoCache)?;
         let failed = |reason: String| StageError::CacheFailed { program: program.clone(), reason };
         let mut reason = String::new();
         for _ in 0..ATTEMPTS {
-            match Self::try_start(&program, logs, group, tasks).await {
+            match Self::try_start(&program, options, group, tasks).await {
                 Ok(Ok(cache)) => return Ok(cache),
                 Ok(Err(ended)) => reason = ended,
                 Err(error) => return Err(failed(error.to_string())),
@@ -70,16 +77,23 @@ impl Cache {
     /// One start on a port that was free a moment ago; the inner error is the last line of a server that ended.
     async fn try_start(
         program: &Path,
-        logs: Option<&Path>,
+        options: &Options,
         group: i32,
         tasks: &Tasks,
     ) -> io::Result<Result<Self, String>> {
-        let address = Address { port: server::listen(0).await?.local_addr()?.port() };
-        let file = logs.map(|folder| log::open_file(folder, "cache")).transpose()?;
+        let is_cluster = options.cache == CacheMode::Cluster;
+        let address = Address { port: free_port(is_cluster).await? };
+        let file = options.logs.as_deref().map(|folder| log::open_file(folder, "cache")).transpose()?;
         let (output, writer) = LogPipe::new(file)?;
+        let nodes = env::temp_dir().join(format!("badge-nodes-{}.conf", address.port));
+        let cluster: [&OsStr; 4] =
+            ["--cluster-enabled".as_ref(), "yes".as_ref(), "--cluster-config-file".as_ref(), nodes.as_ref()];
+        // What a stage left that was killed while it started. Mostly there is nothing.
+        let _ = fs::remove_file(&nodes);
         let mut process = Command::new(program)
             .args(["--port", &address.port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning"])
+            .args(cluster.iter().filter(|_| is_cluster))
             // Where nothing of ours lies: even a `BGSAVE` by hand leaves no file in the project.
             .current_dir(env::temp_dir())
             .stdin(Stdio::null())
@@ -97,6 +111,11 @@ impl Cache {
                 return Ok(Err(last.unwrap_or_else(|| status.to_string())));
             }
             if address.is_up(process.id()).await {
+                if is_cluster {
+                    address.take_slots(deadline).await?;
+                    // A node without others never writes its file again.
+                    fs::remove_file(nodes)?;
+                }
                 tasks.spawn(async move { match output.follow().await {} });
                 return Ok(Ok(Self { process, address }));
             }
@@ -130,6 +149,25 @@ impl Address {
         if reply == "OK" { Ok(()) } else { Err(io::Error::other(reply)) }
     }
 
+    /// Makes a fresh node a cluster of its own, and waits until it takes commands.
+    async fn take_slots(self, deadline: Instant) -> io::Result<()> {
+        // `ADDSLOTSRANGE` is younger than the oldest server that the set-up fetches; an inline command has 64 KB.
+        for from in (0..SLOTS).step_by(SLOTS / 4) {
+            let slots: Vec<String> = (from..from + SLOTS / 4).map(|slot| slot.to_string()).collect();
+            let reply = self.ask(&format!("CLUSTER ADDSLOTS {}", slots.join(" "))).await?;
+            if reply != "+OK" {
+                return Err(io::Error::other(reply));
+            }
+        }
+        while !self.ask("CLUSTER INFO").await?.contains("cluster_state:ok") {
+            if Instant::now() > deadline {
+                return Err(io::Error::other("the cluster does not come up"));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
     /// Whether the server here is the process with that id, and not a stranger who was quicker.
     async fn is_up(self, process: Option<u32>) -> bool {
         match (self.ask("INFO server").await, process) {
@@ -155,6 +193,16 @@ impl Address {
             String::from_utf8(bulk).map_err(io::Error::other)
         };
         timeout(COMMAND_LIMIT, exchange).await?
+    }
+}
+
+/// A port that nobody had a moment ago.
+async fn free_port(is_cluster: bool) -> io::Result<u16> {
+    loop {
+        let port = server::listen(0).await?.local_addr()?.port();
+        if !is_cluster || port <= u16::MAX - CLUSTER_BUS {
+            return Ok(port);
+        }
     }
 }
 

@@ -42,5 +42,5 @@ mod tasks;
 mod template;
 
 pub use error::StageError;
-pub use options::Options;
+pub use options::{CacheMode, Options};
 pub use stage::Stage;

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use stage::{Options, Stage};
+use stage::{CacheMode, Options, Stage};
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "usage: stage [--port N] [--stage NAME] [--bin-dir DIR] [--root DIR] [--at-start JOB]";
+const USAGE: &str =
+    "usage: stage [--port N] [--stage NAME] [--bin-dir DIR] [--root DIR] [--at-start JOB] [--cache cluster]";
 
 const DEFAULT_PORT: u16 = 9600;
 
@@ -67,7 +68,7 @@ async fn run() -> Result<(), Failure> {
 #[expect(clippy::disallowed_methods, reason = "a program reads its own options")]
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Option<String>), Failure> {
     let (mut port, mut stage) = (env::var("PORT").ok(), env::var("STAGE").ok());
-    let (mut bin_dir, mut root, mut at_start) = (None, None, None);
+    let (mut bin_dir, mut root, mut at_start, mut cache) = (None, None, None, CacheMode::Alone);
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value; {USAGE}"));
         match name.as_str() {
@@ -75,6 +76,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Opti
             "--stage" => stage = Some(value()?),
             "--bin-dir" => bin_dir = Some(PathBuf::from(value()?)),
             "--at-start" => at_start = Some(value()?),
+            "--cache" => cache = value()?.parse()?,
             "--root" => root = Some(PathBuf::from(value()?)),
             _ => return Err(format!("unknown argument {name}; {USAGE}").into()),
         }
@@ -91,7 +93,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Opti
     };
     let root = root.map_or_else(env::current_dir, Ok)?;
     let stage = stage.filter(is_set).unwrap_or_else(|| "local".to_owned());
-    Ok((Options { port, ..Options::new(root, bin_dir, stage) }, at_start))
+    Ok((Options { port, cache, ..Options::new(root, bin_dir, stage) }, at_start))
 }
 
 fn welcome(stage: &Stage, options: &Options, took: Duration) -> String {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// How to bring a stage up. [`Options::new`] gives the values of `make run`, except for the port.
@@ -27,8 +28,33 @@ pub struct Options {
     pub idle_limit: Duration,
     /// Before the first retry of a failed asynchronous event, doubled before the second. Lambda waits a minute.
     pub retry_delay: Duration,
+    /// How Redis or Valkey runs.
+    pub cache: CacheMode,
     /// Values for further parameters of the template, over those that the stage supplies.
     pub parameters: BTreeMap<String, String>,
+}
+
+/// How the stage's Redis or Valkey runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheMode {
+    /// As one server.
+    #[default]
+    Alone,
+    /// As a cluster of one node that has all slots: it refuses what two slots would have to answer together, as
+    /// `ElastiCache` Serverless does. A node waits 2 s before it takes its slots up, and so does the stage.
+    Cluster,
+}
+
+impl FromStr for CacheMode {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "alone" => Ok(Self::Alone),
+            "cluster" => Ok(Self::Cluster),
+            _ => Err("the cache runs alone or as a cluster"),
+        }
+    }
 }
 
 impl Options {
@@ -46,6 +72,7 @@ impl Options {
             sandbox_limit: 8,
             idle_limit: Duration::from_mins(5),
             retry_delay: Duration::from_millis(200),
+            cache: CacheMode::Alone,
             parameters: BTreeMap::new(),
         }
     }

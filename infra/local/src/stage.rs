@@ -57,10 +57,7 @@ impl Stage {
         let guardian = Guardian::start()?;
         let tasks = Tasks::new();
         let clock = Clock::default();
-        let (cache, store) = tokio::join!(
-            Cache::start(&options.root, options.logs.as_deref(), guardian.group(), &tasks),
-            Store::start(&clock),
-        );
+        let (cache, store) = tokio::join!(Cache::start(&options, guardian.group(), &tasks), Store::start(&clock),);
         let (cache, store) = (cache?, store?);
 
         // What goes over a line can be made to fail; the stage's own errands go around.

@@ -1,16 +1,18 @@
 //! A stage for one test, the things that clients do with it, and the look into its logs at the end.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use stage::{Options, Stage};
+use stage::{CacheMode, Options, Stage};
 use tempfile::TempDir;
 
 use crate::client;
@@ -53,6 +55,13 @@ pub(crate) async fn on_a_stage_after(prepare: impl FnOnce(&Path), test: impl Asy
     bed.finish().await;
 }
 
+/// The same, with a cache that is a cluster.
+pub(crate) async fn on_a_stage_with_a_cluster(test: impl AsyncFnOnce(&Bed)) {
+    let bed = Bed::start(prepared(), |options| options.cache = CacheMode::Cluster).await;
+    test(&bed).await;
+    bed.finish().await;
+}
+
 /// The same, with another SMS provider than the stage's inbox.
 pub(crate) async fn on_a_stage_with_provider(url: &str, test: impl AsyncFnOnce(&Bed)) {
     let folder = prepared();
@@ -77,6 +86,12 @@ fn prepared() -> TempDir {
 /// The repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// What whoever runs the tests asks for by a variable.
+#[expect(clippy::disallowed_methods, reason = "the variable is for the test, not for the service")]
+pub(crate) fn wish<T: FromStr<Err: Debug>>(name: &str) -> Option<T> {
+    std::env::var(name).ok().map(|value| value.parse().unwrap())
 }
 
 /// Beside the test's own binary, in whatever profile it was built.
@@ -129,6 +144,9 @@ impl Bed {
         options.task_root = folder.path().to_owned();
         options.state_dir = Some(folder.path().join("state"));
         options.logs = Some(folder.path().join("logs"));
+        if let Some(mode) = wish("STAGE_CACHE") {
+            options.cache = mode;
+        }
         change(&mut options);
         let stage = Stage::start(options).await.unwrap();
         Self { stage, folder, phones: AtomicU32::new(0), secrets: Mutex::default() }

@@ -7,6 +7,7 @@ mod bed;
 mod budget;
 mod cases;
 mod client;
+mod cluster;
 mod fallback;
 mod idempotency;
 mod job;
