@@ -15,8 +15,8 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch test test-rust test-api attack test-cluster check lint fmt build-local build tools clean
-.PHONY: toolchain redis python
+.PHONY: help run watch test test-rust test-api attack test-cluster soak check lint fmt build-local build tools
+.PHONY: clean toolchain redis python
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ attack: redis python build-local ## attacks on the limits at full size, with the
 
 test-cluster: redis build-local ## the API's tests again, on a cache in cluster mode
 	@STAGE_CACHE=cluster cargo test $(LOCKED) --workspace --test api -- --test-threads 4
+
+soak: redis build-local ## mixed traffic while each store fails in turn, with figures (SOAK_SECS=60)
+	@SOAK_SECS="$${SOAK_SECS:-60}" cargo test $(LOCKED) --workspace --test api what_was_acknowledged -- --nocapture
 
 check: lint test ## everything that must hold before a commit: lint, then test
 

@@ -14,6 +14,7 @@ mod job;
 mod language;
 mod limits;
 mod line;
+mod load;
 mod log;
 mod login;
 mod logout;

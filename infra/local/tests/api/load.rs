@@ -1,0 +1,233 @@
+//! Mixed traffic while each store is cut off, hangs and is slow in turn: what was acknowledged holds, and nobody waits
+//! longer than the contract says. Twelve seconds, or as many as `SOAK_SECS` says (`make soak`: sixty).
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::bed::{Bed, applicant, dynamodb, on_a_stage_with, wish};
+
+/// So few that the machine is not full, and the time of an answer is that of its stores.
+const CLIENTS: usize = 4;
+/// The contract's bound on every answer, in milliseconds.
+const IN_TIME_MS: f64 = 2500.0;
+/// How soon after a fault everything works again.
+const RECOVERY: Duration = Duration::from_secs(1);
+/// How slow a store is, at every request: slow enough to be seen, and fast enough that a new connection comes about.
+const SLOW_MS: u64 = 100;
+/// A client's pause after an answer that the fault is ours, and between two looks for a message.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// One request, as its client saw it.
+struct Seen {
+    begin: Instant,
+    took: Duration,
+    code: i64,
+}
+
+/// What the clients know.
+struct Traffic<'a> {
+    bed: &'a Bed,
+    is_over: Cell<bool>,
+    phones: Cell<usize>,
+    seen: RefCell<BTreeMap<&'static str, Vec<Seen>>>,
+    /// Ids of users whose registration was acknowledged.
+    users: RefCell<BTreeSet<String>>,
+    /// Sessions whose logout was acknowledged.
+    ended: RefCell<Vec<String>>,
+}
+
+impl Traffic<'_> {
+    /// Sends a request until the answer is not that a store failed; gives its code, its data, and how often it failed.
+    async fn ask(&self, what: &'static str, sid: &str, body: &Value) -> Option<(i64, crate::bed::Reply, u32)> {
+        let (method, body) = if body.is_null() { ("GET", String::new()) } else { ("POST", body.to_string()) };
+        let headers = [("authorization", sid), ("x-stage-source-ip", "192.0.2.1")];
+        for failures in 0.. {
+            let begin = Instant::now();
+            let reply = self.bed.send(method, &format!("/user/{what}"), &headers, body.clone()).await;
+            let (took, code) = (begin.elapsed(), reply.code);
+            self.seen.borrow_mut().entry(what).or_default().push(Seen { begin, took, code });
+            if !matches!(code, 15003 | 15004) {
+                return Some((code, reply, failures));
+            }
+            if self.is_over.get() {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+        None
+    }
+
+    /// Asks for a code; the `nth` message to the phone has it. `None`: the phone must cool down, or the message was
+    /// lost with a store.
+    async fn code(&self, phone: &str, nth: usize) -> Option<String> {
+        let (code, ..) = self.ask("veri_code", "", &json!({ "phone": phone })).await?;
+        let give_up = Instant::now() + Duration::from_secs(2);
+        while code == 0 && Instant::now() < give_up {
+            let messages = self.bed.door("GET", &format!("sms?phone={phone}"), "").await;
+            if messages.as_array().unwrap().len() >= nth {
+                return Some(messages[0]["code"].as_str().unwrap().to_owned());
+            }
+            sleep(PAUSE).await;
+        }
+        None
+    }
+
+    /// One client: registers somebody, and lets who registered before sign in, look around and leave.
+    async fn live(&self) {
+        let mut registered = VecDeque::new();
+        while !self.is_over.get() {
+            let number = self.phones.replace(self.phones.get() + 1);
+            // Numbers that have no prefix in common, as those of many people.
+            let phone = format!("139{:04}{:04}", number % 10_000, number / 10_000);
+            if let Some(code) = self.code(&phone, 1).await
+                && let Some((code, reply, _)) = self.ask("register", "", &applicant(&phone, &code)).await
+            {
+                assert_eq!(code, 0, "{reply:?}");
+                self.users.borrow_mut().insert(reply.data["user_id"].as_str().unwrap().to_owned());
+                registered.push_back(phone);
+            }
+            if let Some(phone) = registered.pop_front() {
+                match self.code(&phone, 2).await {
+                    Some(code) => self.visit(&phone, &code).await,
+                    None => registered.push_back(phone),
+                }
+            }
+        }
+    }
+
+    async fn visit(&self, phone: &str, code: &str) {
+        let attempt = json!({ "phone": phone, "veri_code": code });
+        let Some((code, reply, failures)) = self.ask("login", "", &attempt).await else { return };
+        if code == 11003 && failures > 0 {
+            // The store broke between opening the session and saying so. The code is used up, and nobody has the id.
+            return;
+        }
+        assert_eq!(code, 0, "{reply:?}");
+        let sid = reply.sid().unwrap();
+        let Some((code, ..)) = self.ask("index", &sid, &Value::Null).await else { return };
+        assert_eq!(code, 0, "no session is lost");
+        let Some((code, _, failures)) = self.ask("logout", &sid, &json!("")).await else { return };
+        assert!(code == 0 || code == 10006 && failures > 0, "{code}");
+        self.ended.borrow_mut().push(sid);
+    }
+}
+
+/// When each fault was, and what.
+async fn conduct(traffic: &Traffic<'_>, step: Duration) -> Vec<(Value, Instant, Instant)> {
+    let rest = (step / 2).max(RECOVERY + Duration::from_millis(300));
+    let mut faults = Vec::new();
+    for store in ["redis", "dynamodb"] {
+        for fault in [json!({"mode": "refuse"}), json!({"mode": "hang"}), json!({"mode": "slow", "ms": SLOW_MS})] {
+            sleep(rest).await;
+            let (plan, begin) = (json!({ store: fault }), Instant::now());
+            traffic.bed.fail(&plan).await;
+            sleep(step.saturating_sub(rest)).await;
+            traffic.bed.fail(&json!({})).await;
+            faults.push((plan, begin, Instant::now()));
+        }
+    }
+    sleep(rest).await;
+    traffic.is_over.set(true);
+    faults
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_holds_while_stores_fail() {
+    let secs: u64 = wish("SOAK_SECS").unwrap_or(12);
+    let relaxed = |settings: &str| settings.replace("resend_secs = 60", "resend_secs = 1");
+    on_a_stage_with(relaxed, async |bed| {
+        let traffic = Traffic {
+            bed,
+            is_over: Cell::default(),
+            phones: Cell::default(),
+            seen: RefCell::default(),
+            users: RefCell::default(),
+            ended: RefCell::default(),
+        };
+        let clients: [_; CLIENTS] = std::array::from_fn(|_| traffic.live());
+        let [a, b, c, d] = clients;
+        let (faults, ..) = tokio::join!(conduct(&traffic, Duration::from_secs(secs) / 6), a, b, c, d);
+
+        let users = traffic.users.take();
+        let (mut kept, mut from) = (BTreeSet::new(), Value::Null);
+        loop {
+            let mut scan = json!({"TableName": "badge-local-users", "ProjectionExpression": "id"});
+            if !from.is_null() {
+                scan["ExclusiveStartKey"] = from;
+            }
+            let mut page = dynamodb(bed, "Scan", &scan).await;
+            kept.extend(
+                page["Items"].as_array().unwrap().iter().map(|one| one["id"]["S"].as_str().unwrap().to_owned()),
+            );
+            from = page["LastEvaluatedKey"].take();
+            if from.is_null() {
+                break;
+            }
+        }
+        assert!(users.len() > 10 && users.is_subset(&kept), "{} registered, {} kept", users.len(), kept.len());
+
+        let ended = traffic.ended.take();
+        assert!(ended.len() > 10, "{}", ended.len());
+        for sid in &ended {
+            assert_eq!(bed.send("GET", "/user/index", &[("authorization", sid)], "").await.code, 10006);
+        }
+
+        let seen = traffic.seen.take();
+        for (plan, begin, end) in &faults {
+            let next = faults.iter().map(|(_, begin, _)| *begin).find(|begin| begin > end);
+            let normal = seen
+                .values()
+                .flatten()
+                .filter(|one| one.begin > *end + RECOVERY && next.is_none_or(|next| one.begin + one.took < next));
+            let codes: Vec<i64> = normal.map(|one| one.code).collect();
+            assert!(!codes.is_empty() && !codes.iter().any(|code| *code > 15000), "after {plan}: {codes:?}");
+            // What hangs for a short time is late, and what is slow too; what is refused fails.
+            let mut hit = seen.values().flatten().filter(|one| one.begin < *end && one.begin + one.took > *begin);
+            let is_refused = plan.to_string().contains("refuse");
+            let was_felt =
+                hit.any(|one| if is_refused { one.code > 15000 } else { one.took >= Duration::from_millis(SLOW_MS) });
+            assert!(was_felt, "nobody felt {plan}");
+        }
+        report(&seen, &faults, users.len(), ended.len());
+        let slowest = slowest(&bed.logs());
+        println!("slowest answer of a function: {slowest} ms");
+        assert!(slowest > 100.0 && slowest < IN_TIME_MS, "{slowest} ms");
+    })
+    .await;
+}
+
+/// The longest that a function needed for an answer, as its log says, in milliseconds.
+fn slowest(logs: &str) -> f64 {
+    let lines = logs.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let answers = lines.filter(|line| line["path"].as_str().is_some_and(|path| path.contains("/user/")));
+    answers.filter_map(|line| line["duration_ms"].as_f64()).fold(0.0, f64::max)
+}
+
+/// The figures, for who runs it with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "they are what a long run is for")]
+fn report(
+    seen: &BTreeMap<&str, Vec<Seen>>,
+    faults: &[(Value, Instant, Instant)],
+    registered: usize,
+    logged_out: usize,
+) {
+    println!("{registered} registrations and {logged_out} logouts were acknowledged, and hold");
+    for (what, all) in seen {
+        let in_fault =
+            |one: &&Seen| faults.iter().any(|(_, begin, end)| one.begin < *end && one.begin + one.took > *begin);
+        for (when, mut times) in [
+            ("quiet", all.iter().filter(|one| !in_fault(one)).map(|one| one.took).collect::<Vec<_>>()),
+            ("fault", all.iter().filter(in_fault).map(|one| one.took).collect()),
+        ] {
+            times.sort_unstable();
+            let at = |share: usize| times.get((times.len() * share / 100).min(times.len().saturating_sub(1)));
+            println!("{what:<10} {when}: {:>5} requests, median {:?}, 99 % {:?}", times.len(), at(50), at(99));
+        }
+        let failed = all.iter().filter(|one| one.code > 15000).count();
+        println!("{what:<10} failed by a store: {failed}");
+    }
+}
