@@ -15,8 +15,8 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch test test-rust test-api attack test-cluster soak check lint fmt build-local build tools
-.PHONY: clean toolchain redis python
+.PHONY: help run watch rotate test test-rust test-api attack test-cluster soak check lint fmt build-local build
+.PHONY: tools clean toolchain redis python
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (POR
 
 watch: redis build-local ## the same, and rebuild and reload at each change of a file
 	@exec infra/setup/watch.sh
+
+rotate: python ## another key signs, and nobody is refused for it (STAGE=test SECRET=jwt; by default every secret)
+	@$(VENV_BIN)/python infra/setup/rotate.py $(if $(FORCE),--force) "$(STAGE)" $(SECRET)
 
 test: test-rust test-api ## every test: units, the stage from outside, the API description
 

@@ -62,11 +62,17 @@ pub fn display(millis: i64, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// The machine's own time, for signatures of AWS requests and for the log. Never for a decision of ours.
+/// The machine's own time, for signatures of AWS requests, for the log, and in init. Never for a decision of ours.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
 pub fn wall() -> SystemTime {
     SystemTime::now()
+}
+
+/// [`wall`] as events write it.
+#[must_use]
+pub fn wall_timestamp() -> Timestamp {
+    Timestamp::try_from(wall()).unwrap_or_default()
 }
 
 /// [`wall`] in milliseconds since the Unix epoch.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::aws::Aws;
 use crate::cache::Cache;
-use crate::clock::Now;
+use crate::clock::{self, Now};
 use crate::config::{AwsEnv, Config};
 use crate::error::{Cause, Error, Fatal};
 use crate::http::Http;
@@ -83,8 +83,10 @@ impl Kept {
                 None => Ok(()),
             }
         };
+        // No event has come yet that would bring the time.
+        let now = clock::wall_timestamp();
         let key = async |secret: &Option<Secret>| match secret {
-            Some(secret) => secret.load(&self.aws).await.map(drop),
+            Some(secret) => secret.load(&self.aws, now).await.map(drop),
             None => Ok(()),
         };
         // Who needs the key of codes reads phones. It runs while the backends think.
@@ -146,7 +148,7 @@ impl Ctx {
     /// # Errors
     /// As [`Self::store`], and [`Error::Http`] when they have to be read and cannot be.
     pub async fn code_keys(&self) -> Result<Arc<KeyRing>, Error> {
-        declared(self.kept.code_key.as_ref(), Need::CodeKey)?.keys(&self.kept.aws).await
+        declared(self.kept.code_key.as_ref(), Need::CodeKey)?.keys(&self.kept.aws, self.now).await
     }
 
     /// The keys of tokens.
@@ -154,15 +156,15 @@ impl Ctx {
     /// # Errors
     /// As [`Self::code_keys`].
     pub async fn token_keys(&self) -> Result<Arc<KeyRing>, Error> {
-        declared(self.kept.token_key.as_ref(), Need::TokenKey)?.keys(&self.kept.aws).await
+        declared(self.kept.token_key.as_ref(), Need::TokenKey)?.keys(&self.kept.aws, self.now).await
     }
 
-    /// The key that signs messages to the SMS provider.
+    /// The keys that sign messages to the SMS provider.
     ///
     /// # Errors
     /// As [`Self::code_keys`].
     pub async fn sms_keys(&self) -> Result<Arc<KeyRing>, Error> {
-        declared(self.kept.sms_key.as_ref(), Need::SmsKey)?.keys(&self.kept.aws).await
+        declared(self.kept.sms_key.as_ref(), Need::SmsKey)?.keys(&self.kept.aws, self.now).await
     }
 
     pub(crate) fn aws(&self) -> &Aws {

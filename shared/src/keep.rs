@@ -1,13 +1,28 @@
-//! What a warm sandbox may keep for a while: secrets, discovered endpoints.
+//! What a warm sandbox may keep for a while: the keys of the secret store.
 
-use std::future::Future;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// After a failure an old value goes on for so long before the next try, so that a store that is down does not delay
+/// every request.
+const PAUSE: Duration = Duration::from_secs(30);
 
 /// One value with a time-to-live. An old value goes on when it cannot be renewed.
+///
+/// Its age is counted by the time that events bring: the process's own clock may stand still while a sandbox is frozen.
 pub struct Keep<T> {
     ttl: Duration,
-    slot: Mutex<Option<(T, Instant)>>,
+    slot: Mutex<Option<Kept<T>>>,
+}
+
+#[derive(Clone)]
+struct Kept<T> {
+    value: T,
+    made: Timestamp,
+    /// When it could last not be renewed.
+    failed: Option<Timestamp>,
 }
 
 impl<T: Clone> Keep<T> {
@@ -17,46 +32,63 @@ impl<T: Clone> Keep<T> {
         Self { ttl, slot: Mutex::new(None) }
     }
 
-    /// The value, made by `make` when there is none or it is too old.
+    /// The value, made by `make` when there is none or it is too old at `now`.
     ///
     /// # Errors
     /// That of `make`, when there is no old value to go on with.
-    pub async fn get_or<E>(&self, make: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let kept = self.slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match kept {
-            Some((value, at)) if at.elapsed() < self.ttl => Ok(value),
-            kept => match (make.await, kept) {
-                (Ok(value), _) => {
-                    let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-                    *slot = Some((value.clone(), Instant::now()));
-                    Ok(value)
-                }
-                (Err(_), Some((old, _))) => Ok(old),
-                (Err(error), None) => Err(error),
-            },
+    pub async fn get_or<E>(&self, now: Timestamp, make: impl AsyncFnOnce() -> Result<T, E>) -> Result<T, E> {
+        let kept = self.slot().clone();
+        if let Some(kept) = &kept
+            && (is_within(kept.made, self.ttl, now) || kept.failed.is_some_and(|at| is_within(at, PAUSE, now)))
+        {
+            return Ok(kept.value.clone());
+        }
+        // On the heap, because it is large and seldom needed.
+        match (Box::pin(make()).await, kept) {
+            (Ok(value), _) => {
+                *self.slot() = Some(Kept { value: value.clone(), made: now, failed: None });
+                Ok(value)
+            }
+            (Err(_), Some(old)) => {
+                *self.slot() = Some(Kept { failed: Some(now), ..old.clone() });
+                Ok(old.value)
+            }
+            (Err(error), None) => Err(error),
         }
     }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Kept<T>>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A job's time may lie long before the time of the call before it; then nothing is known of the value's age.
+fn is_within(from: Timestamp, span: Duration, now: Timestamp) -> bool {
+    now.duration_since(from).unsigned_abs() < span
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::ready;
-
     use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_second(secs).unwrap()
+    }
 
     #[tokio::test]
     async fn a_value_is_made_once_within_its_time() {
         let keep = Keep::new(Duration::from_mins(1));
-        assert_eq!(keep.get_or(ready(Ok::<_, ()>(1))).await, Ok(1));
-        assert_eq!(keep.get_or(ready(Ok::<_, ()>(2))).await, Ok(1));
+        for (now, made, expected) in [(100, 1, 1), (159, 2, 1), (160, 3, 3), (101, 4, 3), (100, 5, 5)] {
+            assert_eq!(keep.get_or(at(now), async || Ok::<_, ()>(made)).await, Ok(expected), "{now}");
+        }
     }
 
     #[tokio::test]
-    async fn an_old_value_is_renewed_and_survives_a_failure() {
-        let keep = Keep::new(Duration::ZERO);
-        assert_eq!(keep.get_or(ready(Err::<u8, _>("down"))).await, Err("down"));
-        assert_eq!(keep.get_or(ready(Ok::<_, &str>(1))).await, Ok(1));
-        assert_eq!(keep.get_or(ready(Err("down"))).await, Ok(1));
-        assert_eq!(keep.get_or(ready(Ok::<_, &str>(2))).await, Ok(2));
+    async fn an_old_value_survives_a_failure_and_is_not_renewed_at_once() {
+        let keep = Keep::new(Duration::from_mins(1));
+        assert_eq!(keep.get_or(at(0), async || Err::<u8, _>("down")).await, Err("down"));
+        for (now, made, expected) in [(0, Ok(1), 1), (60, Err("down"), 1), (89, Ok(2), 1), (90, Ok(3), 3)] {
+            assert_eq!(keep.get_or(at(now), async || made).await, Ok(expected), "{now}");
+        }
     }
 }

@@ -1,8 +1,12 @@
 //! Keys from AWS Secrets Manager: read in init, kept for a while, never printed.
+//!
+//! A key is published before it signs and verifies after it has signed, so a rotation refuses nothing, although warm
+//! sandboxes learn of it at different times; see `docs/decisions/0009-rotation.md`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -13,17 +17,26 @@ use crate::keep::Keep;
 /// The shortest key that is accepted: as long as the output of the hash (RFC 7518, section 3.2).
 pub const SHORTEST_KEY_BYTES: usize = 32;
 
-/// How long a warm sandbox goes on with the keys that it has.
+/// How long a warm sandbox goes on with the keys that it has. `infra/setup/rotate.py` waits longer.
 const KEPT: Duration = Duration::from_mins(5);
 
-/// The key that signs, and the one before it, which still verifies.
+/// The key that signs, the one before it and the one after it, which verify too.
 #[derive(Deserialize)]
 pub struct KeyRing {
     /// Signs and verifies.
     #[serde(flatten)]
     pub current: Key,
+    /// Verifies already, for sandboxes that have not heard yet that it signs.
+    pub next: Option<Key>,
     /// Verifies until what it signed has expired.
     pub previous: Option<Key>,
+}
+
+impl KeyRing {
+    /// All that verify, the signing one first.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        [Some(&self.current), self.next.as_ref(), self.previous.as_ref()].into_iter().flatten()
+    }
 }
 
 /// A key and its name.
@@ -61,19 +74,19 @@ impl Secret {
         Self { name: name.to_owned(), kept: Keep::new(KEPT) }
     }
 
-    /// The keys; without a round trip while the kept ones are fresh.
+    /// The keys; without a round trip while the kept ones are fresh at `now`.
     ///
     /// # Errors
     /// [`Error::Http`] when the store does not answer, [`Error::Internal`] when what it has cannot be used.
-    pub async fn keys(&self, aws: &Aws) -> Result<Arc<KeyRing>, Error> {
-        self.load(aws).await.map_err(|error| match error {
+    pub async fn keys(&self, aws: &Aws, now: Timestamp) -> Result<Arc<KeyRing>, Error> {
+        self.load(aws, now).await.map_err(|error| match error {
             SecretError::Unusable(sentence) => Error::Internal(Cause::new(&sentence)),
             SecretError::Unreachable(error) => error,
         })
     }
 
-    pub(crate) async fn load(&self, aws: &Aws) -> Result<Arc<KeyRing>, SecretError> {
-        self.kept.get_or(self.fetch(aws)).await
+    pub(crate) async fn load(&self, aws: &Aws, now: Timestamp) -> Result<Arc<KeyRing>, SecretError> {
+        self.kept.get_or(now, async || self.fetch(aws).await).await
     }
 
     async fn fetch(&self, aws: &Aws) -> Result<Arc<KeyRing>, SecretError> {
@@ -100,10 +113,8 @@ impl Secret {
         let found: Found = serde_json::from_slice(&answer.body).map_err(|_| self.unusable("is not a string secret"))?;
         let ring: KeyRing = serde_json::from_str(found.secret.expose_secret())
             .map_err(|_| self.unusable(r#"is not JSON of the form {"kid": "…", "key": "…"}"#))?;
-        for key in [Some(&ring.current), ring.previous.as_ref()].into_iter().flatten() {
-            if key.bytes().len() < SHORTEST_KEY_BYTES {
-                return Err(self.unusable("has a key of fewer than 32 bytes"));
-            }
+        if ring.keys().any(|key| key.bytes().len() < SHORTEST_KEY_BYTES) {
+            return Err(self.unusable("has a key of fewer than 32 bytes"));
         }
         Ok(Arc::new(ring))
     }

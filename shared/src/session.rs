@@ -94,8 +94,8 @@ pub async fn open(ctx: &Ctx, proof: &Proof, user: &User) -> Result<Sid, Error> {
     let session = NewSession { key: sid.key(), value: &value, ttl_secs: ctx.config().session.ttl_secs };
     match proof {
         Proof::Fixed => ctx.cache()?.open_session(&session).await?,
-        Proof::Code { mac } => {
-            let code = UsedCode { phone: &user.phone, mac, tries: ctx.config().veri_code.tries };
+        Proof::Code { macs } => {
+            let code = UsedCode { phone: &user.phone, macs, tries: ctx.config().veri_code.tries };
             let was_first = ctx.cache()?.open_session_with_code(&code, &session, ctx.now().today()).await?;
             if !was_first {
                 return Err(Error::VeriCodeWrong);

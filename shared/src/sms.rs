@@ -14,6 +14,7 @@ use crate::ctx::Ctx;
 use crate::error::{Cause, Error};
 use crate::phone::Phone;
 use crate::runs::{self, Progress};
+use crate::secrets::KeyRing;
 use crate::tasks::Task;
 use crate::veri_code;
 
@@ -72,12 +73,12 @@ async fn post(ctx: &Ctx, id: &str, phone: &Phone, text: &str) -> Result<(), Erro
     let body = body.to_string();
     // The machine's time, because the provider compares it with its own.
     let timestamp = (wall_millis() / 1000).to_string();
-    let signature = signature(ctx.sms_keys().await?.current.bytes(), id, &timestamp, &body)?;
+    let signatures = signatures(&*ctx.sms_keys().await?, id, &timestamp, &body)?;
     let request = http::Request::post(url)
         .header("content-type", "application/json")
         .header("webhook-id", id)
         .header("webhook-timestamp", timestamp)
-        .header("webhook-signature", signature)
+        .header("webhook-signature", signatures)
         .body(body.into_bytes())
         .map_err(|cause| Error::Internal(Cause::of(&cause)))?;
     let answer = ctx.aws().http.send(request).await?;
@@ -85,6 +86,13 @@ async fn post(ctx: &Ctx, id: &str, phone: &Phone, text: &str) -> Result<(), Erro
         200..300 => Ok(()),
         status => Err(Error::Http(Cause::new(&format!("the SMS provider refused with status {status}")))),
     }
+}
+
+/// One for each key, set apart by spaces as the standard has it, so that the provider may change its own key whenever it
+/// likes during a rotation.
+fn signatures(keys: &KeyRing, id: &str, timestamp: &str, body: &str) -> Result<String, Error> {
+    let signatures: Result<Vec<_>, _> = keys.keys().map(|key| signature(key.bytes(), id, timestamp, body)).collect();
+    Ok(signatures?.join(" "))
 }
 
 /// `v1,` and the HMAC-SHA-256 of id, timestamp and body, in base64.
@@ -106,5 +114,15 @@ mod tests {
         let body = r#"{"test": 2432232314}"#;
         let signature = signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body).unwrap();
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn every_key_of_the_ring_signs() {
+        let ring = serde_json::json!({ "kid": "b", "key": "now", "previous": { "kid": "a", "key": "before" },
+            "next": { "kid": "c", "key": "after" } });
+        let ring: KeyRing = serde_json::from_value(ring).unwrap();
+        let of = |key: &str| signature(key.as_bytes(), "id", "1", "{}").unwrap();
+        let all = [of("now"), of("after"), of("before")].join(" ");
+        assert_eq!(signatures(&ring, "id", "1", "{}").unwrap(), all);
     }
 }

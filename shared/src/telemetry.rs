@@ -171,8 +171,7 @@ impl Source {
 }
 
 fn wall_time() -> String {
-    let now = jiff::Timestamp::try_from(crate::clock::wall()).unwrap_or_default();
-    format!("{now:.3}")
+    format!("{:.3}", crate::clock::wall_timestamp())
 }
 
 /// Milliseconds with three decimals.

@@ -60,8 +60,8 @@ pub fn sign(keys: &KeyRing, claims: &Claims) -> Result<String, Error> {
         .map_err(|cause| Error::Internal(Cause::of(&cause)))
 }
 
-/// Reads a token that one of `keys` signed. A token that names its key is checked with that one; the old service's
-/// tokens name none.
+/// Reads a token that one of `keys` signed: the current one, that before it, or that after it. A token that names its
+/// key is checked with that one; the old service's tokens name none.
 ///
 /// # Errors
 /// [`Error::Token`].
@@ -76,8 +76,7 @@ pub fn verify(keys: &KeyRing, token: &str, issuer: &str, now: &Now) -> Result<(U
         Err(_) if names_an_algorithm(token) => return Err(Error::Token(TokenFault::Unacceptable)),
         Err(_) => return Err(Error::Token(TokenFault::Unverified)),
     };
-    let mut candidates =
-        [Some(&keys.current), keys.previous.as_ref()].into_iter().flatten().filter(|key| is_named(&header, key));
+    let mut candidates = keys.keys().filter(|key| is_named(&header, key));
     let claims = candidates
         .find_map(|key| match decode(key, token) {
             Err(TokenFault::Unverified) => None,
@@ -148,6 +147,7 @@ mod tests {
     const NOW: u64 = 1_800_000_000;
     const KEY: &str = "0123456789abcdef0123456789abcdef";
     const OLD_KEY: &str = "fedcba9876543210fedcba9876543210";
+    const NEXT_KEY: &str = "aaaabbbbccccddddeeeeffffgggghhhh";
     const USER: &str = "019a0000-0000-7000-8000-000000000000";
 
     fn now() -> Now {
@@ -155,7 +155,8 @@ mod tests {
     }
 
     fn keys() -> KeyRing {
-        let ring = json!({ "kid": "k2", "key": KEY, "previous": { "kid": "k1", "key": OLD_KEY } });
+        let ring = json!({ "kid": "k2", "key": KEY, "previous": { "kid": "k1", "key": OLD_KEY },
+            "next": { "kid": "k3", "key": NEXT_KEY } });
         serde_json::from_value(ring).unwrap()
     }
 
@@ -212,6 +213,7 @@ mod tests {
             ("good", good.clone(), None),
             ("of the old service, without kid", make(&without(header(), "kid"), &claims(), KEY), None),
             ("signed by the key before", make(&with(header(), "kid", json!("k1")), &claims(), OLD_KEY), None),
+            ("signed by the key after", make(&with(header(), "kid", json!("k3")), &claims(), NEXT_KEY), None),
             ("the key before, unnamed", make(&without(header(), "kid"), &claims(), OLD_KEY), None),
             ("expired", make(&header(), &with(claims(), "exp", json!(NOW - 1)), KEY), Some(Expired)),
             ("expires now", make(&header(), &with(claims(), "exp", json!(NOW)), KEY), Some(Expired)),

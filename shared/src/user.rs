@@ -104,7 +104,7 @@ pub struct User {
     /// The same, once there was a change.
     pub(crate) update_time: Option<i64>,
     pub(crate) is_delete: bool,
-    /// Proof of the request that made the user; see [`veri_code::receipt`].
+    /// Proof of the request that made the user; see [`veri_code::receipts`].
     pub(crate) receipt: String,
 }
 
@@ -122,7 +122,7 @@ pub struct Registered {
 /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::PhoneTaken`], or a backend.
 pub async fn register(ctx: &Ctx, applicant: Applicant, network: &Network) -> Result<Registered, Error> {
     let proof = veri_code::claim(ctx, &applicant.phone, &applicant.veri_code, network).await?;
-    let receipt = veri_code::receipt(ctx, &applicant).await?;
+    let receipts = veri_code::receipts(ctx, &applicant).await?;
     let millis = ctx.now().millis();
     let text = |place: Option<PlaceCode>| place.map(|code| code.0).unwrap_or_default();
     let user = User {
@@ -137,13 +137,13 @@ pub async fn register(ctx: &Ctx, applicant: Applicant, network: &Network) -> Res
         create_time: i64::try_from(millis).unwrap_or(i64::MAX),
         update_time: None,
         is_delete: false,
-        receipt,
+        receipt: receipts.first().cloned().unwrap_or_default(),
     };
     let (inserted, ()) =
         tokio::join!(async { ctx.store()?.insert_user(&user).await }, veri_code::acknowledge(ctx, &user.phone, &proof));
     match inserted? {
         Inserted::New => Ok(Registered { user_id: user.id }),
-        Inserted::Exists { id, receipt } if receipt == user.receipt => Ok(Registered { user_id: id }),
+        Inserted::Exists { id, receipt } if receipts.contains(&receipt) => Ok(Registered { user_id: id }),
         Inserted::Exists { .. } => Err(Error::PhoneTaken),
     }
 }

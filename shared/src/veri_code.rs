@@ -6,6 +6,7 @@
 
 mod sending;
 
+use hmac::digest::CtOutput;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
@@ -18,7 +19,7 @@ use crate::error::{Cause, Error, Reason};
 use crate::limits::{self, Network, too_many};
 use crate::phone::Phone;
 use crate::random;
-use crate::secrets::KeyRing;
+use crate::secrets::{Key, KeyRing};
 use crate::user::applicant::{Applicant, PlaceCode};
 
 /// Six digits that somebody typed. Neither `Debug` nor `Display`.
@@ -47,10 +48,10 @@ impl Checked for Recipient {
 
 /// Somebody who knew the code of a phone.
 pub enum Proof {
-    /// The MAC of the code, which [`crate::session::open`] uses up.
+    /// The MACs of the code, which [`crate::session::open`] uses up.
     Code {
-        /// As the cache has it.
-        mac: String,
+        /// As [`crate::cache::Cache::try_code`] takes them.
+        macs: String,
     },
     /// A test number and its fixed code.
     Fixed,
@@ -74,22 +75,24 @@ pub async fn claim(ctx: &Ctx, phone: &Phone, code: &VeriCode, network: &Network)
 
 async fn judge(ctx: &Ctx, phone: &Phone, code: &VeriCode, network: &Network, usage: Use) -> Result<Proof, Error> {
     let keys = ctx.code_keys().await?;
-    let mac = mac_of(&keys, phone, &code.0)?;
     if let Some(fixed) = ctx.config().fixed_code(phone, ctx.now().today()) {
-        // By their MACs, so that the time of the comparison tells nothing.
-        return if mac == mac_of(&keys, phone, fixed)? { Ok(Proof::Fixed) } else { Err(Error::VeriCodeWrong) };
+        let mac = |code| mac_of(&keys.current, phone, code);
+        return if mac(&code.0)? == mac(fixed)? { Ok(Proof::Fixed) } else { Err(Error::VeriCodeWrong) };
     }
+    // Any key of the ring may have made it, in a sandbox that heard of the last rotation earlier or later than this one.
+    let macs: Result<Vec<_>, _> = keys.keys().map(|key| mac_of(key, phone, &code.0).map(|mac| hex(&mac))).collect();
+    let macs = macs?.join(" ");
     let may_miss = TryLimits { per_code: ctx.config().veri_code.tries, per_day: ctx.config().limits.tries_per_day() };
     let day = limits::day(ctx);
     let (outcome, wait) = tokio::join!(
-        async { ctx.cache()?.try_code(phone, &mac, &may_miss, &day, usage).await },
+        async { ctx.cache()?.try_code(phone, &macs, &may_miss, &day, usage).await },
         limits::wait_to_try(ctx, network)
     );
     match (outcome?, wait?) {
         (Try::Wait(phone), network) => Err(too_many(network.map_or(phone, |network| network.max(phone)))),
         // Whatever the code was: who has guessed too often is not told.
         (_, Some(wait)) => Err(too_many(wait)),
-        (Try::Right, None) => Ok(Proof::Code { mac }),
+        (Try::Right, None) => Ok(Proof::Code { macs }),
         (Try::Used, None) => Err(Error::VeriCodeWrong),
         (Try::Wrong, None) => {
             limits::count_miss(ctx, network).await?;
@@ -100,17 +103,19 @@ async fn judge(ctx: &Ctx, phone: &Phone, code: &VeriCode, network: &Network, usa
 
 /// Tells the limits that somebody reads what is sent to this phone.
 pub async fn acknowledge(ctx: &Ctx, phone: &Phone, proof: &Proof) {
-    if let Proof::Code { mac } = proof {
-        limits::prove(ctx, phone, mac).await;
+    if let Proof::Code { macs } = proof {
+        // The first one names the code; once is enough.
+        limits::prove(ctx, phone, macs.split(' ').next().unwrap_or_default()).await;
     }
 }
 
-/// What only the very same registration request gives again: a MAC over all that it says. It is kept with the user,
-/// and it is keyed because a plain hash would let a reader of the table find the code.
+/// What only the very same registration request gives again: a MAC over all that it says, by each key of the ring, the
+/// signing one first. That one is kept with the user; it is keyed because a plain hash would let a reader of the table
+/// find the code.
 ///
 /// # Errors
 /// A key that cannot be had.
-pub async fn receipt(ctx: &Ctx, applicant: &Applicant) -> Result<String, Error> {
+pub async fn receipts(ctx: &Ctx, applicant: &Applicant) -> Result<Vec<String>, Error> {
     let place = |place: &Option<PlaceCode>| place.as_ref().map(|code| code.0.clone()).unwrap_or_default();
     let keys = ctx.code_keys().await?;
     let parts = [
@@ -122,9 +127,13 @@ pub async fn receipt(ctx: &Ctx, applicant: &Applicant) -> Result<String, Error> 
         &place(&applicant.province),
         &place(&applicant.city),
     ];
-    let mut mac = keyed(&keys, "receipt", &parts)?;
-    mac.truncate(32);
-    Ok(mac)
+    keys.keys()
+        .map(|key| {
+            let mut mac = hex(&keyed(key, "receipt", &parts)?);
+            mac.truncate(32);
+            Ok(mac)
+        })
+        .collect()
 }
 
 /// The code of a seed, to be sent.
@@ -132,39 +141,52 @@ pub async fn receipt(ctx: &Ctx, applicant: &Applicant) -> Result<String, Error> 
 /// # Errors
 /// A key that cannot be had.
 pub(crate) async fn of_seed(ctx: &Ctx, phone: &Phone, seed: &str) -> Result<String, Error> {
-    code_of(&*ctx.code_keys().await?, phone, seed)
+    let keys = ctx.code_keys().await?;
+    let key = key_of(&keys, seed).ok_or_else(|| Error::Internal(Cause::new("a seed's key has been retired")))?;
+    code_of(key, phone, seed)
 }
 
-fn code_of(keys: &KeyRing, phone: &Phone, seed: &str) -> Result<String, Error> {
-    let mac = keyed_bytes(keys, "code", &[phone.e164(), seed])?;
+/// A new seed: the name of the key that it is for, and 256 random bits.
+fn seed_of(key: &Key) -> Result<String, Error> {
+    Ok(format!("{}.{}", key.kid, random::unguessable()?))
+}
+
+fn key_of<'a>(keys: &'a KeyRing, seed: &str) -> Option<&'a Key> {
+    let (kid, _) = seed.rsplit_once('.')?;
+    keys.keys().find(|key| key.kid == kid)
+}
+
+fn code_of(key: &Key, phone: &Phone, seed: &str) -> Result<String, Error> {
+    let mac = keyed(key, "code", &[phone.e164(), seed])?.into_bytes();
     let mut bits = [0; 8];
     bits.copy_from_slice(&mac[..8]);
     let digits = random::six_digits(u64::from_be_bytes(bits));
     Ok(digits.iter().map(|&digit| char::from(digit)).collect())
 }
 
-fn mac_of(keys: &KeyRing, phone: &Phone, code: &str) -> Result<String, Error> {
-    keyed(keys, "mac", &[phone.e164(), code])
+fn mac_of(key: &Key, phone: &Phone, code: &str) -> Result<CtOutput<Hmac<Sha256>>, Error> {
+    keyed(key, "mac", &[phone.e164(), code])
 }
 
-fn keyed(keys: &KeyRing, purpose: &str, parts: &[&str]) -> Result<String, Error> {
+fn hex(mac: &CtOutput<Hmac<Sha256>>) -> String {
     use std::fmt::Write;
     let mut hex = String::with_capacity(64);
-    for byte in keyed_bytes(keys, purpose, parts)? {
+    for byte in mac.as_bytes() {
         let _ = write!(hex, "{byte:02x}");
     }
-    Ok(hex)
+    hex
 }
 
-/// HMAC-SHA-256 over a purpose and parts, each behind its length, so that no two lists give one message.
-fn keyed_bytes(keys: &KeyRing, purpose: &str, parts: &[&str]) -> Result<[u8; 32], Error> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(keys.current.bytes())
+/// HMAC-SHA-256 over a purpose and parts, each behind its length, so that no two lists give one message. The output's
+/// `==` takes the same time whatever differs.
+fn keyed(key: &Key, purpose: &str, parts: &[&str]) -> Result<CtOutput<Hmac<Sha256>>, Error> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes())
         .map_err(|_| Error::Internal(Cause::new("the key of verification codes has no length that HMAC takes")))?;
     for part in std::iter::once(&purpose).chain(parts) {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part.as_bytes());
     }
-    Ok(mac.finalize().into_bytes().into())
+    Ok(mac.finalize())
 }
 
 #[cfg(test)]
@@ -173,7 +195,7 @@ mod tests {
 
     use super::*;
 
-    fn keys() -> KeyRing {
+    fn key() -> Key {
         serde_json::from_value(json!({ "kid": "k1", "key": "0123456789abcdef0123456789abcdef" })).unwrap()
     }
 
@@ -183,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_code_follows_from_phone_and_seed() {
-        let code = |tail, seed| code_of(&keys(), &phone(tail), seed).unwrap();
+        let code = |tail, seed| code_of(&key(), &phone(tail), seed).unwrap();
         assert_eq!(code(1, "a"), code(1, "a"));
         assert_ne!(code(1, "a"), code(2, "a"));
         assert_ne!(code(1, "a"), code(1, "b"));
@@ -194,7 +216,7 @@ mod tests {
         const DRAWS: u32 = 10_000;
         let mut seen = [[0_u32; 10]; 6];
         for draw in 0..DRAWS {
-            for (position, digit) in code_of(&keys(), &phone(draw), "seed").unwrap().bytes().enumerate() {
+            for (position, digit) in code_of(&key(), &phone(draw), "seed").unwrap().bytes().enumerate() {
                 seen[position][usize::from(digit - b'0')] += 1;
             }
         }
@@ -208,7 +230,8 @@ mod tests {
 
     #[test]
     fn no_two_lists_of_parts_give_one_mac() {
-        assert_ne!(keyed(&keys(), "mac", &["ab", "c"]).unwrap(), keyed(&keys(), "mac", &["a", "bc"]).unwrap());
+        let mac = |parts| hex(&keyed(&key(), "mac", parts).unwrap());
+        assert_ne!(mac(&["ab", "c"]), mac(&["a", "bc"]));
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Doubles of two AWS APIs that functions call: Lambda `Invoke` and Secrets Manager `GetSecretValue`.
+//! Doubles of two AWS APIs: Lambda `Invoke`, and of Secrets Manager what functions and `make rotate` call.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use serde::de::IgnoredAny;
 use serde_json::json;
@@ -47,7 +47,8 @@ impl Aws {
         };
         let target = head.headers.get("x-amz-target").map(HeaderValue::as_bytes);
         match (&head.method, head.uri.path(), target) {
-            (&Method::POST, "/", Some(b"secretsmanager.GetSecretValue")) => self.secret(&head.headers, &body),
+            (&Method::POST, "/", Some(b"secretsmanager.GetSecretValue")) => self.secret(&head.headers, &body, false),
+            (&Method::POST, "/", Some(b"secretsmanager.PutSecretValue")) => self.secret(&head.headers, &body, true),
             (&Method::POST, path, _) => match function_name(path) {
                 Some(name) => self.invoke(&name, &head, body).await,
                 None => unknown_operation(),
@@ -56,8 +57,8 @@ impl Aws {
         }
     }
 
-    /// Source: AWS Secrets Manager API Reference, `GetSecretValue`.
-    fn secret(&self, headers: &HeaderMap, body: &[u8]) -> Reply {
+    /// Source: AWS Secrets Manager API Reference, `GetSecretValue`, `PutSecretValue`.
+    fn secret(&self, headers: &HeaderMap, body: &[u8], is_put: bool) -> Reply {
         let refuse = |kind: &str, message: &str| {
             server::json(StatusCode::BAD_REQUEST, json!({ "__type": kind, "Message": message }).to_string())
         };
@@ -68,18 +69,34 @@ impl Aws {
         let Some(id) = request["SecretId"].as_str() else {
             return refuse("ValidationException", "SecretId is missing");
         };
-        let Some((name, secret)) = self.secrets.get(id) else {
-            return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+        let found = match (is_put, request["SecretString"].as_str()) {
+            (false, _) => Ok(self.secrets.get(id)),
+            (true, Some(value)) => self.secrets.put(id, value.to_owned(), &self.clock),
+            (true, None) => return refuse("InvalidRequestException", "SecretString is missing"),
         };
-        let document = json!({
+        let (name, secret) = match found {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+            }
+            Err(error) => return refuse("InternalServiceError", &error.to_string()),
+        };
+        let mut document = json!({
             "ARN": account::secret_arn(&name),
             "Name": name,
             "VersionId": secret.version,
             "VersionStages": ["AWSCURRENT"],
-            "SecretString": secret.value,
-            "CreatedDate": secret.created,
         });
-        server::json(StatusCode::OK, document.to_string())
+        if !is_put {
+            document["SecretString"] = secret.value.into();
+            document["CreatedDate"] = secret.created.into();
+        }
+        let mut reply = server::json(StatusCode::OK, document.to_string());
+        // In the stage's time, as `CreatedDate` is: the age of a version is the difference.
+        if let Ok(date) = HeaderValue::try_from(self.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
+            reply.headers_mut().insert(header::DATE, date);
+        }
+        reply
     }
 
     /// Source: AWS Lambda API Reference, `Invoke`.
@@ -181,7 +198,7 @@ fn too_large() -> Reply {
 }
 
 fn unknown_operation() -> Reply {
-    let message = "the local stage knows Lambda Invoke and Secrets Manager GetSecretValue";
+    let message = "the local stage knows Lambda Invoke, and Secrets Manager GetSecretValue and PutSecretValue";
     refuse(StatusCode::NOT_FOUND, "UnknownOperationException", message)
 }
 

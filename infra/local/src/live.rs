@@ -27,6 +27,8 @@ use crate::template::{FunctionSpec, TableSpec, Template};
 pub(crate) struct Live {
     pub(crate) options: Options,
     pub(crate) url: String,
+    /// Where functions find the doubles of AWS.
+    pub(crate) aws_url: String,
     pub(crate) clock: Clock,
     pub(crate) cache: cache::Address,
     /// The way of functions to it.
@@ -47,7 +49,7 @@ impl Live {
     pub(crate) async fn load(&self) -> Result<(), StageError> {
         let template = self.template()?;
         self.check_binaries(&template.functions)?;
-        self.secrets.load(&template.secrets, self.options.state_dir.as_deref(), &self.clock)?;
+        self.secrets.load(&template.secrets, &self.clock)?;
         let tables: Arc<[TableSpec]> = template.tables.into();
         self.store.create(Arc::clone(&tables)).await?;
         *self.tables.write() = tables;

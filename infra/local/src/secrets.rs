@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,13 @@ use crate::template::{SecretSpec, SecretValue};
 /// The file in the stage's state folder.
 const FILE: &str = "secrets.json";
 
-/// All secrets of the stage, by name.
-#[derive(Debug, Default)]
-pub(crate) struct Secrets(RwLock<BTreeMap<String, Secret>>);
+/// All secrets of the stage.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    /// The stage's state folder; without one they end with the stage.
+    folder: Option<PathBuf>,
+    by_name: RwLock<BTreeMap<String, Secret>>,
+}
 
 /// One secret. It does not print its value.
 #[derive(Clone, Serialize, Deserialize)]
@@ -32,6 +36,12 @@ pub(crate) struct Secret {
     pub(crate) created: i64,
 }
 
+impl Secret {
+    fn new(value: String, clock: &Clock) -> Self {
+        Self { value, version: random::id().to_string(), created: clock.now().as_second() }
+    }
+}
+
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Secret").field("version", &self.version).finish_non_exhaustive()
@@ -39,11 +49,15 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Secrets {
+    pub(crate) fn new(folder: Option<PathBuf>) -> Self {
+        Self { folder, by_name: RwLock::default() }
+    }
+
     /// Reads the kept secrets, makes the missing ones, and keeps those too.
-    pub(crate) fn load(&self, specs: &[SecretSpec], folder: Option<&Path>, clock: &Clock) -> Result<(), StageError> {
-        let mut kept = match folder {
+    pub(crate) fn load(&self, specs: &[SecretSpec], clock: &Clock) -> Result<(), StageError> {
+        let mut kept = match &self.folder {
             Some(folder) => read(&folder.join(FILE))?,
-            None => self.0.read().clone(),
+            None => self.by_name.read().clone(),
         };
         let before = kept.len();
         for spec in specs {
@@ -52,21 +66,34 @@ impl Secrets {
                 SecretValue::Generated(_) if kept.contains_key(&spec.name) => continue,
                 SecretValue::Generated(rules) => generate(rules)?,
             };
-            let secret = Secret { value, version: random::id().to_string(), created: clock.now().as_second() };
-            kept.insert(spec.name.clone(), secret);
+            kept.insert(spec.name.clone(), Secret::new(value, clock));
         }
-        if let Some(folder) = folder
+        if let Some(folder) = &self.folder
             && kept.len() > before
         {
             write(folder, &kept)?;
         }
-        *self.0.write() = kept;
+        *self.by_name.write() = kept;
         Ok(())
+    }
+
+    /// Gives a secret another value, and keeps that; `None` if there is no such secret.
+    pub(crate) fn put(&self, id: &str, value: String, clock: &Clock) -> Result<Option<(String, Secret)>, StageError> {
+        let Some((name, _)) = self.get(id) else { return Ok(None) };
+        let secret = Secret::new(value, clock);
+        let mut secrets = self.by_name.write();
+        let mut changed = secrets.clone();
+        changed.insert(name.clone(), secret.clone());
+        if let Some(folder) = &self.folder {
+            write(folder, &changed)?;
+        }
+        *secrets = changed;
+        Ok(Some((name, secret)))
     }
 
     /// The secret with that name, or with the ARN of that name.
     pub(crate) fn get(&self, id: &str) -> Option<(String, Secret)> {
-        let secrets = self.0.read();
+        let secrets = self.by_name.read();
         let found = match secrets.get_key_value(id) {
             Some(found) => Some(found),
             None => secrets.iter().find(|(name, _)| account::secret_arn(name) == id),
@@ -153,10 +180,10 @@ mod tests {
     #[test]
     fn a_secret_is_found_by_name_and_arn_and_made_once() {
         let spec = SecretSpec { name: "b/key".to_owned(), value: SecretValue::Generated(json!({})) };
-        let secrets = Secrets::default();
-        secrets.load(std::slice::from_ref(&spec), None, &Clock::default()).unwrap();
+        let secrets = Secrets::new(None);
+        secrets.load(std::slice::from_ref(&spec), &Clock::default()).unwrap();
         let (name, first) = secrets.get("b/key").unwrap();
-        secrets.load(&[spec], None, &Clock::default()).unwrap();
+        secrets.load(&[spec], &Clock::default()).unwrap();
         let (_, second) = secrets.get(&crate::account::secret_arn(&name)).unwrap();
         assert_eq!(first.value, second.value);
         assert!(secrets.get("b/other").is_none());

@@ -25,6 +25,7 @@ use crate::line::Line;
 use crate::live::Live;
 use crate::options::Options;
 use crate::scheduler::Scheduler;
+use crate::secrets::Secrets;
 use crate::server;
 use crate::store::Store;
 use crate::tasks::Tasks;
@@ -67,7 +68,7 @@ impl Stage {
         let environment = BTreeMap::from([
             ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), format!("http://127.0.0.1:{store_line}")),
             ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), aws_url.clone()),
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), aws_url),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), aws_url.clone()),
         ]);
         let host = Arc::new(Host {
             bin_dir: options.bin_dir.clone(),
@@ -85,10 +86,11 @@ impl Stage {
         let lambda = Arc::new(Lambda::new(options.retry_delay));
         let live = Arc::new(Live {
             url: format!("http://127.0.0.1:{port}"),
+            aws_url,
             cache: cache.address(),
             cache_line: format!("redis://127.0.0.1:{cache_line}"),
             store,
-            secrets: Arc::default(),
+            secrets: Arc::new(Secrets::new(options.state_dir.clone())),
             inbox: Inbox::default(),
             scheduler: Arc::new(Scheduler::new(Arc::clone(&lambda), clock.clone(), tasks.clone())),
             lambda,

@@ -18,7 +18,7 @@ pub struct Day {
 
 /// A code that could be sent: the seed it is made from and the MAC it is known by.
 pub struct Candidate {
-    /// Random; with the key it gives the code, alone it gives nothing.
+    /// A key's name and chance; with the key it gives the code, alone it gives nothing.
     pub seed: String,
     /// HMAC-SHA-256 of phone and code, in hexadecimal.
     pub mac: String,
@@ -99,14 +99,14 @@ impl Cache {
         self.script(&call).await
     }
 
-    /// Counts a try of the code that has `mac`, and judges it.
+    /// Counts a try of the code that has one of `macs`, which are set apart by spaces, and judges it.
     ///
     /// # Errors
     /// [`Error::Redis`].
     pub async fn try_code(
         &self,
         phone: &Phone,
-        mac: &str,
+        macs: &str,
         limits: &TryLimits,
         day: &Day,
         usage: Use,
@@ -115,7 +115,7 @@ impl Cache {
         call.key(self.phone_key("code", phone.e164()))
             .key(self.phone_key("misses", phone.e164()))
             .key(self.figures_key(&slot_of(phone.e164()), day.date))
-            .arg(mac)
+            .arg(macs)
             .arg(limits.per_code)
             .arg(limits.per_day)
             .arg(millis(day.left))

@@ -28,8 +28,8 @@ pub struct NewSession<'a> {
 pub struct UsedCode<'a> {
     /// Whose.
     pub phone: &'a Phone,
-    /// As the cache has it.
-    pub mac: &'a str,
+    /// As [`Cache::try_code`] takes them.
+    pub macs: &'a str,
     /// Wrong tries that end it.
     pub tries: u32,
 }
@@ -50,7 +50,7 @@ impl Cache {
         call.key(self.phone_key("code", code.phone.e164()))
             .key(self.session_key(&session.key))
             .key(self.figures_key(&session.key.slot, today))
-            .arg(code.mac)
+            .arg(code.macs)
             .arg(session.value)
             .arg(session.ttl_secs)
             .arg(code.tries);

@@ -20,7 +20,7 @@ pub enum Inserted {
     Exists {
         /// The user.
         id: UserId,
-        /// See [`crate::veri_code::receipt`].
+        /// See [`crate::veri_code::receipts`].
         receipt: String,
     },
 }

@@ -7,13 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Recipient, code_of, mac_of};
+use super::{Recipient, code_of, hex, mac_of, seed_of};
 use crate::cache::codes::{Candidate, Pending};
 use crate::cache::limits::{Claim, Taken, Wish};
 use crate::ctx::Ctx;
 use crate::error::{Cause, Error, Reason};
 use crate::limits::{self, Network, ceil_secs, too_many};
-use crate::random;
 use crate::request::IdempotencyKey;
 use crate::sms::SendSms;
 
@@ -113,9 +112,9 @@ async fn refused(ctx: &Ctx, wish: &Wish<'_>, mut taken: Taken, pending: &Pending
 /// cache fail at that very moment, the asker is told so and asks for another one.
 async fn new_code(ctx: &Ctx, recipient: &Recipient, ttl: Duration) -> Result<(), Error> {
     let phone = &recipient.phone;
-    let keys = ctx.code_keys().await?;
-    let seed = random::unguessable()?;
-    let mac = mac_of(&keys, phone, &code_of(&keys, phone, &seed)?)?;
+    let key = &ctx.code_keys().await?.current;
+    let seed = seed_of(key)?;
+    let mac = hex(&mac_of(key, phone, &code_of(key, phone, &seed)?)?);
     let candidate = Candidate { seed: seed.clone(), mac };
     let (placed, spawned) = tokio::join!(
         async { ctx.cache()?.place_code(phone, &candidate, ttl.as_secs()).await },

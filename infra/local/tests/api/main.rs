@@ -21,6 +21,7 @@ mod logout;
 mod outage;
 mod race;
 mod register;
+mod rotation;
 mod settings;
 mod sms;
 mod stranger;
