@@ -73,7 +73,7 @@ pub fn verify(keys: &KeyRing, token: &str, issuer: &str, now: &Now) -> Result<(U
     let header = match jsonwebtoken::decode_header(token) {
         Ok(header) => header,
         // The crate knows no `none` and no made-up algorithm; a header that names one is read here.
-        Err(_) if names_an_algorithm(token) => return Err(Error::Token(TokenFault::Unacceptable)),
+        Err(_) if names_an_unknown_algorithm(token) => return Err(Error::Token(TokenFault::Unacceptable)),
         Err(_) => return Err(Error::Token(TokenFault::Unverified)),
     };
     let mut candidates = keys.keys().filter(|key| is_named(&header, key));
@@ -122,16 +122,16 @@ fn accept(claims: &Arrived, header: &Header, issuer: &str, now: &Now) -> Result<
     Ok((claims.user_id, claims.role))
 }
 
-/// Whether the first part is a JSON object with an `alg`.
-fn names_an_algorithm(token: &str) -> bool {
+/// Whether the first of three parts is a JSON object with an `alg` that the crate does not know.
+fn names_an_unknown_algorithm(token: &str) -> bool {
     #[derive(Deserialize)]
     struct Named {
-        #[expect(dead_code, reason = "its presence is all that counts")]
         alg: String,
     }
     let mut parts = token.split('.');
     let first = parts.next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-    parts.count() == 2 && first.is_some_and(|json| serde_json::from_slice::<Named>(&json).is_ok())
+    let named = first.and_then(|json| serde_json::from_slice::<Named>(&json).ok());
+    parts.count() == 2 && named.is_some_and(|named| named.alg.parse::<Algorithm>().is_err())
 }
 
 #[cfg(test)]
@@ -170,9 +170,17 @@ mod tests {
 
     /// A token put together by hand, so that this does not test the crate with itself.
     fn make(header: &Value, claims: &Value, key: &str) -> String {
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let message = format!("{}.{}", encode(header), encode(claims));
-        let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap().chain_update(&message).finalize();
+        make_of(&header.to_string(), &claims.to_string(), key)
+    }
+
+    /// The same, of text that need not be JSON.
+    fn make_of(header: &str, claims: &str, key: &str) -> String {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        sign_text(&message, key)
+    }
+
+    fn sign_text(message: &str, key: &str) -> String {
+        let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap().chain_update(message).finalize();
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.into_bytes()))
     }
 
@@ -248,6 +256,141 @@ mod tests {
             ("alg RS256", make(&with(header(), "alg", json!("RS256")), &claims(), KEY), Some(Unacceptable)),
         ] {
             assert_eq!(fault(&token), expected, "{what}");
+        }
+    }
+
+    const ATTACKER: &str = "a key of the attacker, and of more than thirty-two bytes";
+
+    #[test]
+    fn no_other_algorithm_is_accepted_whatever_it_is_signed_with() {
+        for alg in [
+            "RS256", "RS384", "RS512", "PS256", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS384", "HS512", "none",
+            "None", "NONE", "nOnE", "hs256", "HS256 ", "", "HS256\0", "dir", "A256GCM",
+        ] {
+            let signed = make(&with(header(), "alg", json!(alg)), &claims(), KEY);
+            let unsigned = format!("{}.", signed.rsplit_once('.').unwrap().0);
+            for token in [signed, unsigned] {
+                assert_eq!(fault(&token), Some(TokenFault::Unacceptable), "{alg}");
+            }
+        }
+        for alg in [json!(null), json!(1), json!(["HS256"]), json!({})] {
+            let token = make(&with(header(), "alg", alg.clone()), &claims(), KEY);
+            assert_eq!(fault(&token), Some(TokenFault::Unverified), "{alg}");
+        }
+    }
+
+    #[test]
+    fn a_token_does_not_say_what_it_is_to_be_verified_with() {
+        let jwk = json!({ "kty": "oct", "alg": "HS256", "kid": "k2", "k": URL_SAFE_NO_PAD.encode(ATTACKER) });
+        for (name, value) in [
+            ("jwk", jwk),
+            ("jku", json!("https://attacker.example/keys.json")),
+            ("x5u", json!("https://attacker.example/chain.pem")),
+            ("x5c", json!([URL_SAFE_NO_PAD.encode(ATTACKER)])),
+            ("kid", json!("../../../dev/null")),
+            ("kid", json!("k2' OR '1'='1")),
+            ("kid", json!("")),
+            ("kid", json!(2)),
+            ("kid", json!(["k2"])),
+            ("kid", json!({ "k2": "k2" })),
+        ] {
+            for key in [ATTACKER, ""] {
+                let token = make(&with(header(), name, value.clone()), &claims(), key);
+                assert_eq!(fault(&token), Some(TokenFault::Unverified), "{name} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn times_that_are_no_numbers_of_seconds_are_refused() {
+        use TokenFault::{Expired, Unacceptable, Unverified};
+        for (name, value, expected) in [
+            ("exp", "\"1800001200\"", Some(Unverified)),
+            ("exp", "true", Some(Unverified)),
+            ("exp", "[1800001200]", Some(Unverified)),
+            ("exp", "{}", Some(Unverified)),
+            ("exp", "1e999", Some(Unverified)),
+            ("exp", "NaN", Some(Unverified)),
+            ("exp", "Infinity", Some(Unverified)),
+            ("exp", "0x7fffffff", Some(Unverified)),
+            ("exp", "null", Some(Unacceptable)),
+            ("exp", "0", Some(Expired)),
+            ("exp", "-1", Some(Expired)),
+            ("exp", "-1e308", Some(Expired)),
+            ("exp", "1799999999.999", Some(Expired)),
+            // RFC 7519, section 2: a NumericDate may have a fraction. Only who has the key can sign a far one.
+            ("exp", "1800000000.5", None),
+            ("exp", "18446744073709551616", None),
+            ("nbf", "\"1\"", Some(Unverified)),
+            ("nbf", "1800000000.5", Some(Unacceptable)),
+            ("nbf", "1e308", Some(Unacceptable)),
+            ("aud", "[]", Some(Unacceptable)),
+            ("iss", "[\"badge\"]", Some(Unverified)),
+            ("iss", "\"badge \"", Some(Unacceptable)),
+            ("iss", "\"Badge\"", Some(Unacceptable)),
+            ("role", "\"root\"", Some(Unverified)),
+        ] {
+            let claims = without(claims(), name).to_string();
+            let claims = format!("{},\"{name}\":{value}}}", claims.trim_end_matches('}'));
+            assert_eq!(fault(&make_of(&header().to_string(), &claims, KEY)), expected, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        use TokenFault::{Unacceptable, Unverified};
+        let good = make(&header(), &claims(), KEY);
+        let (message, signature) = good.rsplit_once('.').unwrap();
+        let (head, body) = message.split_once('.').unwrap();
+        let twice = |object: &Value, name: &str| {
+            let text = object.to_string();
+            format!("{},\"{name}\":{}}}", text.trim_end_matches('}'), object[name])
+        };
+        // 32 bytes leave two bits of the last character unused: another character, the same bytes.
+        let last = signature.chars().last().unwrap();
+        let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let other = alphabet.chars().nth(alphabet.find(last).unwrap() + 1).unwrap();
+        let raw = format!("{}.{}", URL_SAFE_NO_PAD.encode(with(header(), "b64", json!(false)).to_string()), claims());
+        for (what, token, expected) in [
+            ("alg twice", make_of(&twice(&header(), "alg"), &claims().to_string(), KEY), Unverified),
+            ("kid twice", make_of(&twice(&header(), "kid"), &claims().to_string(), KEY), Unverified),
+            ("exp twice", make_of(&header().to_string(), &twice(&claims(), "exp"), KEY), Unverified),
+            ("role twice", make_of(&header().to_string(), &twice(&claims(), "role"), KEY), Unverified),
+            (
+                "b64 and crit",
+                make(&with(with(header(), "b64", json!(false)), "crit", json!(["b64"])), &claims(), KEY),
+                Unacceptable,
+            ),
+            ("crit of nothing", make(&with(header(), "crit", json!([])), &claims(), KEY), Unacceptable),
+            ("crit that is no list", make(&with(header(), "crit", json!("exp")), &claims(), KEY), Unverified),
+            ("claims that are not encoded", sign_text(&raw, KEY), Unverified),
+            ("unused bits", format!("{message}.{}{other}", &signature[..signature.len() - 1]), Unverified),
+            ("padding", format!("{good}="), Unverified),
+            ("padded header", sign_text(&format!("{head}=.{body}"), KEY), Unverified),
+            ("the other alphabet", sign_text(&format!("{head}.{body}+/"), KEY), Unverified),
+            ("space before", format!(" {good}"), Unverified),
+            ("line break inside", sign_text(&format!("{head}.\n{body}"), KEY), Unverified),
+            ("a dot of another script", good.replacen('.', "。", 1), Unverified),
+            ("invisible", format!("{good}\u{200b}"), Unverified),
+            ("encrypted, five parts", format!("{head}.{body}.{signature}.{body}.{signature}"), Unverified),
+            ("two tokens", format!("{good},{good}"), Unverified),
+            (
+                "JSON serialization",
+                json!({ "protected": head, "payload": body, "signature": signature }).to_string(),
+                Unverified,
+            ),
+            ("a byte order mark", make_of(&format!("\u{feff}{}", header()), &claims().to_string(), KEY), Unverified),
+            ("something behind the header", make_of(&format!("{}x", header()), &claims().to_string(), KEY), Unverified),
+        ] {
+            assert_eq!(fault(&token), Some(expected), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_long_token_is_not_even_looked_at() {
+        for size in [LONGEST_TOKEN, 8 * 1024, 64 * 1024] {
+            let token = make(&with(header(), "x", json!("x".repeat(size))), &claims(), KEY);
+            assert_eq!(fault(&token), Some(TokenFault::Unverified), "{size}");
         }
     }
 }

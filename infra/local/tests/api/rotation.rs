@@ -4,12 +4,11 @@ use std::process::Output;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
 use tokio::process::Command;
 
 use crate::bed::{Bed, applicant, on_a_stage, root};
+use crate::token::{forge, index_with};
 
 /// Longer than `rotate.py` waits for: what sandboxes keep, and the life of a token.
 const LONG_ENOUGH_S: u64 = 1200 + 361;
@@ -40,12 +39,6 @@ async fn rotate_well(bed: &Bed) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-async fn index_with(bed: &Bed, token: &str) -> (i64, String) {
-    let authorization = format!("jwt {token}");
-    let reply = bed.send("GET", "/user/index", &[("authorization", &authorization)], "").await;
-    (reply.code, reply.msg)
-}
-
 fn kid(token: &str) -> String {
     let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
     serde_json::from_slice::<Value>(&header).unwrap()["kid"].as_str().unwrap().to_owned()
@@ -66,14 +59,14 @@ async fn two_rotations_refuse_no_token_and_no_code() {
             assert_eq!(kid(&before), format!("k{}", round - 1));
             // From here on `login` and `register` are about to look again, the others have just looked.
             bed.advance(KEPT_S).await;
-            assert_eq!(index_with(bed, &before).await.0, 0);
+            assert_eq!(index_with(bed, &format!("jwt {before}")).await.0, 0);
             let code = bed.code(&old_friend, 3).await;
             let new_code = bed.code(&newcomer, 1).await;
             let request = applicant(&again, &bed.code(&again, 1).await);
 
             let (rotated, served) = tokio::join!(rotate(bed, &["local"]), async {
                 for _ in 0..20 {
-                    assert_eq!(index_with(bed, &before).await.0, 0);
+                    assert_eq!(index_with(bed, &format!("jwt {before}")).await.0, 0);
                 }
                 bed.post("/user/register", &request).await
             });
@@ -85,7 +78,7 @@ async fn two_rotations_refuse_no_token_and_no_code() {
             let after = bed.post("/user/login", &attempt).await.signed_in().token;
             assert_eq!(kid(&after), format!("k{round}"));
             for token in [&before, &after] {
-                assert_eq!(index_with(bed, token).await.0, 0);
+                assert_eq!(index_with(bed, &format!("jwt {token}")).await.0, 0);
             }
             // The same code is sent again by those who have not heard.
             bed.advance(61).await;
@@ -98,17 +91,14 @@ async fn two_rotations_refuse_no_token_and_no_code() {
             // All have heard.
             bed.advance(KEPT_S).await;
             for token in [&before, &after] {
-                assert_eq!(index_with(bed, token).await.0, 0);
+                assert_eq!(index_with(bed, &format!("jwt {token}")).await.0, 0);
             }
         }
         let claims = json!({ "user_id": "019a0000-0000-7000-8000-000000000000", "role": "admin", "iss": "badge",
             "iat": 1, "exp": 99_999_999_999_u64 });
         for header in [json!({ "alg": "HS256", "type": "jwt", "kid": "k1" }), json!({ "alg": "HS256", "type": "jwt" })]
         {
-            let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-            let message = format!("{}.{}", part(&header), part(&claims));
-            let mac = Hmac::<Sha256>::new_from_slice(retired.as_bytes()).unwrap().chain_update(&message).finalize();
-            let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.into_bytes()));
+            let token = format!("jwt {}", forge(&header, &claims, &retired));
             assert_eq!(index_with(bed, &token).await, (10005, "token认证失败".to_owned()), "retired two rotations ago");
         }
     })

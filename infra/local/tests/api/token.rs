@@ -2,11 +2,15 @@
 
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use crate::bed::{Bed, TEST_CODE, TEST_NUMBER, applicant, on_a_stage, on_a_stage_with, root, with_test_numbers};
 
-async fn index_with(bed: &Bed, authorization: &str) -> (i64, String) {
+pub(crate) async fn index_with(bed: &Bed, authorization: &str) -> (i64, String) {
     let reply = bed.send("GET", "/user/index", &[("authorization", authorization)], "").await;
     assert_eq!(reply.cookie, None);
     (reply.code, reply.msg)
@@ -94,6 +98,79 @@ async fn tokens_of_both_pyjwts_are_accepted_and_they_accept_ours() {
             let foreign = pyjwt(library, &["encode", "another key of at least thirty-two bytes", &theirs.to_string()]);
             assert_eq!(index_with(bed, &format!("jwt {foreign}")).await, (10005, "token认证失败".to_owned()));
         }
+    })
+    .await;
+}
+
+/// A token signed with HMAC-SHA-256, whatever its header says.
+pub(crate) fn forge(header: &Value, claims: &Value, key: &str) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", part(header), part(claims));
+    let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap().chain_update(&message).finalize();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.into_bytes()))
+}
+
+#[tokio::test]
+async fn a_forged_token_opens_nothing() {
+    on_a_stage(async |bed| {
+        let somebody = bed.somebody().await;
+        let key = bed.key("jwt");
+        let parts: Vec<_> = somebody.token.split('.').collect();
+        let read = |part: &str| serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+        let (header, claims) = (read(parts[0]), read(parts[1]));
+        let admin = with(&claims, "role", json!("admin"));
+        let with_header = |name: &str, value: Value| forge(&with(&header, name, value), &claims, &key);
+        let with_claim = |name: &str, value: Value| forge(&header, &with(&claims, name, value), &key);
+        let unsigned = |alg: &str| {
+            let token = forge(&with(&header, "alg", json!(alg)), &admin, "");
+            format!("{}.", token.rsplit_once('.').unwrap().0)
+        };
+        let foreign = "a key of the attacker, and of more than thirty-two bytes";
+        let jwk = json!({ "kty": "oct", "k": URL_SAFE_NO_PAD.encode(foreign) });
+        assert_eq!(index_with(bed, &format!("jwt {}", forge(&header, &claims, &key))).await.0, 0, "the forge works");
+
+        let (expired, unverified, unacceptable) = ("token已失效", "token认证失败", "非法的token");
+        for (what, token, msg) in [
+            ("none", unsigned("none"), unacceptable),
+            ("None", unsigned("None"), unacceptable),
+            ("nOnE", unsigned("nOnE"), unacceptable),
+            ("none, signed", with_header("alg", json!("none")), unacceptable),
+            ("RS256", with_header("alg", json!("RS256")), unacceptable),
+            ("ES256", with_header("alg", json!("ES256")), unacceptable),
+            ("HS384", with_header("alg", json!("HS384")), unacceptable),
+            ("HS512", with_header("alg", json!("HS512")), unacceptable),
+            ("crit", with_header("crit", json!(["exp"])), unacceptable),
+            (
+                "b64",
+                forge(&with(&with(&header, "b64", json!(false)), "crit", json!(["b64"])), &claims, &key),
+                unacceptable,
+            ),
+            ("foreign kid", with_header("kid", json!("k9")), unverified),
+            ("kid that is no text", with_header("kid", json!(1)), unverified),
+            ("own key", forge(&with(&header, "jwk", jwk), &admin, foreign), unverified),
+            (
+                "another user",
+                format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(admin.to_string()), parts[2]),
+                unverified,
+            ),
+            ("no exp", with_claim("exp", Value::Null), unacceptable),
+            ("exp as text", with_claim("exp", json!("99999999999")), unverified),
+            ("exp below zero", with_claim("exp", json!(-1)), expired),
+            ("nbf ahead", with_claim("nbf", json!(99_999_999_999_u64)), unacceptable),
+            ("another iss", with_claim("iss", json!("badge2")), unacceptable),
+            ("padding", format!("{}=", somebody.token), unverified),
+            ("two in one", format!("{0},jwt {0}", somebody.token), unverified),
+            ("8 KB", with_header("x", json!("x".repeat(8 * 1024))), unverified),
+            ("64 KB", with_header("x", json!("x".repeat(64 * 1024))), unverified),
+        ] {
+            assert_eq!(index_with(bed, &format!("jwt {token}")).await, (10005, msg.to_owned()), "{what}");
+        }
+        // API Gateway joins headers of one name with a comma.
+        let jwt = format!("jwt {}", somebody.token);
+        let twice = [("authorization", jwt.as_str()), ("authorization", jwt.as_str())];
+        assert_eq!(bed.send("GET", "/user/index", &twice, "").await.code, 10005);
+        // A token opens nothing that wants a session.
+        assert_eq!(bed.send("POST", "/user/logout", &[("authorization", &jwt)], "").await.code, 10006);
     })
     .await;
 }
