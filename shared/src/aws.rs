@@ -61,6 +61,10 @@ impl Aws {
         self.credentials.clone()
     }
 
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity.clone()
+    }
+
     /// A POST that is signed with Signature Version 4.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 pub mod codes;
 mod connection;
 pub mod figures;
+mod iam;
 pub mod limits;
 pub mod sessions;
 
@@ -14,7 +15,10 @@ use redis::{FromRedisValue, RedisResult, Script, ScriptInvocation};
 use sha2::{Digest, Sha256};
 
 use self::connection::Connection;
-use crate::error::{Cause, Error};
+use self::iam::IamUser;
+use crate::aws::Aws;
+use crate::config::Config;
+use crate::error::{Cause, Error, Fatal};
 use crate::telemetry::{Backend, Tally};
 
 /// How long one access may take, connecting included. With DynamoDB's 1.3 s after it, and once more itself,
@@ -41,14 +45,16 @@ struct Scripts {
 }
 
 impl Cache {
-    /// A cache at `url` whose connection is not open yet.
+    /// The cache of the stage; its connection is not open yet.
     ///
     /// # Errors
-    /// What is wrong with `url`.
-    pub(crate) fn new(url: &str, prefix: &str, tally: Tally) -> RedisResult<Self> {
+    /// The setting that cannot work.
+    pub(crate) fn new(config: &Config, aws: &Aws, tally: Tally) -> Result<Self, Fatal> {
+        let access = config.cache().map_err(Fatal::of)?;
+        let user = access.user.map(|user| IamUser::new(user, &aws.env.region, aws.identity()));
         Ok(Self {
-            connection: Connection::new(url)?,
-            prefix: prefix.to_owned(),
+            connection: Connection::new(&access.url, &access.authorities, user)?,
+            prefix: config.cache_prefix.clone(),
             tally,
             scripts: Scripts {
                 code_look: Script::new(include_str!("cache/code_look.lua")),

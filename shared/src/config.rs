@@ -1,6 +1,7 @@
 //! Settings: `conf/<stage>.toml` beside the function, and what only the deployment knows from the environment.
 //! The only reader of either.
 
+mod cache;
 mod env;
 mod file;
 mod limits;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+pub use self::cache::{CacheAccess, CacheKind, CacheUser};
 pub use self::env::{AwsEnv, function_name};
 use self::env::{given, needed};
 use self::file::File;
@@ -86,7 +88,6 @@ pub struct Config {
 struct Deployed {
     users_table: Option<String>,
     runs_table: Option<String>,
-    cache_url: Option<String>,
     sms_url: Option<String>,
     function_prefix: Option<String>,
 }
@@ -107,7 +108,6 @@ impl Config {
         let deployed = Deployed {
             users_table: given("USERS_TABLE"),
             runs_table: given("RUNS_TABLE"),
-            cache_url: given("CACHE_URL"),
             sms_url: given("SMS_URL"),
             function_prefix: given("FUNCTION_PREFIX"),
         };
@@ -151,7 +151,7 @@ impl Config {
     /// Name of the users' table.
     ///
     /// # Errors
-    /// [`SettingError::Unset`] when the function was deployed without it; so the four below.
+    /// [`SettingError::Unset`] when the function was deployed without it; so the three below.
     pub fn users_table(&self) -> Result<&str, SettingError> {
         self.deployed.users_table.as_deref().ok_or(SettingError::Unset("USERS_TABLE"))
     }
@@ -164,12 +164,12 @@ impl Config {
         self.deployed.runs_table.as_deref().ok_or(SettingError::Unset("RUNS_TABLE"))
     }
 
-    /// Where Redis listens.
+    /// Where Redis listens, and who we are to it.
     ///
     /// # Errors
-    /// As [`Self::users_table`].
-    pub fn cache_url(&self) -> Result<&str, SettingError> {
-        self.deployed.cache_url.as_deref().ok_or(SettingError::Unset("CACHE_URL"))
+    /// The first variable that is missing or cannot work.
+    pub fn cache(&self) -> Result<CacheAccess, SettingError> {
+        CacheAccess::load()
     }
 
     /// Where the `http` provider takes messages.
@@ -204,8 +204,7 @@ mod tests {
     const PROD: &str = include_str!("../../conf/prod.toml");
 
     fn parse(stage: &str, text: &str) -> Result<Config, String> {
-        let deployed =
-            Deployed { users_table: None, runs_table: None, cache_url: None, sms_url: None, function_prefix: None };
+        let deployed = Deployed { users_table: None, runs_table: None, sms_url: None, function_prefix: None };
         Config::parse(stage.to_owned(), text, deployed).map_err(|error| error.to_string())
     }
 

@@ -56,12 +56,7 @@ impl Kept {
         let aws = Aws::new(AwsEnv::load().map_err(Fatal::of)?, http);
         let has = |need| needs.contains(&need);
         let store = has(Need::Store).then(|| Store::new(&aws, &config, tally.clone()));
-        let cache = if has(Need::Cache) {
-            let url = config.cache_url().map_err(Fatal::of)?;
-            Some(Cache::new(url, &config.cache_prefix, tally.clone()).map_err(Fatal::of)?)
-        } else {
-            None
-        };
+        let cache = has(Need::Cache).then(|| Cache::new(&config, &aws, tally.clone())).transpose()?;
         let code_key = has(Need::CodeKey).then(|| Secret::new(&config.secrets.veri_code));
         let token_key = has(Need::TokenKey).then(|| Secret::new(&config.secrets.jwt));
         let sms_key = has(Need::SmsKey).then(|| Secret::new(&config.secrets.sms));

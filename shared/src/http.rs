@@ -22,7 +22,7 @@ pub(crate) const CALL: Duration = Duration::from_millis(1300);
 
 /// Trust in AWS's own authorities and nobody else, as it stands in the
 /// [Amazon Trust Services repository](https://www.amazontrust.com/repository/).
-const ROOTS: &[u8] = include_bytes!("roots/amazon.pem");
+pub(crate) const ROOTS: &[u8] = include_bytes!("roots/amazon.pem");
 
 /// A client that keeps its connections.
 #[derive(Clone)]

@@ -128,6 +128,7 @@ fn who_may_enter_is_the_same_in_main_and_in_the_description() {
 
 /// What a function needs, and what its policy in the template must name for that.
 const RIGHTS: &[(&str, &[&str])] = &[
+    ("Need::Cache", &["CacheConnectPolicy"]),
     ("Need::CodeKey", &["VeriCodeSecret"]),
     ("Need::TokenKey", &["JwtSecret"]),
     ("Need::SmsKey", &["SmsSecret"]),

@@ -1,49 +1,130 @@
 //! The one connection to the cache. It is opened when it is needed, and again when it was lost, within the same call:
 //! a sandbox that was frozen for an hour finds its connection gone and must not fail for it.
 
-use std::sync::{Mutex, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisResult};
+use redis::{AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisError, RedisResult};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// How long opening may take.
+use super::iam::IamUser;
+use crate::clock;
+use crate::error::Fatal;
+use crate::http;
+
+/// How long opening may take, TLS and signing in included.
 const CONNECT: Duration = Duration::from_millis(400);
 
 pub(super) struct Connection {
-    client: Client,
-    config: AsyncConnectionConfig,
-    open: Mutex<Option<MultiplexedConnection>>,
+    host: String,
+    port: u16,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    settings: RedisConnectionInfo,
+    user: Option<IamUser>,
+    open: Mutex<Option<Open>>,
+}
+
+struct Open {
+    connection: MultiplexedConnection,
+    /// Reads and writes for it.
+    driver: JoinHandle<()>,
 }
 
 impl Connection {
-    /// Nothing is opened yet.
-    pub(super) fn new(url: &str) -> RedisResult<Self> {
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT)).set_response_timeout(None);
-        Ok(Self { client: Client::open(url)?, config, open: Mutex::default() })
+    /// Nothing is opened yet. `rediss://` is TLS, which trusts AWS's authorities and those of `authorities` (PEM). With
+    /// a `user` the URL's own name and password do not count.
+    pub(super) fn new(url: &str, authorities: &[u8], user: Option<IamUser>) -> Result<Self, Fatal> {
+        // The crate's own TLS would read the system's certificate store at each connection.
+        let (plain_url, is_tls) = match url.strip_prefix("rediss://") {
+            Some(rest) => (format!("redis://{rest}"), true),
+            None => (url.to_owned(), false),
+        };
+        let info = plain_url.into_connection_info().map_err(Fatal::of)?;
+        let ConnectionAddr::Tcp(host, port) = info.addr().clone() else {
+            return Err(Fatal::new("CACHE_URL must be of the form redis://host:port or rediss://host:port".to_owned()));
+        };
+        let tls = if is_tls {
+            let name = ServerName::try_from(host.clone()).map_err(Fatal::of)?;
+            Some((connector(authorities).map_err(Fatal::of)?, name))
+        } else {
+            None
+        };
+        Ok(Self { host, port, tls, settings: info.redis_settings().clone(), user, open: Mutex::default() })
     }
 
     /// Runs `access` on the open connection, and once more on a new one if that was lost. An access whose reply was
     /// lost with the connection is then done twice; each script says at its top why that is no harm.
     pub(super) async fn run<T>(&self, access: impl AsyncFn(MultiplexedConnection) -> RedisResult<T>) -> RedisResult<T> {
-        let open = self.slot().clone();
+        let open = self.slot().as_ref().map(|open| open.connection.clone());
         if let Some(open) = open {
             match access(open).await {
                 Err(cause) if cause.is_connection_dropped() => self.forget(),
                 outcome => return outcome,
             }
         }
-        let new = self.client.get_multiplexed_async_connection_with_config(&self.config).await?;
-        *self.slot() = Some(new.clone());
-        access(new).await
+        let late = |_| RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
+        let new = timeout(CONNECT, Box::pin(self.connect())).await.map_err(late)??;
+        let connection = new.connection.clone();
+        *self.slot() = Some(new);
+        access(connection).await
     }
 
     /// Leaves the connection, which may be stuck; the next access opens another.
     pub(super) fn forget(&self) {
-        *self.slot() = None;
+        if let Some(open) = self.slot().take() {
+            open.driver.abort();
+        }
     }
 
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<MultiplexedConnection>> {
+    async fn connect(&self) -> RedisResult<Open> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        stream.set_nodelay(true)?;
+        let settings = match &self.user {
+            // Made anew each time: it is good for 15 minutes, and the connection for 12 hours.
+            Some(user) => self.settings.clone().set_username(user.name()).set_password(user.password(clock::wall())?),
+            None => self.settings.clone(),
+        };
+        match &self.tls {
+            Some((connector, name)) => speak(&settings, connector.connect(name.clone(), stream).await?).await,
+            None => speak(&settings, stream).await,
+        }
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Signs in over `stream`, and keeps it going in the background.
+async fn speak<S>(settings: &RedisConnectionInfo, stream: S) -> RedisResult<Open>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let (connection, driver) = MultiplexedConnection::new_with_config(settings, stream, config).await?;
+    Ok(Open { connection, driver: tokio::spawn(driver) })
+}
+
+fn connector(authorities: &[u8]) -> Result<TlsConnector, Box<dyn std::error::Error + Send + Sync>> {
+    let mut roots = RootCertStore::empty();
+    for pem in [http::ROOTS, authorities] {
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            roots.add(certificate?)?;
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config).into())
 }

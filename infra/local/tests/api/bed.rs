@@ -1,20 +1,18 @@
 //! A stage for one test, the things that clients do with it, and the look into its logs at the end.
 
+mod opening;
+
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::str::FromStr;
-use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use stage::{CacheMode, Options, Stage};
+use stage::{Options, Stage};
 use tempfile::TempDir;
 
+pub(crate) use self::opening::{Opening, on_a_stage, on_a_stage_with, root, wish};
 use crate::client;
 
 /// What stands before every route's path.
@@ -27,95 +25,6 @@ pub(crate) struct Bed {
     phones: AtomicU32,
     /// What no log may contain.
     secrets: Mutex<BTreeSet<String>>,
-}
-
-/// Runs a test on a stage of its own, and then looks for secrets in what the stage has logged.
-pub(crate) async fn on_a_stage(test: impl AsyncFnOnce(&Bed)) {
-    on_a_stage_with(str::to_owned, test).await;
-}
-
-/// The same, with other settings than those of `conf/local.toml`.
-pub(crate) async fn on_a_stage_with(change: impl FnOnce(&str) -> String, test: impl AsyncFnOnce(&Bed)) {
-    on_a_stage_after(
-        |folder| {
-            let file = folder.join("conf/local.toml");
-            fs::write(&file, change(&fs::read_to_string(&file).unwrap())).unwrap();
-        },
-        test,
-    )
-    .await;
-}
-
-/// The same, after `prepare` has had its way with the folder that holds `conf/` and the stage's state.
-pub(crate) async fn on_a_stage_after(prepare: impl FnOnce(&Path), test: impl AsyncFnOnce(&Bed)) {
-    let folder = prepared();
-    prepare(folder.path());
-    let bed = Bed::start(folder, |_| {}).await;
-    test(&bed).await;
-    bed.finish().await;
-}
-
-/// The same, with a cache that is a cluster.
-pub(crate) async fn on_a_stage_with_a_cluster(test: impl AsyncFnOnce(&Bed)) {
-    let bed = Bed::start(prepared(), |options| options.cache = CacheMode::Cluster).await;
-    test(&bed).await;
-    bed.finish().await;
-}
-
-/// The same, with another SMS provider than the stage's inbox.
-pub(crate) async fn on_a_stage_with_provider(url: &str, test: impl AsyncFnOnce(&Bed)) {
-    let folder = prepared();
-    let url = url.to_owned();
-    let bed = Bed::start(folder, |options| {
-        options.parameters.insert("SmsUrl".to_owned(), url);
-    })
-    .await;
-    test(&bed).await;
-    bed.finish().await;
-}
-
-/// A folder with the settings of `local`, once the functions are built.
-fn prepared() -> TempDir {
-    build_functions_once();
-    let folder = TempDir::new().unwrap();
-    fs::create_dir(folder.path().join("conf")).unwrap();
-    fs::copy(root().join("conf/local.toml"), folder.path().join("conf/local.toml")).unwrap();
-    folder
-}
-
-/// The repository.
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// What whoever runs the tests asks for by a variable.
-#[expect(clippy::disallowed_methods, reason = "the variable is for the test, not for the service")]
-pub(crate) fn wish<T: FromStr<Err: Debug>>(name: &str) -> Option<T> {
-    std::env::var(name).ok().map(|value| value.parse().unwrap())
-}
-
-/// Beside the test's own binary, in whatever profile it was built.
-fn bin_dir() -> PathBuf {
-    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
-}
-
-/// `cargo test` does not rebuild the binaries of other packages; a stale function must not be what was tested.
-fn build_functions_once() {
-    static BUILT: Once = Once::new();
-    BUILT.call_once(|| {
-        let profile = if bin_dir().ends_with("release") { "release" } else { "dev" };
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--workspace", "--bins", "--profile", profile]).current_dir(root());
-        cargo.env("CARGO_TARGET_DIR", bin_dir().parent().unwrap());
-        // Cargo describes this test to it; a build script that looks at that (ring's) would think all has changed.
-        for name in
-            ["MANIFEST_DIR", "MANIFEST_LINKS", "PKG_NAME", "PKG_VERSION", "PKG_VERSION_MAJOR", "PKG_VERSION_MINOR"]
-        {
-            cargo.env_remove(format!("CARGO_{name}"));
-        }
-        cargo.env_remove("CARGO_PKG_VERSION_PATCH").env_remove("CARGO_PKG_VERSION_PRE");
-        assert!(cargo.status().unwrap().success(), "the functions do not build");
-    });
 }
 
 /// A reply of the service.
@@ -139,15 +48,7 @@ pub(crate) struct SignedIn {
 }
 
 impl Bed {
-    async fn start(folder: TempDir, change: impl FnOnce(&mut Options)) -> Self {
-        let mut options = Options::new(root(), bin_dir(), "local");
-        options.task_root = folder.path().to_owned();
-        options.state_dir = Some(folder.path().join("state"));
-        options.logs = Some(folder.path().join("logs"));
-        if let Some(mode) = wish("STAGE_CACHE") {
-            options.cache = mode;
-        }
-        change(&mut options);
+    async fn of(folder: TempDir, options: Options) -> Self {
         let stage = Stage::start(options).await.unwrap();
         Self { stage, folder, phones: AtomicU32::new(0), secrets: Mutex::default() }
     }

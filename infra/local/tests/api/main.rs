@@ -5,6 +5,7 @@
 mod attack;
 mod bed;
 mod budget;
+mod cache_access;
 mod cases;
 mod client;
 mod cluster;
@@ -13,7 +14,6 @@ mod idempotency;
 mod job;
 mod language;
 mod limits;
-mod line;
 mod load;
 mod log;
 mod login;

@@ -1,11 +1,10 @@
 //! Settings that cannot work stop the cold start, and the log says which.
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, on_a_stage_after};
+use crate::bed::{Bed, Opening, on_a_stage_with};
 use crate::client;
 
 /// A request to a function that does not start; what its log says.
@@ -18,13 +17,6 @@ async fn refusal_to_start(bed: &Bed) -> String {
     invocations[0]["log"].to_string()
 }
 
-fn edit(folder: &Path, from: &str, to: &str) {
-    let file = folder.join("conf/local.toml");
-    let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains(from), "{from}");
-    fs::write(file, text.replacen(from, to, 1)).unwrap();
-}
-
 #[tokio::test]
 async fn a_setting_that_cannot_work_stops_the_cold_start_by_name() {
     for (from, to, key) in [
@@ -34,13 +26,14 @@ async fn a_setting_that_cannot_work_stops_the_cold_start_by_name() {
         ("[secrets]", "[secrets]\nother = \"x\"", "other"),
         ("badge/local/jwt", "badge/local/absent", "badge/local/absent"),
     ] {
-        on_a_stage_after(
-            |folder| edit(folder, from, to),
-            async |bed| {
-                let log = refusal_to_start(bed).await;
-                assert!(log.contains(key), "{log}");
-            },
-        )
+        let change = |settings: &str| {
+            assert!(settings.contains(from), "{from}");
+            settings.replacen(from, to, 1)
+        };
+        on_a_stage_with(change, async |bed| {
+            let log = refusal_to_start(bed).await;
+            assert!(log.contains(key), "{log}");
+        })
         .await;
     }
 }
@@ -49,16 +42,14 @@ async fn a_setting_that_cannot_work_stops_the_cold_start_by_name() {
 async fn a_weak_key_stops_the_cold_start_by_name() {
     let weak = json!({ "kid": "k1", "key": "only thirty-one bytes long key!" }).to_string();
     let secret = json!({ "value": weak, "version": "1", "created": 0 });
-    on_a_stage_after(
-        |folder| {
-            fs::create_dir(folder.join("state")).unwrap();
-            let secrets: Value = json!({ "badge/local/jwt": secret });
-            fs::write(folder.join("state/secrets.json"), secrets.to_string()).unwrap();
-        },
-        async |bed| {
+    let opening = Opening::new();
+    fs::create_dir(opening.folder().join("state")).unwrap();
+    let secrets: Value = json!({ "badge/local/jwt": secret });
+    fs::write(opening.folder().join("state/secrets.json"), secrets.to_string()).unwrap();
+    opening
+        .run(async |bed| {
             let log = refusal_to_start(bed).await;
             assert!(log.contains("badge/local/jwt") && log.contains("32 bytes") && !log.contains("thirty"), "{log}");
-        },
-    )
-    .await;
+        })
+        .await;
 }
