@@ -7,6 +7,7 @@ use jiff::{Timestamp, ToSpan};
 
 use crate::ctx::Ctx;
 use crate::error::{Cause, Error};
+use crate::telemetry::Metric;
 
 /// Names that stand in every day's item, also when nothing happened; the limits' refusals are the others.
 const ALWAYS: [&str; 3] = ["logins", "sms_sent", "sms_verified"];
@@ -34,4 +35,10 @@ pub async fn write_yesterday(ctx: &Ctx) -> Result<(Date, BTreeMap<String, u64>),
     figures.insert("registrations".to_owned(), registrations?);
     ctx.store()?.put_figures(yesterday, &figures).await?;
     Ok((yesterday, figures))
+}
+
+/// The same figures for CloudWatch.
+#[must_use]
+pub fn metrics(figures: &BTreeMap<String, u64>) -> Vec<Metric> {
+    figures.iter().map(|(name, &count)| Metric::count(name, count)).collect()
 }

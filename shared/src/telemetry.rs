@@ -3,12 +3,18 @@
 //! What is secret cannot get in by mistake: phones and codes are types without `Display` and `Debug`, values of
 //! parameters are never taken, and free text (paths, causes) goes through [`scrub`].
 
+mod metrics;
+
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
+
+pub(crate) use self::metrics::Embedded;
+pub use self::metrics::{Metric, Unit};
 
 /// What one request did to its backends. There is one per sandbox, which serves one request at a time.
 #[derive(Clone, Default)]
@@ -95,6 +101,21 @@ pub(crate) struct Spent {
     pub(crate) write_units: f64,
 }
 
+/// What a job says of its run: numbers and names of ours, nothing of a user.
+#[derive(Default)]
+pub struct Report {
+    /// What was done, for the line.
+    pub told: Value,
+    /// Numbers for CloudWatch.
+    pub metrics: Vec<Metric>,
+}
+
+impl From<Value> for Report {
+    fn from(told: Value) -> Self {
+        Self { told, ..Self::default() }
+    }
+}
+
 /// Who writes: the same in every line of a sandbox.
 pub(crate) struct Source {
     pub(crate) stage: String,
@@ -120,9 +141,11 @@ pub(crate) struct Line<'a> {
     /// The scheduled time of a job's run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scheduled: Option<String>,
-    /// What a job says of its run: numbers and names of ours.
+    /// What a job told of its run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) report: Option<serde_json::Value>,
+    pub(crate) report: Option<Value>,
+    #[serde(flatten)]
+    pub(crate) metrics: Embedded,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
 }
@@ -148,16 +171,19 @@ pub(crate) enum Level {
 impl Source {
     /// Writes one line; a log that cannot be written stops nothing.
     pub(crate) fn write(&self, level: Level, line: impl Serialize) {
+        if let Ok(mut text) = serde_json::to_vec(&self.framed(level, line)) {
+            text.push(b'\n');
+            let _ = std::io::stdout().write_all(&text);
+        }
+    }
+
+    fn framed<T>(&self, level: Level, line: T) -> Framed<'_, T> {
         let level = match level {
             Level::Info => "INFO",
             Level::Warn => "WARN",
             Level::Error => "ERROR",
         };
-        let framed = Framed { time: wall_time(), level, stage: &self.stage, function: &self.function, line };
-        if let Ok(mut text) = serde_json::to_vec(&framed) {
-            text.push(b'\n');
-            let _ = std::io::stdout().write_all(&text);
-        }
+        Framed { time: wall_time(), level, stage: &self.stage, function: &self.function, line }
     }
 
     /// Writes a line that belongs to no request.
@@ -250,6 +276,33 @@ mod tests {
         let spent = tally.take();
         assert_eq!((spent.steps, spent.redis, spent.dynamodb), (2, 2, 1));
         assert_eq!(tally.take().steps, 0);
+    }
+
+    fn written(metrics: Vec<Metric>) -> Value {
+        let source = Source { stage: "prod".to_owned(), function: "badge-prod-daily".to_owned() };
+        let metrics = Embedded { time_epoch_ms: 1_795_276_800_000, metrics };
+        serde_json::to_value(source.framed(Level::Info, Line { metrics, ..Line::default() })).unwrap()
+    }
+
+    #[test]
+    fn metrics_are_members_that_the_embedded_metric_format_points_at() {
+        let line = written(vec![Metric::count("logins", 7), Metric::seconds("age", 0)]);
+        let expected = serde_json::json!({
+            "Timestamp": 1_795_276_800_000_i64,
+            "CloudWatchMetrics": [{
+                "Namespace": "badge",
+                "Dimensions": [["stage"]],
+                "Metrics": [{ "Name": "logins", "Unit": "Count" }, { "Name": "age", "Unit": "Seconds" }],
+            }],
+        });
+        assert_eq!(line["_aws"], expected);
+        // Targets of the format's references: metrics are numbers, dimensions are strings, all at the root.
+        assert_eq!((&line["logins"], &line["age"], &line["stage"]), (&7.into(), &0.into(), &"prod".into()));
+    }
+
+    #[test]
+    fn a_line_without_metrics_says_nothing_to_cloudwatch() {
+        assert!(written(Vec::new()).get("_aws").is_none());
     }
 
     proptest! {

@@ -16,10 +16,8 @@ use crate::ctx::{Ctx, Need};
 use crate::envelope;
 use crate::error::{Cause, Error};
 use crate::runs::{self, Progress, Tick};
-use crate::telemetry::Line;
-
-/// What a job says of its run, for the log: numbers and names of ours, nothing of a user.
-pub type Report = serde_json::Value;
+pub use crate::telemetry::Report;
+use crate::telemetry::{Embedded, Line};
 
 /// The part of an EventBridge event that counts (EventBridge User Guide, "Event structure").
 #[derive(Deserialize)]
@@ -51,19 +49,25 @@ where
                 Err(Error::Internal(Cause::new(&format!("not an event of a schedule: {:?}", cause.classify()))))
             }
         };
-        let error = outcome.as_ref().err();
-        let code = error.map_or(0, envelope::code);
+        let code = outcome.as_ref().err().map_or(0, envelope::code);
         let line = Line {
             request_id: &context.request_id,
             code,
-            scheduled: scheduled.ok().map(|at| at.to_string()),
-            report: outcome.as_ref().ok().cloned(),
+            scheduled: scheduled.as_ref().ok().map(Timestamp::to_string),
             ..Line::default()
         };
-        sandbox.log(&start, line, error);
-        outcome
-            .map(drop)
-            .map_err(|error| Diagnostic { error_type: format!("{code}"), error_message: error.to_string() })
+        match outcome {
+            Ok(Report { told, metrics }) => {
+                let time_epoch_ms = scheduled.map_or(0, Timestamp::as_millisecond);
+                let metrics = Embedded { time_epoch_ms, metrics };
+                sandbox.log(&start, Line { report: Some(told), metrics, ..line }, None);
+                Ok(())
+            }
+            Err(error) => {
+                sandbox.log(&start, line, Some(&error));
+                Err(Diagnostic { error_type: format!("{code}"), error_message: error.to_string() })
+            }
+        }
     })
 }
 
@@ -78,11 +82,12 @@ where
     let work = async { caught(handler(ctx.clone(), tick)).await.and_then(|done| done) };
     let once = runs::once(ctx, &name, work);
     match runs::alone(ctx, &function, once).await? {
-        None => Ok(Report::from("done before")),
+        None => Ok(Report { told: "done before".into(), ..Report::default() }),
         Some(Progress::Done(report)) => Ok(report),
         Some(Progress::More(report)) => {
             ctx.invoke(&function, event.as_bytes().to_vec()).await?;
-            Ok(report)
+            // The last part of the run has the metrics, so that CloudWatch gets them once.
+            Ok(Report { metrics: Vec::new(), ..report })
         }
     }
 }

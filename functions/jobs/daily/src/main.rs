@@ -10,7 +10,8 @@ use shared::{figures, retention};
 async fn daily(ctx: Ctx, tick: Tick) -> Result<Progress<Report>, Error> {
     let (day, figures) = figures::write_yesterday(&ctx).await?;
     let erased = retention::erase_deleted(&ctx, &tick).await?;
-    Ok(erased.map(|erased| json!({ "day": day, "figures": figures, "erased": erased })))
+    let metrics = figures::metrics(&figures);
+    Ok(erased.map(|erased| Report { told: json!({ "day": day, "figures": figures, "erased": erased }), metrics }))
 }
 
 fn main() -> Result<(), Fatal> {

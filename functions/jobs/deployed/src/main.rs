@@ -10,7 +10,7 @@ use shared::runs::Progress;
 async fn deployed(ctx: Ctx, tick: Tick) -> Result<Progress<Report>, Error> {
     let checks = deployment::check(&ctx).await?;
     let migrations = deployment::migrate(&ctx, &tick).await?;
-    Ok(migrations.map(|migrations| json!({ "checks": checks, "migrations": migrations })))
+    Ok(migrations.map(|migrations| json!({ "checks": checks, "migrations": migrations }).into()))
 }
 
 fn main() -> Result<(), Fatal> {

@@ -18,6 +18,7 @@ mod load;
 mod log;
 mod login;
 mod logout;
+mod metrics;
 mod outage;
 mod race;
 mod register;

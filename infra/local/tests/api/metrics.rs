@@ -1,0 +1,34 @@
+//! Metrics: what CloudWatch would read out of the log, in its embedded metric format.
+
+use serde_json::{Value, json};
+
+use crate::bed::on_a_stage;
+
+#[tokio::test]
+async fn the_figures_of_a_day_are_metrics_of_its_stage() {
+    on_a_stage(async |bed| {
+        bed.register(&bed.phone()).await;
+        // The first midnight after the registration, whichever day that was on.
+        bed.advance(86_400).await;
+        let invocations = bed.door("GET", "invocations?function=daily", "").await;
+        let line: Value = serde_json::from_str(invocations[0]["log"][0].as_str().unwrap()).unwrap();
+        let figures = line["report"]["figures"].as_object().unwrap();
+        assert_eq!(figures["registrations"], 1);
+        let tick: jiff::Timestamp = line["scheduled"].as_str().unwrap().parse().unwrap();
+        assert_eq!(line["_aws"]["Timestamp"], tick.as_millisecond());
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], "badge");
+        assert_eq!(directive["Dimensions"], json!([["stage"]]));
+        assert_eq!(line["stage"], "local");
+        let metrics = directive["Metrics"].as_array().unwrap();
+        assert_eq!(metrics.len(), figures.len());
+        for metric in metrics {
+            let name = metric["Name"].as_str().unwrap();
+            assert_eq!((&metric["Unit"], &line[name]), (&json!("Count"), &figures[name]), "{name}");
+        }
+
+        let again = bed.door("POST", "schedules/daily", &json!({ "time": tick }).to_string()).await;
+        assert!(!again["log"][0].as_str().unwrap().contains("_aws"), "what is done once counts once: {again}");
+    })
+    .await;
+}
