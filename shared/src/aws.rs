@@ -1,10 +1,19 @@
-//! Calls to AWS services of which one operation is used: a signed POST, instead of a whole SDK that every cold
-//! start would pay for. DynamoDB has its SDK.
+//! Calls to AWS: what the SDKs of all services have in common, and a signed POST for services of which every function
+//! uses one operation, instead of a whole SDK that every cold start would pay for.
 
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::region::Region;
+use aws_types::sdk_config::{self, SdkConfig};
 
 use crate::config::AwsEnv;
 use crate::error::{Cause, Error};
@@ -57,8 +66,17 @@ impl Aws {
         Self { env, http, credentials, identity }
     }
 
-    pub(crate) fn credentials(&self) -> Credentials {
-        self.credentials.clone()
+    /// What every SDK client has in common: who we are, where, and the connections. How long a call may take and how
+    /// often it is tried is the client's own.
+    pub(crate) fn sdk(&self) -> sdk_config::Builder {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(self.env.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(self.credentials.clone()))
+            .http_client(self.http.for_sdk())
+            .sleep_impl(TokioSleep::new())
+            // For uploads and downloads that trickle; an answer here is a few kilobytes under a timeout.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
     }
 
     pub(crate) fn identity(&self) -> Identity {
@@ -111,4 +129,26 @@ impl Aws {
         instructions.apply_to_request_http1x(&mut request);
         Ok(request)
     }
+}
+
+const UNREADABLE: &str = "an answer that cannot be read";
+
+/// An error of an SDK as the log keeps it. The answer itself is left out: it can hold an item.
+pub(crate) fn cause<E, R>(error: &SdkError<E, R>) -> Cause
+where
+    E: ProvideErrorMetadata,
+{
+    let text = match error {
+        SdkError::ServiceError(service) => {
+            let meta = service.err().meta();
+            let message = meta.message().unwrap_or("without a message");
+            meta.code().map_or_else(|| UNREADABLE.to_owned(), |code| format!("{code}: {message}"))
+        }
+        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::DispatchFailure(failure) => failure
+            .as_connector_error()
+            .map_or_else(|| "not sent".to_owned(), |cause| DisplayErrorContext(cause).to_string()),
+        _ => UNREADABLE.to_owned(),
+    };
+    Cause::new(&text)
 }

@@ -50,8 +50,8 @@ impl Cache {
     /// # Errors
     /// The setting that cannot work.
     pub(crate) fn new(config: &Config, aws: &Aws, tally: Tally) -> Result<Self, Fatal> {
-        let access = config.cache().map_err(Fatal::of)?;
-        let user = access.user.map(|user| IamUser::new(user, &aws.env.region, aws.identity()));
+        let access = config.cache_access().map_err(Fatal::of)?;
+        let user = access.user.map(|user| IamUser::new(user, &config.cache, &aws.env.region, aws.identity()));
         Ok(Self {
             connection: Connection::new(&access.url, &access.authorities, user)?,
             prefix: config.cache_prefix.clone(),

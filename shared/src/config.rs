@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-pub use self::cache::{CacheAccess, CacheKind, CacheUser};
+pub use self::cache::{Cache, CacheAccess, CacheKind};
 pub use self::env::{AwsEnv, function_name};
 use self::env::{given, needed};
 use self::file::File;
@@ -79,6 +79,8 @@ pub struct Config {
     pub limits: Limits,
     /// What one message costs, by region.
     prices: BTreeMap<String, u64>,
+    /// What the stage's cache is.
+    pub cache: Cache,
     /// What stands before every key in Redis.
     pub cache_prefix: String,
     deployed: Deployed,
@@ -128,6 +130,7 @@ impl Config {
             prices: limits::prices(&file.sms.prices)?,
             sms: file.sms,
             limits: Limits::read(file.limits)?,
+            cache: file.cache,
             cache_prefix: file.cache_prefix,
             deployed,
         })
@@ -168,8 +171,16 @@ impl Config {
     ///
     /// # Errors
     /// The first variable that is missing or cannot work.
-    pub fn cache(&self) -> Result<CacheAccess, SettingError> {
+    pub fn cache_access(&self) -> Result<CacheAccess, SettingError> {
         CacheAccess::load()
+    }
+
+    /// Host and port of the cache.
+    ///
+    /// # Errors
+    /// `CACHE_URL`, when it is missing or cannot work.
+    pub fn cache_address(&self) -> Result<(String, u16), SettingError> {
+        cache::address()
     }
 
     /// Where the `http` provider takes messages.
@@ -246,6 +257,9 @@ mod tests {
             ("window = \"60s\"", "window = \"60\"", "limits"),
             ("CN = 0.045", "DE = 0.045", "sms.prices"),
             ("cache_prefix = \"iwc\"", "cache_prefix = \"{iwc}\"", "cache_prefix"),
+            ("name = \"badge-prod\"", "name = \"Badge prod\"", "cache.name"),
+            ("valkey = 8", "memcached = 1", "cache.engines"),
+            ("snapshot_max_hours = 26", "snapshot_max_hours = 0", "cache.snapshot_max_hours"),
         ] {
             assert!(PROD.contains(from), "{from}");
             let refusal = refusal("prod", &PROD.replace(from, to));

@@ -8,6 +8,7 @@ use crate::aws::Aws;
 use crate::cache::Cache;
 use crate::clock::{self, Now};
 use crate::config::{AwsEnv, Config};
+use crate::elasticache::ElastiCache;
 use crate::error::{Cause, Error, Fatal};
 use crate::http::Http;
 use crate::secrets::{KeyRing, Secret, SecretError};
@@ -21,6 +22,8 @@ pub enum Need {
     Store,
     /// Redis.
     Cache,
+    /// What AWS knows of Redis.
+    ElastiCache,
     /// The key of verification codes.
     CodeKey,
     /// The key of tokens.
@@ -43,6 +46,7 @@ pub(crate) struct Kept {
     aws: Aws,
     store: Option<Store>,
     cache: Option<Cache>,
+    elasticache: Option<ElastiCache>,
     code_key: Option<Secret>,
     token_key: Option<Secret>,
     sms_key: Option<Secret>,
@@ -57,10 +61,11 @@ impl Kept {
         let has = |need| needs.contains(&need);
         let store = has(Need::Store).then(|| Store::new(&aws, &config, tally.clone()));
         let cache = has(Need::Cache).then(|| Cache::new(&config, &aws, tally.clone())).transpose()?;
+        let elasticache = has(Need::ElastiCache).then(|| ElastiCache::new(&aws, tally.clone()));
         let code_key = has(Need::CodeKey).then(|| Secret::new(&config.secrets.veri_code));
         let token_key = has(Need::TokenKey).then(|| Secret::new(&config.secrets.jwt));
         let sms_key = has(Need::SmsKey).then(|| Secret::new(&config.secrets.sms));
-        Ok(Self { config, tally, aws, store, cache, code_key, token_key, sms_key })
+        Ok(Self { config, tally, aws, store, cache, elasticache, code_key, token_key, sms_key })
     }
 
     /// Opens connections and reads keys, all at once. A backend that is down stops nothing: the first call that
@@ -125,7 +130,7 @@ impl Ctx {
     /// DynamoDB.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the function did not say that it needs it; so the three below.
+    /// [`Error::Internal`] when the function did not say that it needs it; so the four below.
     pub fn store(&self) -> Result<&Store, Error> {
         declared(self.kept.store.as_ref(), Need::Store)
     }
@@ -136,6 +141,14 @@ impl Ctx {
     /// As [`Self::store`].
     pub fn cache(&self) -> Result<&Cache, Error> {
         declared(self.kept.cache.as_ref(), Need::Cache)
+    }
+
+    /// What AWS knows of Redis.
+    ///
+    /// # Errors
+    /// As [`Self::store`].
+    pub fn elasticache(&self) -> Result<&ElastiCache, Error> {
+        declared(self.kept.elasticache.as_ref(), Need::ElastiCache)
     }
 
     /// The keys of verification codes.

@@ -3,11 +3,13 @@
 
 pub mod aws;
 pub mod cache;
+pub mod cache_watch;
 pub mod check;
 pub mod clock;
 pub mod config;
 pub mod ctx;
 pub mod deployment;
+pub mod elasticache;
 pub mod entry;
 pub mod envelope;
 pub mod error;

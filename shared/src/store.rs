@@ -13,12 +13,10 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity};
-use aws_smithy_async::rt::sleep::TokioSleep;
 
-use crate::aws::Aws;
+use crate::aws::{self, Aws};
 use crate::config::{Config, SettingError};
 use crate::error::{Cause, Error};
 use crate::http::{CALL, CONNECT, Http};
@@ -42,28 +40,19 @@ pub struct Store {
 impl Store {
     /// A client whose connection is not open yet.
     pub(crate) fn new(aws: &Aws, config: &Config, tally: Tally) -> Self {
-        let sdk = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(aws.env.region.clone()))
-            .credentials_provider(aws.credentials())
-            .http_client(aws.http.for_sdk())
-            .sleep_impl(TokioSleep::new())
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT)
-                    .operation_attempt_timeout(ATTEMPT)
-                    .operation_timeout(CALL)
-                    .build(),
-            )
-            .retry_config(RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(25)))
-            // For uploads and downloads that trickle; an answer here is a few kilobytes under a timeout.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(CALL)
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(25));
         let endpoint = aws
             .env
             .endpoint_url("AWS_ENDPOINT_URL_DYNAMODB")
             .unwrap_or_else(|| format!("https://dynamodb.{}.amazonaws.com", aws.env.region));
+        let sdk = aws.sdk().timeout_config(timeouts).retry_config(retries).endpoint_url(&endpoint).build();
         Self {
-            client: Client::from_conf(sdk.endpoint_url(&endpoint).build()),
+            client: Client::new(&sdk),
             http: aws.http.clone(),
             endpoint,
             users_table: config.users_table().ok().map(str::to_owned),
@@ -121,31 +110,17 @@ fn needed<'a>(table: Option<&'a str>, variable: &'static str) -> Result<&'a str,
     table.ok_or_else(|| Error::Internal(Cause::of(&SettingError::Unset(variable))))
 }
 
-/// An error of the SDK as the log keeps it. The answer itself is left out: it can hold an item.
 fn failed<E, R>(error: &SdkError<E, R>) -> Error
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
+    E: ProvideErrorMetadata,
 {
-    let text = match error {
-        SdkError::ServiceError(service) => {
-            let meta = service.err().meta();
-            format!("{}: {}", meta.code().unwrap_or("error"), meta.message().unwrap_or("without a message"))
-        }
-        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
-        SdkError::DispatchFailure(failure) => failure
-            .as_connector_error()
-            .map_or_else(|| "not sent".to_owned(), |cause| DisplayErrorContext(cause).to_string()),
-        _ => "an answer that cannot be read".to_owned(),
-    };
-    Error::Db(Cause::new(&text))
+    Error::Db(aws::cause(error))
 }
 
 /// The outcome of a conditional write that has nothing to do when its condition does not hold: `None` then.
 fn if_still_so<T, E, R>(outcome: Result<T, SdkError<E, R>>) -> Result<Option<T>, Error>
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
+    E: ProvideErrorMetadata,
 {
     match outcome {
         Ok(done) => Ok(Some(done)),

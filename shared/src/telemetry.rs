@@ -106,6 +106,9 @@ pub(crate) struct Spent {
 pub struct Report {
     /// What was done, for the line.
     pub told: Value,
+    /// What is not as it should be though the run went well, one sentence each. They make the line one of level `ERROR`
+    /// and are no reason to run again.
+    pub findings: Vec<String>,
     /// Numbers for CloudWatch.
     pub metrics: Vec<Metric>,
 }
@@ -144,6 +147,8 @@ pub(crate) struct Line<'a> {
     /// What a job told of its run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) report: Option<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) findings: Vec<String>,
     #[serde(flatten)]
     pub(crate) metrics: Embedded,
     #[serde(skip_serializing_if = "Option::is_none")]

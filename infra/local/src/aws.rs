@@ -1,4 +1,4 @@
-//! Doubles of two AWS APIs: Lambda `Invoke`, and of Secrets Manager what functions and `make rotate` call.
+//! Doubles of AWS APIs: Lambda `Invoke`, `ElastiCache`, and of Secrets Manager what functions and `make rotate` call.
 
 use std::sync::Arc;
 
@@ -10,7 +10,9 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 
 use crate::account;
+use crate::cache;
 use crate::clock::Clock;
+use crate::elasticache;
 use crate::invocation::Outcome;
 use crate::lambda::{Event, Lambda, NoAnswer};
 use crate::random;
@@ -28,11 +30,14 @@ const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// Both doubles, on one port.
+/// All doubles, on one port.
 #[derive(Debug)]
 pub(crate) struct Aws {
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) secrets: Arc<Secrets>,
+    pub(crate) cache: cache::Address,
+    /// Where functions reach it.
+    pub(crate) cache_port: u16,
     pub(crate) clock: Clock,
 }
 
@@ -49,6 +54,9 @@ impl Aws {
         match (&head.method, head.uri.path(), target) {
             (&Method::POST, "/", Some(b"secretsmanager.GetSecretValue")) => self.secret(&head.headers, &body, false),
             (&Method::POST, "/", Some(b"secretsmanager.PutSecretValue")) => self.secret(&head.headers, &body, true),
+            (&Method::POST, "/", None) if is_signed_for(&head.headers, "elasticache") => {
+                elasticache::answer(&body, self.cache, self.cache_port).await
+            }
             (&Method::POST, path, _) => match function_name(path) {
                 Some(name) => self.invoke(&name, &head, body).await,
                 None => unknown_operation(),
@@ -198,7 +206,8 @@ fn too_large() -> Reply {
 }
 
 fn unknown_operation() -> Reply {
-    let message = "the local stage knows Lambda Invoke, and Secrets Manager GetSecretValue and PutSecretValue";
+    let message =
+        "the local stage knows Lambda Invoke, ElastiCache, and Secrets Manager GetSecretValue and PutSecretValue";
     refuse(StatusCode::NOT_FOUND, "UnknownOperationException", message)
 }
 

@@ -133,6 +133,18 @@ impl Address {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// What the server is, `valkey` or `redis`, and its version.
+    pub(crate) async fn engine(self) -> io::Result<(String, String)> {
+        let info = self.ask("INFO server").await?;
+        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        // Valkey tells a `redis_version` too, for clients that look for nothing else.
+        let (engine, version) = match field("valkey_version") {
+            Some(version) => ("valkey", version),
+            None => ("redis", field("redis_version").ok_or_else(|| io::Error::other("a server without a version"))?),
+        };
+        Ok((engine.to_owned(), version.to_owned()))
+    }
+
     /// Removes every key.
     pub(crate) async fn flush(self) -> io::Result<()> {
         let reply = self.ask("FLUSHALL SYNC").await?;

@@ -3,7 +3,7 @@
 //! A request's way: `server` takes it, `gateway` finds the `route` and writes the `event`, `function` finds a
 //! `sandbox`, which fetches the event over its `runtime` API; the answer comes back the same way and `reply` makes a
 //! response of it. `template` reads `infra/template.yaml`, which decides what there is. `cache` and `store` are the
-//! stage's Redis and DynamoDB, `aws` the two AWS APIs that functions call (`lambda`, `secrets`), `inbox` the SMS
+//! stage's Redis and DynamoDB, `aws` the AWS APIs that functions call (`lambda`, `secrets`, `elasticache`), `inbox` the SMS
 //! provider, `doors` the control door. `scheduler` fires each `schedule` when the `clock` says so; `letters` keeps the
 //! events that failed; `faults` says what else fails, on the `line` to a store for instance. `guardian` sees to it that
 //! nothing outlives the stage.
@@ -13,6 +13,7 @@ mod aws;
 mod cache;
 mod clock;
 mod doors;
+mod elasticache;
 mod error;
 mod event;
 mod faults;

@@ -32,7 +32,7 @@ pub(crate) struct Live {
     pub(crate) clock: Clock,
     pub(crate) cache: cache::Address,
     /// The way of functions to it.
-    pub(crate) cache_line: String,
+    pub(crate) cache_line: u16,
     pub(crate) store: Store,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) inbox: Inbox,
@@ -89,7 +89,7 @@ impl Live {
         let text = fs::read_to_string(&file).map_err(StageError::file(&file))?;
         let mut parameters = BTreeMap::from([
             ("Stage".to_owned(), self.options.stage.clone()),
-            ("CacheUrl".to_owned(), self.cache_line.clone()),
+            ("CacheUrl".to_owned(), format!("redis://127.0.0.1:{}", self.cache_line)),
             ("SmsUrl".to_owned(), format!("{}/_stage/sms", self.url)),
         ]);
         if let Some(zone) = self.time_zone()? {

@@ -67,6 +67,7 @@ impl Stage {
         let store_line = Line::open(Backend::DynamoDb, store.port, &faults, &tasks).await?;
         let environment = BTreeMap::from([
             ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), format!("http://127.0.0.1:{store_line}")),
+            ("AWS_ENDPOINT_URL_ELASTICACHE".to_owned(), aws_url.clone()),
             ("AWS_ENDPOINT_URL_LAMBDA".to_owned(), aws_url.clone()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), aws_url.clone()),
         ]);
@@ -88,7 +89,7 @@ impl Stage {
             url: format!("http://127.0.0.1:{port}"),
             aws_url,
             cache: cache.address(),
-            cache_line: format!("redis://127.0.0.1:{cache_line}"),
+            cache_line,
             store,
             secrets: Arc::new(Secrets::new(options.state_dir.clone())),
             inbox: Inbox::default(),
@@ -177,6 +178,8 @@ impl Stage {
         let double = Arc::new(Aws {
             lambda: Arc::clone(&self.live.lambda),
             secrets: Arc::clone(&self.live.secrets),
+            cache: self.live.cache,
+            cache_port: self.live.cache_line,
             clock: self.live.clock.clone(),
         });
         self.tasks.spawn(async move {

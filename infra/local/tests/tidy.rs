@@ -133,6 +133,7 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("Need::TokenKey", &["JwtSecret"]),
     ("Need::SmsKey", &["SmsSecret"]),
     ("Need::Store", &["UsersTable", "RunsTable"]),
+    ("Need::ElastiCache", &["elasticache:"]),
 ];
 
 #[test]
@@ -208,12 +209,14 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
             "runs.rs",
             "retention.rs",
             "figures.rs",
+            "cache_watch.rs",
             "deployment.rs",
         ],
         &["aws_sdk", "aws_smithy", "lambda_", "redis::", "crate::entry", "envelope", "tokio::net"],
     ),
     (&["envelope.rs", "check.rs", "token.rs", "token"], &["aws_", "crate::store", "crate::cache"]),
     (&["store.rs", "store", "cache.rs", "cache"], &["envelope", "crate::check", "crate::entry", "lambda_"]),
+    (&["elasticache.rs"], &["envelope", "crate::check", "crate::entry", "crate::store", "crate::cache", "lambda_"]),
     (&["error.rs"], &["aws_", "redis::", "lambda_", "crate::entry"]),
     (&["ctx.rs", "tasks.rs"], &["crate::entry", "envelope", "lambda_"]),
 ];

@@ -11,25 +11,28 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, 
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 
-use crate::config::{CacheKind, CacheUser};
+use crate::config::{self, CacheKind};
 
 /// The longest that AWS allows.
 const GOOD_FOR: Duration = Duration::from_mins(15);
 
 /// Who we are to the cache.
 pub(super) struct IamUser {
-    user: CacheUser,
+    name: String,
+    cache: String,
+    kind: CacheKind,
     region: String,
     identity: Identity,
 }
 
 impl IamUser {
-    pub(super) fn new(user: CacheUser, region: &str, identity: Identity) -> Self {
-        Self { user, region: region.to_owned(), identity }
+    /// The user `name` of `cache`.
+    pub(super) fn new(name: String, cache: &config::Cache, region: &str, identity: Identity) -> Self {
+        Self { name, cache: cache.name.clone(), kind: cache.kind, region: region.to_owned(), identity }
     }
 
     pub(super) fn name(&self) -> &str {
-        &self.user.name
+        &self.name
     }
 
     /// A password that is good for 15 minutes from `at` on.
@@ -38,7 +41,7 @@ impl IamUser {
     }
 
     fn presigned(&self, at: SystemTime) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-        let CacheUser { name, cache, kind } = &self.user;
+        let Self { name, cache, kind, .. } = self;
         let resource_type = match kind {
             CacheKind::Serverless => "&ResourceType=ServerlessCache",
             CacheKind::ReplicationGroup => "",
@@ -98,8 +101,13 @@ mod tests {
             for token in [None, Some("IQoJb3JpZ2luX2VjE+/=and ~more")] {
                 for seconds in [1_800_000_000, 951_782_399] {
                     let credentials = Credentials::new(id, secret, token.map(str::to_owned), None, "test");
-                    let user = CacheUser { name: "badge-1".to_owned(), cache: "badge-prod".to_owned(), kind };
-                    let user = IamUser::new(user, "eu-central-1", credentials.into());
+                    let user = IamUser {
+                        name: "badge-1".to_owned(),
+                        cache: "badge-prod".to_owned(),
+                        kind,
+                        region: "eu-central-1".to_owned(),
+                        identity: credentials.into(),
+                    };
                     let keys: Vec<_> = [Some(id), Some(secret), token].into_iter().flatten().collect();
                     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
                     assert_eq!(user.password(at).unwrap(), of_botocore(word, seconds, &keys));

@@ -1,9 +1,37 @@
-//! Where the cache is, and who we are to it: from the environment alone, because only the deployment knows.
+//! What the cache is, from the settings; where it is and who we are to it, from the environment, because only the
+//! deployment knows.
 
+use std::collections::BTreeMap;
 use std::fs;
+
+use serde::Deserialize;
 
 use super::SettingError;
 use super::env::{given, needed};
+
+/// `[cache]`: what the stage's cache is. Where it is comes from `CACHE_URL`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// Its name in `ElastiCache`. The template's policies know `badge-<stage>` alone.
+    pub name: String,
+    /// Which of the two things that have an endpoint it is.
+    pub kind: CacheKind,
+    /// For the job `cache_watch`: the engines that will do, `valkey` or `redis`, each with the lowest major version.
+    pub engines: BTreeMap<String, u32>,
+    /// For the job `cache_watch`: the newest snapshot is at most so old, in hours. Left out, nobody expects snapshots.
+    pub snapshot_max_hours: Option<u64>,
+}
+
+/// What a cache can be in `ElastiCache`.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheKind {
+    /// `ElastiCache` Serverless.
+    Serverless,
+    /// Nodes that somebody chose.
+    ReplicationGroup,
+}
 
 /// How to reach the cache.
 pub struct CacheAccess {
@@ -11,27 +39,9 @@ pub struct CacheAccess {
     pub url: String,
     /// What is in the file that `CACHE_CA_FILE` names: certificates (PEM) of authorities to trust beside AWS's own.
     pub authorities: Vec<u8>,
-    /// `CACHE_USER` and `CACHE_RESOURCE`: the IAM user to sign in as. Without them there is no signing in.
-    pub user: Option<CacheUser>,
-}
-
-/// An `ElastiCache` user that authenticates by IAM.
-pub struct CacheUser {
-    /// Its name, which for such users is its id too.
-    pub name: String,
-    /// Name of the cache.
-    pub cache: String,
-    /// What the cache is.
-    pub kind: CacheKind,
-}
-
-/// The kinds of caches that take IAM users.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CacheKind {
-    /// `serverlesscache:<name>`, as its ARN ends.
-    Serverless,
-    /// `replicationgroup:<id>`, as its ARN ends.
-    ReplicationGroup,
+    /// `CACHE_USER`: name of the `ElastiCache` user with IAM authentication to sign in as. Without it there is no signing
+    /// in.
+    pub user: Option<String>,
 }
 
 impl CacheAccess {
@@ -43,35 +53,42 @@ impl CacheAccess {
             }
             None => Vec::new(),
         };
-        let user = CacheUser::read(&url, given("CACHE_USER"), given("CACHE_RESOURCE"))?;
+        let user = given("CACHE_USER").map(|name| user(&url, name)).transpose()?;
         Ok(Self { url, authorities, user })
     }
 }
 
-impl CacheUser {
-    fn read(url: &str, name: Option<String>, resource: Option<String>) -> Result<Option<Self>, SettingError> {
-        let Some(name) = name else { return Ok(None) };
-        // Who can read the password can use it for 15 minutes.
-        if !url.starts_with("rediss://") {
-            return Err(impossible("CACHE_URL", "must begin with rediss:// where CACHE_USER is set"));
-        }
-        let resource = resource.ok_or(SettingError::Unset("CACHE_RESOURCE"))?;
-        let (kind, cache) = match resource.split_once(':') {
-            Some(("serverlesscache", cache)) => (CacheKind::Serverless, cache),
-            Some(("replicationgroup", cache)) => (CacheKind::ReplicationGroup, cache),
-            _ => return Err(impossible("CACHE_RESOURCE", "must be serverlesscache:<name> or replicationgroup:<id>")),
-        };
-        for (key, text) in [("CACHE_USER", name.as_str()), ("CACHE_RESOURCE", cache)] {
-            if !is_name(text) {
-                return Err(impossible(key, "must be made of letters, digits and hyphens"));
-            }
-        }
-        Ok(Some(Self { cache: cache.to_owned(), name, kind }))
-    }
+/// Host and port of `CACHE_URL`.
+pub(super) fn address() -> Result<(String, u16), SettingError> {
+    host_and_port(&needed("CACHE_URL")?)
+        .ok_or_else(|| impossible("CACHE_URL", "must be redis://host:port or rediss://host:port"))
 }
 
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?']).next()?;
+    // A name and a password may stand before the host; the port may be left out.
+    let (_, host_port) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (host, port) = match host_port.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (host_port, 6379),
+    };
+    (!host.is_empty()).then(|| (host.to_owned(), port))
+}
+
+fn user(url: &str, name: String) -> Result<String, SettingError> {
+    // Who can read the password can use it for 15 minutes.
+    if !url.starts_with("rediss://") {
+        return Err(impossible("CACHE_URL", "must begin with rediss:// where CACHE_USER is set"));
+    }
+    if is_name(&name) { Ok(name) } else { Err(impossible("CACHE_USER", "must be a name that ElastiCache takes")) }
+}
+
+/// Names of caches and of users with IAM authentication.
+pub(super) fn is_name(name: &str) -> bool {
+    name.len() <= 40
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 fn impossible(key: &'static str, must: &'static str) -> SettingError {
@@ -82,26 +99,30 @@ fn impossible(key: &'static str, must: &'static str) -> SettingError {
 mod tests {
     use super::*;
 
-    fn read(url: &str, name: &str, resource: &str) -> Result<Option<CacheUser>, String> {
-        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        CacheUser::read(url, given(name), given(resource)).map_err(|error| error.to_string())
+    #[test]
+    fn an_iam_user_needs_tls_and_a_name() {
+        for (url, name, key) in [
+            ("redis://h:1", "badge", "CACHE_URL"),
+            ("rediss://h:1", "b&dge", "CACHE_USER"),
+            ("rediss://h:1", "", "CACHE_USER"),
+        ] {
+            let refusal = user(url, name.to_owned()).err().unwrap().to_string();
+            assert!(refusal.contains(key), "{url} {name}: {refusal}");
+        }
+        assert_eq!(user("rediss://h:1", "badge-1".to_owned()).ok().as_deref(), Some("badge-1"));
     }
 
     #[test]
-    fn an_iam_user_needs_tls_and_a_cache() {
-        for (url, name, resource, key) in [
-            ("redis://h:1", "badge", "serverlesscache:c", "CACHE_URL"),
-            ("rediss://h:1", "badge", "", "CACHE_RESOURCE"),
-            ("rediss://h:1", "badge", "c", "CACHE_RESOURCE"),
-            ("rediss://h:1", "badge", "cluster:c", "CACHE_RESOURCE"),
-            ("rediss://h:1", "badge", "serverlesscache:", "CACHE_RESOURCE"),
-            ("rediss://h:1", "badge", "serverlesscache:a/b", "CACHE_RESOURCE"),
-            ("rediss://h:1", "b&dge", "serverlesscache:c", "CACHE_USER"),
+    fn an_address_is_host_and_port() {
+        for (url, host, port) in [
+            ("redis://127.0.0.1:7000", "127.0.0.1", 7000),
+            ("rediss://cache.example", "cache.example", 6379),
+            ("rediss://user:pass@cache.example:6380/0?protocol=resp3", "cache.example", 6380),
         ] {
-            assert!(read(url, name, resource).err().unwrap().contains(key), "{url} {name} {resource}");
+            assert_eq!(host_and_port(url), Some((host.to_owned(), port)), "{url}");
         }
-        let user = read("rediss://h:1", "badge", "replicationgroup:c-1").unwrap().unwrap();
-        assert_eq!((user.cache.as_str(), user.kind), ("c-1", CacheKind::ReplicationGroup));
-        assert!(read("redis://h:1", "", "serverlesscache:c").unwrap().is_none());
+        for url in ["", "cache.example:6379", "redis://", "redis://cache.example:port"] {
+            assert_eq!(host_and_port(url), None, "{url}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::SettingError;
+use super::cache::{Cache, is_name};
 use super::limits::Written;
 use crate::phone::{Phone, PhoneRules, RegionCode};
 
@@ -101,6 +102,7 @@ pub(super) struct File {
     pub(super) secrets: Secrets,
     pub(super) sms: Sms,
     pub(super) limits: Vec<Written>,
+    pub(super) cache: Cache,
 }
 
 #[derive(Deserialize)]
@@ -157,6 +159,18 @@ impl File {
             (!self.secrets.jwt.is_empty(), "secrets.jwt", "must not be empty"),
             (!self.secrets.veri_code.is_empty(), "secrets.veri_code", "must not be empty"),
             (!self.secrets.sms.is_empty(), "secrets.sms", "must not be empty"),
+            (is_name(&self.cache.name), "cache.name", "must be a name that ElastiCache takes"),
+            (
+                !self.cache.engines.is_empty()
+                    && self.cache.engines.keys().all(|one| one == "valkey" || one == "redis"),
+                "cache.engines",
+                "must name valkey, redis or both, each with a major version",
+            ),
+            (
+                self.cache.snapshot_max_hours.is_none_or(|hours| (1..=8760).contains(&hours)),
+                "cache.snapshot_max_hours",
+                "must be 1 to 8760",
+            ),
             (
                 self.phone.allowed_regions.iter().all(|code| self.sms.prices.contains_key(&code.0.to_string())),
                 "sms.prices",
@@ -206,6 +220,7 @@ fn malformed(stage: &str, text: &str, cause: &toml::de::Error) -> SettingError {
     SettingError::Malformed { stage: stage.to_owned(), sentence }
 }
 
+/// 1 to 40 letters, digits and hyphens, a letter first (`ElastiCache` API Reference, `CreateReplicationGroup`).
 fn is_key_prefix(prefix: &str) -> bool {
     (1..=32).contains(&prefix.len()) && prefix.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }

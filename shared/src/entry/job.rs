@@ -57,10 +57,10 @@ where
             ..Line::default()
         };
         match outcome {
-            Ok(Report { told, metrics }) => {
+            Ok(Report { told, findings, metrics }) => {
                 let time_epoch_ms = scheduled.map_or(0, Timestamp::as_millisecond);
                 let metrics = Embedded { time_epoch_ms, metrics };
-                sandbox.log(&start, Line { report: Some(told), metrics, ..line }, None);
+                sandbox.log(&start, Line { report: Some(told), findings, metrics, ..line }, None);
                 Ok(())
             }
             Err(error) => {

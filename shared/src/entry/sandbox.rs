@@ -39,7 +39,7 @@ impl Sandbox {
     pub(super) fn log(&self, start: &Start, line: Line<'_>, error: Option<&Error>) {
         // What clients do wrong is in the code; what we do wrong has a cause.
         let cause = error.filter(|error| is_ours(error));
-        let level = if cause.is_some() { Level::Error } else { Level::Info };
+        let level = if cause.is_some() || !line.findings.is_empty() { Level::Error } else { Level::Info };
         let line = Line {
             cold: start.cold,
             duration_ms: telemetry::millis(start.at.elapsed()),

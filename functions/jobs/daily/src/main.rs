@@ -11,7 +11,7 @@ async fn daily(ctx: Ctx, tick: Tick) -> Result<Progress<Report>, Error> {
     let (day, figures) = figures::write_yesterday(&ctx).await?;
     let erased = retention::erase_deleted(&ctx, &tick).await?;
     let metrics = figures::metrics(&figures);
-    Ok(erased.map(|erased| Report { told: json!({ "day": day, "figures": figures, "erased": erased }), metrics }))
+    Ok(erased.map(|erased| Report { metrics, ..json!({ "day": day, "figures": figures, "erased": erased }).into() }))
 }
 
 fn main() -> Result<(), Fatal> {

@@ -119,11 +119,13 @@ fn first_command(bytes: &[u8]) -> Option<(Vec<String>, usize)> {
 }
 
 /// Runs a test on a stage whose functions reach the cache through a front.
-async fn behind_a_front(trusted: bool, resource: &str, test: impl AsyncFnOnce(&Bed, &Front)) {
+async fn behind_a_front(trusted: bool, kind: &str, test: impl AsyncFnOnce(&Bed, &Front)) {
     let front = Front::new().await;
     let url = format!("rediss://{}", front.address);
-    let mut opening =
-        Opening::new().parameter("CacheUrl", &url).parameter("CacheUser", "badge").parameter("CacheResource", resource);
+    let mut opening = Opening::new()
+        .parameter("CacheUrl", &url)
+        .parameter("CacheUser", "badge")
+        .settings(|settings| settings.replace("kind = \"serverless\"", &format!("kind = \"{kind}\"")));
     if trusted {
         let file = opening.folder().join("authority.pem");
         fs::write(&file, &front.certificate).unwrap();
@@ -158,8 +160,8 @@ fn date(password: &str) -> String {
 
 #[tokio::test]
 async fn each_connection_signs_in_with_a_password_made_for_it() {
-    for (kind, cache) in [("serverlesscache", "badge-local"), ("replicationgroup", "badge-rg")] {
-        behind_a_front(true, &format!("{kind}:{cache}"), async |bed, front| {
+    for (setting, kind) in [("serverless", "serverlesscache"), ("replication_group", "replicationgroup")] {
+        behind_a_front(true, setting, async |bed, front| {
             let somebody = bed.somebody().await;
             let session = [("authorization", somebody.sid.as_str())];
             assert_eq!(bed.send("GET", "/user/index", &session, "").await.code, 0);
@@ -183,7 +185,7 @@ async fn each_connection_signs_in_with_a_password_made_for_it() {
             assert!(before.iter().all(|(_, password)| date(password) < newest), "{newest}");
             for (user, password) in after {
                 assert_eq!(user, "badge");
-                assert_eq!(password, of_botocore(kind, cache, &date(&password)));
+                assert_eq!(password, of_botocore(kind, "badge-local", &date(&password)));
                 bed.keep_secret(&password);
                 bed.keep_secret(password.rsplit_once('=').unwrap().1);
             }
@@ -194,7 +196,7 @@ async fn each_connection_signs_in_with_a_password_made_for_it() {
 
 #[tokio::test]
 async fn a_cache_that_nobody_vouches_for_is_not_spoken_to() {
-    behind_a_front(false, "serverlesscache:badge-local", async |bed, front| {
+    behind_a_front(false, "serverless", async |bed, front| {
         let reply = bed.post("/user/veri_code", &json!({ "phone": bed.phone() })).await;
         assert_eq!(reply.code, 15004);
         assert_eq!(front.signed_in(), [], "no password for a stranger");
