@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use crate::aws::Aws;
 use crate::cache::Cache;
 use crate::clock::{self, Now};
-use crate::config::{AwsEnv, Config};
+use crate::config::{AwsEnv, Config, SmsProvider};
 use crate::elasticache::ElastiCache;
 use crate::error::{Cause, Error, Fatal};
 use crate::http::Http;
 use crate::secrets::{KeyRing, Secret, SecretError};
+use crate::sns::Sns;
 use crate::store::Store;
 use crate::telemetry::Tally;
 
@@ -28,8 +29,10 @@ pub enum Need {
     CodeKey,
     /// The key of tokens.
     TokenKey,
-    /// The key that signs messages to the SMS provider.
+    /// The key that signs messages to the SMS provider, if that is `http`.
     SmsKey,
+    /// Amazon SNS, if that is the SMS provider.
+    Sns,
 }
 
 /// The context of one call. Clones are cheap.
@@ -50,6 +53,7 @@ pub(crate) struct Kept {
     code_key: Option<Secret>,
     token_key: Option<Secret>,
     sms_key: Option<Secret>,
+    sns: Option<Sns>,
 }
 
 impl Kept {
@@ -64,8 +68,16 @@ impl Kept {
         let elasticache = has(Need::ElastiCache).then(|| ElastiCache::new(&aws, tally.clone()));
         let code_key = has(Need::CodeKey).then(|| Secret::new(&config.secrets.veri_code));
         let token_key = has(Need::TokenKey).then(|| Secret::new(&config.secrets.jwt));
-        let sms_key = has(Need::SmsKey).then(|| Secret::new(&config.secrets.sms));
-        Ok(Self { config, tally, aws, store, cache, elasticache, code_key, token_key, sms_key })
+        let (mut sms_key, mut sns) = (None, None);
+        match config.sms.provider {
+            SmsProvider::Http if has(Need::SmsKey) => {
+                config.sms_url().map_err(Fatal::of)?;
+                sms_key = Some(Secret::new(&config.secrets.sms));
+            }
+            SmsProvider::Sns if has(Need::Sns) => sns = Some(Sns::new(&aws, tally.clone())),
+            SmsProvider::Http | SmsProvider::Sns => {}
+        }
+        Ok(Self { config, tally, aws, store, cache, elasticache, code_key, token_key, sms_key, sns })
     }
 
     /// Opens connections and reads keys, all at once. A backend that is down stops nothing: the first call that
@@ -130,7 +142,7 @@ impl Ctx {
     /// DynamoDB.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the function did not say that it needs it; so the four below.
+    /// [`Error::Internal`] when the function did not say that it needs it; so the five below.
     pub fn store(&self) -> Result<&Store, Error> {
         declared(self.kept.store.as_ref(), Need::Store)
     }
@@ -167,10 +179,18 @@ impl Ctx {
         declared(self.kept.token_key.as_ref(), Need::TokenKey)?.keys(&self.kept.aws, self.now).await
     }
 
-    /// The keys that sign messages to the SMS provider.
+    /// Amazon SNS.
     ///
     /// # Errors
-    /// As [`Self::code_keys`].
+    /// As [`Self::store`], and when it is not the SMS provider.
+    pub fn sns(&self) -> Result<&Sns, Error> {
+        declared(self.kept.sns.as_ref(), Need::Sns)
+    }
+
+    /// The keys that sign messages to the SMS provider `http`.
+    ///
+    /// # Errors
+    /// As [`Self::code_keys`], and when that is not the SMS provider.
     pub async fn sms_keys(&self) -> Result<Arc<KeyRing>, Error> {
         declared(self.kept.sms_key.as_ref(), Need::SmsKey)?.keys(&self.kept.aws, self.now).await
     }

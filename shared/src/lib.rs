@@ -26,6 +26,7 @@ pub mod runs;
 pub mod secrets;
 pub mod session;
 pub mod sms;
+pub mod sns;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;

@@ -58,8 +58,10 @@ pub async fn send(ctx: &Ctx, task_id: &str, message: SendSms) -> Result<(), Erro
         let signature = &ctx.config().sms.signature;
         let text = format!("【{signature}】验证码{code}，{minutes}分钟内有效，请勿告诉他人。");
         match ctx.config().sms.provider {
-            SmsProvider::Http => post(ctx, task_id, &phone, &text).await.map(Progress::Done),
+            SmsProvider::Http => post(ctx, task_id, &phone, &text).await?,
+            SmsProvider::Sns => ctx.sns()?.publish(phone.e164(), &text, signature).await?,
         }
+        Ok(Progress::Done(()))
     })
     .await
     .map(drop)

@@ -132,6 +132,7 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("Need::CodeKey", &["VeriCodeSecret"]),
     ("Need::TokenKey", &["JwtSecret"]),
     ("Need::SmsKey", &["SmsSecret"]),
+    ("Need::Sns", &["sns:Publish"]),
     ("Need::Store", &["UsersTable", "RunsTable"]),
     ("Need::ElastiCache", &["elasticache:"]),
 ];
@@ -216,7 +217,10 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
     ),
     (&["envelope.rs", "check.rs", "token.rs", "token"], &["aws_", "crate::store", "crate::cache"]),
     (&["store.rs", "store", "cache.rs", "cache"], &["envelope", "crate::check", "crate::entry", "lambda_"]),
-    (&["elasticache.rs"], &["envelope", "crate::check", "crate::entry", "crate::store", "crate::cache", "lambda_"]),
+    (
+        &["elasticache.rs", "sns.rs"],
+        &["envelope", "crate::check", "crate::entry", "crate::store", "crate::cache", "lambda_"],
+    ),
     (&["error.rs"], &["aws_", "redis::", "lambda_", "crate::entry"]),
     (&["ctx.rs", "tasks.rs"], &["crate::entry", "envelope", "lambda_"]),
 ];

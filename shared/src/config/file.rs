@@ -74,7 +74,8 @@ pub struct Secrets {
 pub struct Sms {
     /// Which provider sends.
     pub provider: SmsProvider,
-    /// The name before the text, as Chinese carriers ask for it: `【badge】`.
+    /// The name before the text, as Chinese carriers ask for it: `【badge】`. With `sns` it is the sender's name too, if
+    /// it has at most 11 letters and digits of ASCII and one of them is a letter.
     pub signature: String,
     /// What one message costs, by region. Any unit will do, as long as `max_money` in `limits` has the same.
     pub prices: BTreeMap<String, f64>,
@@ -86,6 +87,8 @@ pub struct Sms {
 pub enum SmsProvider {
     /// A JSON POST to `SMS_URL`.
     Http,
+    /// Amazon SNS.
+    Sns,
 }
 
 /// The whole file.

@@ -27,6 +27,7 @@ mod rotation;
 mod service;
 mod settings;
 mod sms;
+mod sns;
 mod stranger;
 mod token;
 mod user_index;

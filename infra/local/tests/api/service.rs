@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -11,8 +12,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use parking_lot::Mutex;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// The fields of a request; `Action` is one of them.
 pub(crate) type Form = BTreeMap<String, String>;
@@ -23,7 +25,7 @@ pub(crate) type Answer = (u16, String);
 /// A running service; it ends with the test's runtime.
 pub(crate) struct Service {
     pub(crate) url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: watch::Sender<Vec<Asked>>,
 }
 
 /// One request.
@@ -38,20 +40,20 @@ impl Service {
     pub(crate) async fn new(answer: impl Fn(&Form, usize) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (asked, answer) = (Arc::<Mutex<Vec<Asked>>>::default(), Arc::new(answer));
-        let service = Self { url, asked: Arc::clone(&asked) };
+        let (asked, answer) = (watch::Sender::new(Vec::new()), Arc::new(answer));
+        let service = Self { url, asked: asked.clone() };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (asked, answer) = (Arc::clone(&asked), Arc::clone(&answer));
+                let (asked, answer) = (asked.clone(), Arc::clone(&answer));
                 let take = service_fn(move |request| {
-                    let (asked, answer) = (Arc::clone(&asked), Arc::clone(&answer));
+                    let (asked, answer) = (asked.clone(), Arc::clone(&answer));
                     async move {
                         let one = read(request).await;
-                        let before = {
-                            let mut all = asked.lock();
+                        let mut before = 0;
+                        asked.send_modify(|all| {
+                            before = all.len();
                             all.push(one.clone());
-                            all.len() - 1
-                        };
+                        });
                         let (status, body) = answer(&one.form, before);
                         let response = Response::builder().status(status).header("content-type", "text/xml");
                         Ok::<_, Infallible>(response.body(Full::new(Bytes::from(body))).unwrap())
@@ -65,7 +67,14 @@ impl Service {
 
     /// Everything that came until now.
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().clone()
+        self.asked.borrow().clone()
+    }
+
+    /// The same, as soon as there are so many.
+    pub(crate) async fn asked_at_least(&self, count: usize) -> Vec<Asked> {
+        let mut asked = self.asked.subscribe();
+        let enough = timeout(Duration::from_mins(1), asked.wait_for(|all| all.len() >= count)).await;
+        enough.unwrap_or_else(|_| panic!("nobody asked {count} times")).unwrap().clone()
     }
 }
 
