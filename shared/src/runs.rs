@@ -16,7 +16,10 @@ const LEASE: Duration = Duration::from_secs(5);
 /// How long one waits for somebody else who is at it: until a lost process's lease has ended, and not much longer.
 const PATIENCE: Duration = Duration::from_secs(7);
 
-/// How often one looks meanwhile.
+/// How soon one looks again meanwhile, which is then doubled each time: most of those who are waited for are short.
+const FIRST_LOOK: Duration = Duration::from_millis(10);
+
+/// How often one looks at least.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Left of a tick to write down how far the work has come, and to answer.
@@ -126,12 +129,14 @@ fn run(name: &str, for_ever: bool) -> Result<Run, Error> {
 /// Takes the run, or waits for whoever has it.
 async fn begin(ctx: &Ctx, run: &Run) -> Result<Begun, Error> {
     let end = Instant::now() + PATIENCE;
+    let mut look = FIRST_LOOK;
     loop {
         let begun = ctx.store()?.begin_run(run, &ctx.now(), lease_ms()).await?;
         if !matches!(begun, Begun::Busy) || Instant::now() > end {
             return Ok(begun);
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(look).await;
+        look = (look * 2).min(LOOK);
     }
 }
 
