@@ -19,6 +19,11 @@ pub(crate) fn function_arn(name: &str) -> String {
     arn("lambda", &format!("function:{name}"))
 }
 
+/// What `Ref` gives for the queue with that name.
+pub(crate) fn queue_url(name: &str) -> String {
+    format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}")
+}
+
 /// The ARN of the secret with that name. AWS adds six random characters; here they are fixed.
 pub(crate) fn secret_arn(name: &str) -> String {
     arn("secretsmanager", &format!("secret:{name}-Stage0"))

@@ -134,6 +134,7 @@ impl Aws {
         let mut reply = match kind {
             b"RequestResponse" => self.wait(&function, event).await,
             b"Event" if event.body.len() > MAX_EVENT_BYTES => too_large(),
+            b"Event" if function.host.faults.refuses() => throttled(),
             b"Event" => {
                 self.lambda.send(function, event);
                 empty(StatusCode::ACCEPTED)
@@ -160,11 +161,13 @@ impl Aws {
                 }
                 reply
             }
-            Err(NoAnswer::TooLate | NoAnswer::Lost) => {
-                refuse(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate Exceeded.")
-            }
+            Err(NoAnswer::TooLate | NoAnswer::Lost) => throttled(),
         }
     }
+}
+
+fn throttled() -> Reply {
+    refuse(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate Exceeded.")
 }
 
 /// The function that an `Invoke` path names: a name, `name:alias`, a partial or a whole ARN.

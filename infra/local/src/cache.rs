@@ -1,4 +1,4 @@
-//! The stage's cache: a real Valkey or Redis, a child process that keeps nothing on disk.
+//! The stage's cache: a real Valkey or Redis, a child process. It keeps nothing on disk, unless the stage is kept.
 
 use std::env;
 use std::ffi::OsStr;
@@ -50,12 +50,23 @@ pub(crate) struct Address {
 
 impl Cache {
     /// Finds a program, starts it in the process group and waits until it answers.
-    pub(crate) async fn start(options: &Options, group: i32, tasks: &Tasks) -> Result<Self, StageError> {
+    ///
+    /// With a folder `state` it is what it was when it ended, however it ended.
+    pub(crate) async fn start(
+        options: &Options,
+        state: Option<&Path>,
+        group: i32,
+        tasks: &Tasks,
+    ) -> Result<Self, StageError> {
         let program = find(&options.root).ok_or(StageError::NoCache)?;
+        let folder = state.map(|state| state.join("cache"));
+        if let Some(folder) = &folder {
+            fs::create_dir_all(folder).map_err(StageError::file(folder))?;
+        }
         let failed = |reason: String| StageError::CacheFailed { program: program.clone(), reason };
         let mut reason = String::new();
         for _ in 0..ATTEMPTS {
-            match Self::try_start(&program, options, group, tasks).await {
+            match Self::try_start(&program, options, folder.as_deref(), group, tasks).await {
                 Ok(Ok(cache)) => return Ok(cache),
                 Ok(Err(ended)) => reason = ended,
                 Err(error) => return Err(failed(error.to_string())),
@@ -78,6 +89,7 @@ impl Cache {
     async fn try_start(
         program: &Path,
         options: &Options,
+        folder: Option<&Path>,
         group: i32,
         tasks: &Tasks,
     ) -> io::Result<Result<Self, String>> {
@@ -92,10 +104,12 @@ impl Cache {
         let _ = fs::remove_file(&nodes);
         let mut process = Command::new(program)
             .args(["--port", &address.port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning"])
+            .args(["--save", "", "--daemonize", "no", "--loglevel", "warning"])
             .args(cluster.iter().filter(|_| is_cluster))
-            // Where nothing of ours lies: even a `BGSAVE` by hand leaves no file in the project.
-            .current_dir(env::temp_dir())
+            // Without waiting for the disk: a write survives the server, but not the machine.
+            .args(["--appendonly", if folder.is_some() { "yes" } else { "no" }, "--appendfsync", "no"])
+            // Else where nothing of ours lies: even a `BGSAVE` by hand leaves no file in the project.
+            .current_dir(folder.map_or_else(env::temp_dir, Path::to_owned))
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
             .stderr(writer)
@@ -180,12 +194,11 @@ impl Address {
         Ok(())
     }
 
-    /// Whether the server here is the process with that id, and not a stranger who was quicker.
+    /// Whether the server here is the process with that id, and not a stranger who was quicker, and has read its file.
     async fn is_up(self, process: Option<u32>) -> bool {
-        match (self.ask("INFO server").await, process) {
-            (Ok(info), Some(process)) => info.lines().any(|line| line == format!("process_id:{process}")),
-            _ => false,
-        }
+        let (Ok(info), Some(process)) = (self.ask("INFO").await, process) else { return false };
+        let says = |wanted: &str| info.lines().any(|line| line == wanted);
+        says(&format!("process_id:{process}")) && says("loading:0")
     }
 
     /// Sends one inline command; the text of the reply.

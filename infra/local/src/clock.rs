@@ -35,13 +35,13 @@ impl Clock {
         self.offset_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
-    /// Goes back to real time.
-    pub(crate) fn reset(&self) {
-        self.offset_ms.store(0, Ordering::Relaxed);
+    /// Puts the stage's time so far ahead of real time; 0 is real time.
+    pub(crate) fn set_offset_ms(&self, offset_ms: i64) {
+        self.offset_ms.store(offset_ms, Ordering::Relaxed);
     }
 }
 
-/// The time-to-live of items follows the same clock.
+/// DynamoDB asks the same clock, unless it is kept in a file.
 impl storage_backend::Clock for Clock {
     fn now_unix_secs(&self) -> u64 {
         u64::try_from(self.now().as_second()).unwrap_or(0)

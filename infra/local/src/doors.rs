@@ -93,6 +93,7 @@ struct FunctionDocument {
     timeout_s: u64,
     sandboxes: usize,
     busy: usize,
+    pids: Vec<u32>,
     invocations: u64,
     cold_starts: u64,
     last_duration_ms: Option<f64>,
@@ -127,6 +128,7 @@ fn describe(function: &Function, schedules: &[Description]) -> FunctionDocument 
         timeout_s: spec.timeout.as_secs(),
         sandboxes: sandboxes.alive,
         busy: sandboxes.busy,
+        pids: sandboxes.pids,
         invocations: history.invocations,
         cold_starts: history.cold_starts,
         last_duration_ms: history.last_duration_ms(),
@@ -244,6 +246,8 @@ enum Refusal {
     Method(&'static str),
     /// The run that the door waited for is gone.
     Lost,
+    /// There was no run.
+    NotTaken,
     Failed(StageError),
 }
 
@@ -263,6 +267,10 @@ impl Refusal {
                 reply
             }
             Self::Lost => server::message(StatusCode::INTERNAL_SERVER_ERROR, "the event was dropped before it ended"),
+            Self::NotTaken => {
+                let text = "Lambda did not take the event; it is in the dead letters";
+                server::message(StatusCode::SERVICE_UNAVAILABLE, text)
+            }
             Self::Failed(error) => server::message(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         }
     }

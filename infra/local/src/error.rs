@@ -16,6 +16,12 @@ pub enum StageError {
         /// The port that was asked for.
         port: u16,
     },
+    /// Another process has that stage.
+    #[error("another stage is running on {}; stop it, or start this one without --keep", folder.display())]
+    StateTaken {
+        /// The folder of what is kept.
+        folder: PathBuf,
+    },
     /// Neither Valkey nor Redis is installed.
     #[error("neither valkey-server nor redis-server is in .tools/bin or on the PATH; get one with: make tools")]
     NoCache,

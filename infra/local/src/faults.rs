@@ -39,6 +39,8 @@ struct InvokeFault {
 enum InvokeMode {
     /// An asynchronous event or the tick of a schedule is delivered twice, at the same time.
     Duplicate,
+    /// Lambda takes no asynchronous event and no tick of a schedule, as when it is throttled.
+    Refuse,
     /// The sandbox is killed when it has sent its response, which is thrown away.
     KillBeforeReply,
 }
@@ -115,6 +117,11 @@ impl Faults {
     /// Whether this event is to be delivered twice.
     pub(crate) fn duplicates(&self) -> bool {
         self.hits_invocation(InvokeMode::Duplicate)
+    }
+
+    /// Whether Lambda does not take this event.
+    pub(crate) fn refuses(&self) -> bool {
+        self.hits_invocation(InvokeMode::Refuse)
     }
 
     /// Whether this sandbox is to be killed before its response counts.

@@ -1,6 +1,6 @@
 //! One function and its sandboxes: who is idle, who waits, and when another sandbox is started.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -74,6 +74,8 @@ struct Pool {
     starting: usize,
     /// All sandboxes, the starting ones included.
     alive: usize,
+    /// Their processes, as far as they have one yet.
+    processes: BTreeSet<u32>,
 }
 
 #[derive(Debug)]
@@ -92,11 +94,13 @@ pub(crate) enum Offer {
     Retire,
 }
 
-/// How many sandboxes a function has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The sandboxes that a function has.
+#[derive(Debug)]
 pub(crate) struct Sandboxes {
     pub(crate) alive: usize,
     pub(crate) busy: usize,
+    /// Ids of their processes.
+    pub(crate) pids: Vec<u32>,
 }
 
 impl Function {
@@ -115,6 +119,7 @@ impl Function {
                 idle: Vec::new(),
                 starting: 0,
                 alive: 0,
+                processes: BTreeSet::new(),
             }),
         }))
     }
@@ -125,7 +130,16 @@ impl Function {
 
     pub(crate) fn sandboxes(&self) -> Sandboxes {
         let pool = self.pool.lock();
-        Sandboxes { alive: pool.alive, busy: pool.alive - pool.starting - pool.idle.len() }
+        Sandboxes {
+            alive: pool.alive,
+            busy: pool.alive - pool.starting - pool.idle.len(),
+            pids: pool.processes.iter().copied().collect(),
+        }
+    }
+
+    /// Notes the process of a sandbox that is starting.
+    pub(crate) fn born(&self, process: u32) {
+        self.pool.lock().processes.insert(process);
     }
 
     /// Hands a job to the most recently used idle sandbox, else queues it and starts a sandbox if there may be one.
@@ -182,6 +196,7 @@ impl Function {
         let failed = {
             let mut pool = self.pool.lock();
             pool.idle.retain(|idle| idle.sandbox.number != sandbox.number);
+            pool.processes.remove(&sandbox.process);
             self.remove(&mut pool, was_starting)
         };
         if let Some(job) = failed {
@@ -281,7 +296,7 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, VecDeque};
+    use std::collections::{BTreeMap, BTreeSet, VecDeque};
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -316,12 +331,22 @@ mod tests {
             memory_mb: 128,
             timeout: Duration::from_secs(3),
             max_retries: 2,
+            max_event_age: Duration::from_hours(6),
+            failed_events: None,
             concurrency: None,
             environment: BTreeMap::new(),
             routes: Vec::new(),
         };
         let queue = VecDeque::from([job("expired", now), job("first", later), job("second", later)]);
-        let mut pool = Pool { spec: Arc::new(spec), generation: 0, queue, idle: Vec::new(), starting: 0, alive: 0 };
+        let mut pool = Pool {
+            spec: Arc::new(spec),
+            generation: 0,
+            queue,
+            idle: Vec::new(),
+            starting: 0,
+            alive: 0,
+            processes: BTreeSet::new(),
+        };
         let mut next = || pool.next_job().map(|job| job.request_id.to_string());
         assert_eq!((next().as_deref(), next().as_deref(), next()), (Some("first"), Some("second"), None));
     }

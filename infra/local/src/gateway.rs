@@ -121,7 +121,7 @@ async fn run(found: &Found<Arc<Function>>, event: Event) -> Reply {
                 }
                 reply
             }),
-            Outcome::Timeout => unavailable(),
+            Outcome::Timeout | Outcome::NotTaken => unavailable(),
             Outcome::Error | Outcome::Crash | Outcome::InitError => failed(),
         },
         Err(_) => unavailable(),

@@ -1,37 +1,40 @@
-//! The dead letters: events that failed in every attempt, kept until they are tried again.
+//! The dead letters: events that were given up, kept until they are driven again.
 //!
-//! AWS keeps them in the queue that a function or a schedule names; the stage has one queue for all.
+//! AWS keeps them in the queue that a function or a schedule names; the stage has one list for all, and each letter
+//! says its queue.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use crate::error::StageError;
 use crate::invocation::Outcome;
+use crate::shelf::Shelf;
 
 /// Letters that are kept; a further one pushes the oldest out.
 const MAX_LETTERS: usize = 10_000;
 
-/// The queue, oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct DeadLetters(Mutex<VecDeque<DeadLetter>>);
+/// All letters, oldest first.
+#[derive(Debug)]
+pub(crate) struct DeadLetters {
+    letters: Mutex<VecDeque<DeadLetter>>,
+    shelf: Shelf<DeadLetter>,
+}
 
-/// An event that failed in every attempt, as `GET /_stage/dead_letters` shows it.
-#[derive(Clone, Debug, Serialize)]
+/// An event that was given up, as `GET /_stage/dead_letters` shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DeadLetter {
     /// The letter's own id: an event that was delivered twice can fail twice.
-    #[serde(serialize_with = "text")]
-    pub(crate) id: Arc<str>,
-    #[serde(serialize_with = "text")]
-    pub(crate) function: Arc<str>,
+    pub(crate) id: String,
+    /// Where AWS would keep it; null if nowhere: then AWS would have thrown it away.
+    pub(crate) queue: Option<String>,
+    pub(crate) condition: Condition,
+    pub(crate) function: String,
     /// `async`, or `schedule` and its name.
-    #[serde(serialize_with = "text")]
-    pub(crate) trigger: Arc<str>,
-    #[serde(serialize_with = "text")]
-    pub(crate) request_id: Arc<str>,
+    pub(crate) trigger: String,
+    pub(crate) request_id: String,
     /// When it was given up, in the stage's time.
     pub(crate) time: Timestamp,
     pub(crate) attempts: u32,
@@ -39,74 +42,92 @@ pub(crate) struct DeadLetter {
     pub(crate) outcome: Outcome,
     /// The error of the last attempt, in words.
     pub(crate) reason: String,
-    #[serde(serialize_with = "bytes")]
-    pub(crate) event: Bytes,
+    /// As it was sent.
+    pub(crate) event: String,
+}
+
+/// Why an event was given up, in the words of Lambda's invocation record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Condition {
+    RetriesExhausted,
+    EventAgeExceeded,
 }
 
 impl DeadLetters {
+    /// With the letters on the shelf.
+    pub(crate) fn new(shelf: Shelf<DeadLetter>) -> Result<Self, StageError> {
+        let mut letters = shelf.all()?;
+        letters.sort_by_key(|letter| letter.time);
+        Ok(Self { letters: Mutex::new(letters.into()), shelf })
+    }
+
     pub(crate) fn push(&self, letter: DeadLetter) {
-        let mut letters = self.0.lock();
-        if letters.len() == MAX_LETTERS {
-            letters.pop_front();
+        let mut letters = self.letters.lock();
+        if letters.len() == MAX_LETTERS
+            && let Some(oldest) = letters.pop_front()
+        {
+            self.shelf.remove(&oldest.id);
         }
+        self.shelf.put(&letter.id, &letter);
         letters.push_back(letter);
     }
 
     /// All of them, newest first.
     pub(crate) fn list(&self) -> Vec<DeadLetter> {
-        self.0.lock().iter().rev().cloned().collect()
+        self.letters.lock().iter().rev().cloned().collect()
     }
 
-    /// Takes out the letter with that id, or all of them without one; oldest first.
+    /// Takes out the letter with that id, or all of them without one; oldest first. They outlive the stage until they
+    /// are forgotten.
     pub(crate) fn take(&self, id: Option<&str>) -> Vec<DeadLetter> {
-        let mut letters = self.0.lock();
+        let mut letters = self.letters.lock();
         match id {
             None => letters.drain(..).collect(),
             Some(id) => {
-                let position = letters.iter().position(|letter| *letter.id == *id);
+                let position = letters.iter().position(|letter| letter.id == id);
                 position.and_then(|position| letters.remove(position)).into_iter().collect()
             }
         }
     }
 
-    pub(crate) fn clear(&self) {
-        self.0.lock().clear();
+    /// Keeps a letter no longer that was taken out.
+    pub(crate) fn forget(&self, id: &str) {
+        self.shelf.remove(id);
     }
-}
 
-fn text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(text)
-}
-
-/// The event as text, because it is shown as it was sent.
-fn bytes<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&String::from_utf8_lossy(bytes))
+    pub(crate) fn clear(&self) {
+        self.letters.lock().clear();
+        self.shelf.clear();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
-    use super::{DeadLetter, DeadLetters};
+    use super::{Condition, DeadLetter, DeadLetters};
     use crate::invocation::Outcome;
+    use crate::shelf::Shelf;
 
     #[test]
     fn letters_are_shown_newest_first_and_taken_once() {
-        let letters = DeadLetters::default();
+        let letters = DeadLetters::new(Shelf::open(None, "dead_letters").unwrap()).unwrap();
         for id in ["a", "b", "c"] {
             letters.push(DeadLetter {
-                id: id.into(),
-                function: "f".into(),
-                trigger: "async".into(),
-                request_id: "r".into(),
+                id: id.to_owned(),
+                queue: None,
+                condition: Condition::RetriesExhausted,
+                function: "f".to_owned(),
+                trigger: "async".to_owned(),
+                request_id: "r".to_owned(),
                 time: Timestamp::UNIX_EPOCH,
                 attempts: 3,
                 outcome: Outcome::Error,
                 reason: "asked to".to_owned(),
-                event: "{}".into(),
+                event: "{}".to_owned(),
             });
         }
-        let ids = |letters: Vec<DeadLetter>| letters.iter().map(|letter| letter.id.to_string()).collect::<String>();
+        let ids = |letters: Vec<DeadLetter>| letters.into_iter().map(|letter| letter.id).collect::<String>();
         assert_eq!(ids(letters.list()), "cba");
         assert_eq!(ids(letters.take(Some("b"))), "b");
         assert_eq!(ids(letters.take(Some("b"))), "");

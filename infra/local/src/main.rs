@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use stage::{CacheMode, Options, Stage};
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str =
-    "usage: stage [--port N] [--stage NAME] [--bin-dir DIR] [--root DIR] [--at-start JOB] [--cache cluster]";
+const USAGE: &str = "usage: stage [--port N] [--stage NAME] [--bin-dir DIR] [--root DIR] [--at-start JOB] [--keep] \
+                     [--cache cluster]";
 
 const DEFAULT_PORT: u16 = 9600;
 
@@ -68,7 +68,8 @@ async fn run() -> Result<(), Failure> {
 #[expect(clippy::disallowed_methods, reason = "a program reads its own options")]
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Option<String>), Failure> {
     let (mut port, mut stage) = (env::var("PORT").ok(), env::var("STAGE").ok());
-    let (mut bin_dir, mut root, mut at_start, mut cache) = (None, None, None, CacheMode::Alone);
+    let (mut bin_dir, mut root, mut at_start) = (None, None, None);
+    let (mut cache, mut keep) = (CacheMode::Alone, false);
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value; {USAGE}"));
         match name.as_str() {
@@ -77,6 +78,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Opti
             "--bin-dir" => bin_dir = Some(PathBuf::from(value()?)),
             "--at-start" => at_start = Some(value()?),
             "--cache" => cache = value()?.parse()?,
+            "--keep" => keep = true,
             "--root" => root = Some(PathBuf::from(value()?)),
             _ => return Err(format!("unknown argument {name}; {USAGE}").into()),
         }
@@ -93,7 +95,10 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Opti
     };
     let root = root.map_or_else(env::current_dir, Ok)?;
     let stage = stage.filter(is_set).unwrap_or_else(|| "local".to_owned());
-    Ok((Options { port, cache, ..Options::new(root, bin_dir, stage) }, at_start))
+    if keep && cache == CacheMode::Cluster {
+        return Err("a cluster is not kept: leave out --keep or --cache".to_owned().into());
+    }
+    Ok((Options { port, keep, cache, ..Options::new(root, bin_dir, stage) }, at_start))
 }
 
 fn welcome(stage: &Stage, options: &Options, took: Duration) -> String {
@@ -115,6 +120,6 @@ fn welcome(stage: &Stage, options: &Options, took: Duration) -> String {
     if let Some(logs) = &options.logs {
         line("logs", &logs.display().to_string());
     }
-    text.push_str("\nCtrl-C stops it.\n");
+    text.push_str(if options.keep { "\nCtrl-C stops it; what is stored stays.\n" } else { "\nCtrl-C stops it.\n" });
     text
 }

@@ -22,6 +22,9 @@ pub struct Options {
     pub logs: Option<PathBuf>,
     /// Folder for what outlives the stage (the generated secrets); they are new at each start without it.
     pub state_dir: Option<PathBuf>,
+    /// Whether everything that is stored outlives it too: both stores, the clock, the schedules, events under way and
+    /// dead letters. Needs `state_dir`; one stage of that name at a time.
+    pub keep: bool,
     /// Sandboxes that one function may have at a time.
     pub sandbox_limit: usize,
     /// An idle sandbox is ended after this time.
@@ -69,11 +72,17 @@ impl Options {
             task_root: root.to_owned(),
             logs: Some(root.join("logs")),
             state_dir: Some(root.join(".stage")),
+            keep: false,
             sandbox_limit: 8,
             idle_limit: Duration::from_mins(5),
             retry_delay: Duration::from_millis(200),
             cache: CacheMode::Alone,
             parameters: BTreeMap::new(),
         }
+    }
+
+    /// The folder of a stage that is kept.
+    pub(crate) fn kept_dir(&self) -> Option<PathBuf> {
+        self.state_dir.as_ref().filter(|_| self.keep).map(|folder| folder.join(&self.stage))
     }
 }

@@ -28,6 +28,8 @@ const INIT_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     pub(crate) number: u64,
+    /// Id of the process.
+    pub(crate) process: u32,
     pub(crate) generation: u64,
     pub(crate) function: Arc<Function>,
     pub(crate) spec: Arc<FunctionSpec>,
@@ -91,8 +93,12 @@ pub(crate) async fn run(function: &Arc<Function>, spec: Arc<FunctionSpec>, gener
         .process_group(function.host.group)
         .kill_on_drop(true)
         .spawn()?;
+    // It has not been waited for, so it has an id.
+    let process = child.id().unwrap_or_default();
+    function.born(process);
     let sandbox = Arc::new(Sandbox {
         number: function.host.next_number(),
+        process,
         generation,
         function: Arc::clone(function),
         spec,

@@ -1,9 +1,7 @@
 //! Secrets of the template: made once from the system's random source, kept in a file that only its owner reads.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use parking_lot::RwLock;
@@ -14,6 +12,7 @@ use crate::account;
 use crate::clock::Clock;
 use crate::error::StageError;
 use crate::random;
+use crate::shelf;
 use crate::template::{SecretSpec, SecretValue};
 
 /// The file in the stage's state folder.
@@ -110,16 +109,13 @@ fn read(path: &Path) -> Result<BTreeMap<String, Secret>, StageError> {
     }
 }
 
-/// Replaces the file in one step, so that a stage that starts at the same time reads a whole one.
 fn write(folder: &Path, secrets: &BTreeMap<String, Secret>) -> Result<(), StageError> {
-    let draft = folder.join(format!("{FILE}.{}", random::hex()));
-    let replace = || {
+    let path = folder.join(FILE);
+    let write = || {
         fs::create_dir_all(folder)?;
-        let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(&serde_json::to_vec_pretty(secrets)?)?;
-        fs::rename(&draft, folder.join(FILE))
+        shelf::replace(&path, &serde_json::to_vec_pretty(secrets)?)
     };
-    replace().map_err(StageError::file(folder.join(FILE)))
+    write().map_err(StageError::file(&path))
 }
 
 /// A value by the rules of `GenerateSecretString`.

@@ -1,8 +1,10 @@
 //! Bringing a stage up and taking it down.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -38,8 +40,10 @@ pub struct Stage {
     live: Arc<Live>,
     tasks: Tasks,
     cache: Cache,
-    // Last: it kills whatever the parts above have left.
+    // It kills whatever the parts above have left.
     _guardian: Guardian,
+    // Last: what is kept is nobody else's until all of them are gone.
+    _lock: Option<File>,
 }
 
 impl Stage {
@@ -51,6 +55,8 @@ impl Stage {
         check_stage(&options)?;
         options.bin_dir = fs::canonicalize(&options.bin_dir).map_err(StageError::file(&options.bin_dir))?;
         options.task_root = fs::canonicalize(&options.task_root).map_err(StageError::file(&options.task_root))?;
+        let kept = options.kept_dir();
+        let lock = kept.as_deref().map(lock).transpose()?;
         let front = listen(options.port).await?;
         let aws = server::listen(0).await?;
         let (port, aws_url) = (front.local_addr()?.port(), format!("http://{}", aws.local_addr()?));
@@ -58,7 +64,10 @@ impl Stage {
         let guardian = Guardian::start()?;
         let tasks = Tasks::new();
         let clock = Clock::default();
-        let (cache, store) = tokio::join!(Cache::start(&options, guardian.group(), &tasks), Store::start(&clock),);
+        let (cache, store) = tokio::join!(
+            Cache::start(&options, kept.as_deref(), guardian.group(), &tasks),
+            Store::start(&clock, kept.as_deref()),
+        );
         let (cache, store) = (cache?, store?);
 
         // What goes over a line can be made to fail; the stage's own errands go around.
@@ -84,7 +93,8 @@ impl Stage {
             tasks: tasks.clone(),
             sequence: AtomicU64::new(0),
         });
-        let lambda = Arc::new(Lambda::new(options.retry_delay));
+        let lambda = Arc::new(Lambda::new(options.retry_delay, kept.as_deref())?);
+        let scheduler = Scheduler::new(Arc::clone(&lambda), clock.clone(), tasks.clone(), kept.as_deref())?;
         let live = Arc::new(Live {
             url: format!("http://127.0.0.1:{port}"),
             aws_url,
@@ -93,7 +103,7 @@ impl Stage {
             store,
             secrets: Arc::new(Secrets::new(options.state_dir.clone())),
             inbox: Inbox::default(),
-            scheduler: Arc::new(Scheduler::new(Arc::clone(&lambda), clock.clone(), tasks.clone())),
+            scheduler: Arc::new(scheduler),
             lambda,
             gateway: Gateway::new(clock.clone(), port),
             clock,
@@ -101,9 +111,10 @@ impl Stage {
             tables: RwLock::new(Arc::new([])),
             options,
         });
-        let stage = Self { live, tasks, cache, _guardian: guardian };
+        let stage = Self { live, tasks, cache, _guardian: guardian, _lock: lock };
         stage.live.load().await?;
         stage.serve(front, aws);
+        stage.live.lambda.resume(stage.live.lambda.taken.all()?, stage.live.clock.now());
         Ok(stage)
     }
 
@@ -174,7 +185,8 @@ impl Stage {
             match never.await {}
         });
         let scheduler = Arc::clone(&self.live.scheduler);
-        self.tasks.spawn(async move { match scheduler.run().await {} });
+        let cache = self.live.cache;
+        self.tasks.spawn(async move { match scheduler.run(cache).await {} });
         let double = Arc::new(Aws {
             lambda: Arc::clone(&self.live.lambda),
             secrets: Arc::clone(&self.live.secrets),
@@ -196,6 +208,18 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.tasks.close();
         self.live.lambda.close();
+    }
+}
+
+/// Makes the folder of what is kept, and takes it for this process.
+fn lock(folder: &Path) -> Result<File, StageError> {
+    let failed = || StageError::file(folder);
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed())?;
+    let lock = File::create(folder.join("lock")).map_err(failed())?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StageError::StateTaken { folder: folder.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed()(error)),
     }
 }
 

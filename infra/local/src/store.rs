@@ -1,5 +1,6 @@
-//! The stage's DynamoDB: `dynoxide`, in memory, on a loopback port and a thread of its own.
+//! The stage's DynamoDB: `dynoxide`, in memory or in a file, on a loopback port and a thread of its own.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -32,12 +33,16 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Starts an empty database.
-    pub(crate) async fn start(clock: &Clock) -> Result<Self, StageError> {
+    /// Starts an empty database, or that of the file in `state`.
+    pub(crate) async fn start(clock: &Clock, state: Option<&Path>) -> Result<Self, StageError> {
         let listener = server::listen(0).await?;
         let port = listener.local_addr()?.port();
         let listener = listener.into_std()?;
-        let database = Database::memory_with_clock(Arc::new(clock.clone())).map_err(StageError::store)?;
+        let database = match state {
+            None => Database::memory_with_clock(Arc::new(clock.clone())),
+            Some(state) => open(&state.join("dynamodb.sqlite")),
+        };
+        let database = database.map_err(StageError::store)?;
         let (errands, receiver) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         thread::Builder::new().name("dynamodb".to_owned()).spawn(move || {
@@ -93,6 +98,13 @@ impl Store {
         self.errands.send(errand).map_err(|_| ended())?;
         outcome.await.map_err(|_| ended())?
     }
+}
+
+/// Without waiting for the disk: a write survives the stage, but not the machine.
+fn open(file: &Path) -> dynoxide::Result<Database> {
+    let database = Database::new(&file.to_string_lossy())?;
+    database.enable_bulk_loading()?;
+    Ok(database)
 }
 
 /// Runs errands until the store is dropped.

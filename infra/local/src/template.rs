@@ -36,6 +36,10 @@ pub(crate) struct FunctionSpec {
     pub(crate) timeout: Duration,
     /// How often Lambda tries a failed asynchronous event again.
     pub(crate) max_retries: u32,
+    /// After this time Lambda gives an asynchronous event up, also before it was tried.
+    pub(crate) max_event_age: Duration,
+    /// Queue of the asynchronous events that were given up. Without one Lambda throws them away.
+    pub(crate) failed_events: Option<String>,
     /// `ReservedConcurrentExecutions`: a limit on sandboxes of this function's own.
     pub(crate) concurrency: Option<usize>,
     pub(crate) environment: BTreeMap<String, String>,
@@ -72,6 +76,12 @@ pub(crate) struct ScheduleSpec {
     /// The payload, with the names of [`attribute`] where they stand.
     pub(crate) input: String,
     pub(crate) is_enabled: bool,
+    /// How often the Scheduler offers an event again that Lambda did not take.
+    pub(crate) max_retries: u32,
+    /// After this time it gives up.
+    pub(crate) max_event_age: Duration,
+    /// Queue of the events that Lambda never took. Without one the Scheduler throws them away.
+    pub(crate) failed_events: Option<String>,
 }
 
 /// One `AWS::DynamoDB::Table`.
@@ -191,12 +201,16 @@ Resources:
       CodeUri: ../target/lambda/login/
       MemorySize: 256
       Environment: { Variables: { OWN: local } }
-      EventInvokeConfig: { MaximumRetryAttempts: 1 }
+      EventInvokeConfig:
+        MaximumRetryAttempts: 1
+        MaximumEventAgeInSeconds: 300
+        DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Failed.Arn } }
       Events:
         A: { Type: HttpApi, Properties: { Method: post, Path: "/{stage}/login" } }
         B: { Type: HttpApi, Properties: { ApiId: !Ref Api } }
         C: { Type: Schedule, Properties: { Schedule: rate(1 hour) } }
   Api: { Type: AWS::Serverless::HttpApi }
+  Failed: { Type: AWS::SQS::Queue, Properties: { QueueName: !Sub "b-${Stage}-failed" } }
 "#;
 
     fn parse(text: &str) -> Result<Template, TemplateError> {
@@ -209,6 +223,10 @@ Resources:
         let login = &template.functions[0];
         assert_eq!((login.name.as_str(), login.binary.as_str()), ("b-test-login", "login"));
         assert_eq!((login.memory_mb, login.timeout, login.max_retries), (256, Duration::from_secs(5), 1));
+        assert_eq!(
+            (login.max_event_age, login.failed_events.as_deref()),
+            (Duration::from_mins(5), Some("b-test-failed"))
+        );
         assert_eq!(login.environment["TABLE"], "b-test-users");
         assert_eq!(login.environment["OWN"], "local");
         let post = RouteKey::Path { method: "POST".to_owned(), path: "/{stage}/login".to_owned() };
@@ -233,6 +251,14 @@ Resources:
         assert_eq!(parse(&broken).unwrap_err().to_string(), "Resources.Login.Properties.CodeUri: is missing");
         let broken = TEMPLATE.replace("MemorySize: 256", "MemorySize: much");
         assert!(parse(&broken).unwrap_err().to_string().starts_with("Resources.Login.Properties.MemorySize:"));
+        for (from, to, key) in [
+            ("MaximumRetryAttempts: 1", "MaximumRetryAttempts: 3", "MaximumRetryAttempts: should be"),
+            ("AgeInSeconds: 300", "AgeInSeconds: 59", "MaximumEventAgeInSeconds: should be"),
+            (", Destination: !GetAtt Failed.Arn", "", "DestinationConfig.OnFailure.Destination: should be the ARN"),
+        ] {
+            let error = parse(&TEMPLATE.replace(from, to)).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("Resources.Login.Properties.EventInvokeConfig.{key}")), "{error}");
+        }
         let error = Template::parse(TEMPLATE, &BTreeMap::new()).unwrap_err();
         assert_eq!(error.to_string(), "Parameters.Stage: has no default and got no value");
     }

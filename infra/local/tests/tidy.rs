@@ -154,6 +154,22 @@ fn a_function_has_the_rights_to_what_it_needs_and_no_others() {
 }
 
 #[test]
+fn no_event_of_a_job_or_of_a_task_is_thrown_away() {
+    let text = read("infra/template.yaml");
+    for kind in ["jobs", "tasks"] {
+        for name in folders(&format!("functions/{kind}")) {
+            let from = text.find(&format!("CodeUri: ../target/lambda/{name}/")).unwrap();
+            let block = text[from..].split("\n\n").next().unwrap();
+            let queue = "!GetAtt FailedEventsQueue.Arn }";
+            assert!(block.contains(&format!("OnFailure: {{ Type: SQS, Destination: {queue}")), "{name}: OnFailure");
+            let schedules = block.matches("Type: ScheduleV2").count();
+            let kept = block.matches(&format!("DeadLetterConfig: {{ Arn: {queue}")).count();
+            assert_eq!(schedules, kept, "{name}: DeadLetterConfig");
+        }
+    }
+}
+
+#[test]
 fn handlers_fit_on_a_screen_and_use_shared_alone() {
     for kind in folders("functions") {
         for name in folders(&format!("functions/{kind}")) {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Refusal, read_optional_wish};
+use crate::delivery::Delivery;
 use crate::invocation::{Outcome, Record};
-use crate::lambda::Delivery;
 use crate::live::Live;
 use crate::server::{self, Reply};
 
@@ -48,8 +48,10 @@ pub(super) async fn fire(live: &Live, name: &str, body: Incoming) -> Result<Repl
     let wish: Wish = read_optional_wish(body, "the body is {\"time\": an RFC 3339 time}").await?;
     let fired = live.scheduler.fire_now(name, wish.time).await;
     let (time, delivery) = fired.ok_or_else(|| Refusal::Unknown(format!("there is no schedule {name}")))?;
-    let Some(Delivery { attempts, outcome, last: Some(last), .. }) = delivery else {
-        return Err(Refusal::Lost);
+    let (attempts, outcome, last) = match delivery {
+        Some(Delivery { attempts, outcome, last: Some(last), .. }) => (attempts, outcome, last),
+        Some(Delivery { outcome: Outcome::NotTaken, .. }) => return Err(Refusal::NotTaken),
+        _ => return Err(Refusal::Lost),
     };
     let document = last.document();
     if let Some(code) = document["code"].as_i64() {

@@ -1,6 +1,7 @@
 //! One resource of the template as a specification: properties read, merged with `Globals` and resolved.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -36,7 +37,15 @@ impl Reader<'_> {
             handler: self.text_or(globals, "Handler", "bootstrap")?,
             memory_mb: self.number_or(globals, "MemorySize", 128)?,
             timeout: Duration::from_secs(self.number_or(globals, "Timeout", 3)?),
-            max_retries: self.max_retries(globals)?,
+            max_retries: u32::try_from(self.event_limit(globals, "MaximumRetryAttempts", 2, 0..=2)?).unwrap_or(2),
+            // Source: "How Lambda handles errors and retries with asynchronous invocation".
+            max_event_age: Duration::from_secs(self.event_limit(
+                globals,
+                "MaximumEventAgeInSeconds",
+                21_600,
+                60..=21_600,
+            )?),
+            failed_events: self.failed_events(globals)?,
             concurrency: match self.number_or(globals, "ReservedConcurrentExecutions", 0)? {
                 0 => None,
                 limit => Some(usize::try_from(limit).unwrap_or(usize::MAX)),
@@ -46,15 +55,45 @@ impl Reader<'_> {
         })
     }
 
-    fn max_retries(&self, globals: &Value) -> Result<u32, TemplateError> {
-        let own = &self.properties["EventInvokeConfig"]["MaximumRetryAttempts"];
-        let config = if own.is_null() { &globals["EventInvokeConfig"]["MaximumRetryAttempts"] } else { own };
-        match self.resolver.value(config, &self.place)? {
-            Value::Null => Ok(2),
-            value => match value.as_u64().and_then(|count| u32::try_from(count).ok()) {
-                Some(count @ 0..=2) => Ok(count),
-                _ => Err(self.error("EventInvokeConfig.MaximumRetryAttempts", "should be 0, 1 or 2")),
-            },
+    /// A setting of how Lambda treats asynchronous events, the function's own before that of `Globals`.
+    fn event_setting(&self, globals: &Value, key: &str) -> Result<Value, TemplateError> {
+        let own = &self.properties["EventInvokeConfig"][key];
+        let value = if own.is_null() { &globals["EventInvokeConfig"][key] } else { own };
+        self.resolver.value(value, &self.of(&format!("Properties.EventInvokeConfig.{key}")))
+    }
+
+    fn event_limit(
+        &self,
+        globals: &Value,
+        key: &str,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> Result<u64, TemplateError> {
+        let value = self.event_setting(globals, key)?;
+        self.number_in(&value, &format!("EventInvokeConfig.{key}"), default, range)
+    }
+
+    /// The on-failure destination, or the function's dead-letter queue, which is the older way.
+    fn failed_events(&self, globals: &Value) -> Result<Option<String>, TemplateError> {
+        let destinations = self.event_setting(globals, "DestinationConfig")?;
+        let (target, key) = if destinations["OnFailure"].is_null() {
+            (self.with_globals(globals, "DeadLetterQueue")?["TargetArn"].clone(), "DeadLetterQueue.TargetArn")
+        } else {
+            let key = "EventInvokeConfig.DestinationConfig.OnFailure.Destination";
+            match &destinations["OnFailure"]["Destination"] {
+                Value::Null => return Err(self.error(key, "should be the ARN of a queue; name one")),
+                target => (target.clone(), key),
+            }
+        };
+        self.queue(&target, key)
+    }
+
+    /// The name of a queue, or of whatever else takes events, from its ARN.
+    pub(super) fn queue(&self, arn: &Value, key: &str) -> Result<Option<String>, TemplateError> {
+        match arn.as_str().map(|arn| arn.rsplit_once(':')) {
+            None if arn.is_null() => Ok(None),
+            Some(Some((_, name))) => Ok(Some(name.to_owned())),
+            _ => Err(self.error(key, "should be the ARN of a queue")),
         }
     }
 
@@ -152,6 +191,22 @@ impl Reader<'_> {
             // A parameter is text even when its type is Number.
             Value::String(text) => text.parse().map_err(|_| self.error(key, "should be a whole number")),
             value => value.as_u64().ok_or_else(|| self.error(key, "should be a whole number")),
+        }
+    }
+
+    /// A number, or the default for none.
+    pub(super) fn number_in(
+        &self,
+        value: &Value,
+        key: &str,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> Result<u64, TemplateError> {
+        // A parameter is text even when its type is Number.
+        match value.as_u64().or_else(|| value.as_str()?.parse().ok()) {
+            None if value.is_null() => Ok(default),
+            Some(number) if range.contains(&number) => Ok(number),
+            _ => Err(self.error(key, &format!("should be a whole number from {} to {}", range.start(), range.end()))),
         }
     }
 

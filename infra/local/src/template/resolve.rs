@@ -146,6 +146,7 @@ impl<'a> Resolver<'a> {
             Some("AWS::DynamoDB::Table") => name("TableName"),
             Some("AWS::Serverless::Function" | "AWS::Lambda::Function") => name("FunctionName"),
             Some("AWS::SecretsManager::Secret") => Ok(account::secret_arn(&name("Name")?)),
+            Some("AWS::SQS::Queue") => Ok(account::queue_url(&name("QueueName")?)),
             _ => Ok(target.to_owned()),
         }
     }
@@ -170,6 +171,7 @@ impl<'a> Resolver<'a> {
                 account::function_arn(&name("FunctionName")?)
             }
             (Some("AWS::SecretsManager::Secret"), "Id") => account::secret_arn(&name("Name")?),
+            (Some("AWS::SQS::Queue"), "Arn") => account::arn("sqs", &name("QueueName")?),
             _ => {
                 let problem = format!("the local stage does not know the attribute {target}.{attribute}");
                 return Err(TemplateError::new(place, problem));

@@ -1,11 +1,11 @@
 //! Schedules of the template: `ScheduleV2` events of functions, and `AWS::Scheduler::Schedule`.
 //!
 //! Source: AWS SAM Developer Guide, "`ScheduleV2`"; AWS CloudFormation User Guide, `AWS::Scheduler::Schedule`. What
-//! AWS would refuse is refused here. Three settings have no effect. A `RetryPolicy` (checked) and a `DeadLetterConfig`
-//! are about events that the target does not take, but the stage's Lambda takes every event; what fails in the function
-//! is retried and kept by Lambda's own rule. A flexible time window (checked) is used at its beginning.
+//! AWS would refuse is refused here. `RetryPolicy` and `DeadLetterConfig` are about events that Lambda does not take;
+//! what fails in the function is retried and kept by Lambda's own rule. A flexible time window has no effect but that it
+//! is checked: it is used at its beginning.
 
-use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -66,7 +66,7 @@ impl Reader<'_> {
             return Err(self.error("Name", "should be 1 to 64 letters, digits, and any of -_."));
         }
         self.check_window()?;
-        self.check_retries(target, path)?;
+        let (max_retries, max_event_age) = self.retry_policy(target, path)?;
         let expression = self.required_text("ScheduleExpression")?;
         let zone = self.text_or(&Value::Null, "ScheduleExpressionTimezone", schedule::DEFAULT_ZONE)?;
         let timetable =
@@ -84,6 +84,9 @@ impl Reader<'_> {
                 "DISABLED" => false,
                 _ => return Err(self.error("State", "should be ENABLED or DISABLED")),
             },
+            max_retries,
+            max_event_age,
+            failed_events: self.dead_letter_queue(target, path, default_name)?,
         })
     }
 
@@ -122,35 +125,39 @@ impl Reader<'_> {
         match window["Mode"].as_str() {
             None if window.is_null() => Ok(()),
             Some("OFF") if minutes.is_null() => Ok(()),
-            Some("FLEXIBLE") => self.check_number(minutes, "FlexibleTimeWindow.MaximumWindowInMinutes", 1..=1440),
+            Some("FLEXIBLE") if !minutes.is_null() => {
+                self.number_in(minutes, "FlexibleTimeWindow.MaximumWindowInMinutes", 0, 1..=1440).map(drop)
+            }
             _ => Err(self.error("FlexibleTimeWindow", "should be of Mode OFF, or FLEXIBLE with a number of minutes")),
         }
     }
 
-    fn check_retries(&self, target: &Value, path: &str) -> Result<(), TemplateError> {
+    /// Source: API Reference, `RetryPolicy`: the defaults are the largest values.
+    fn retry_policy(&self, target: &Value, path: &str) -> Result<(u32, Duration), TemplateError> {
         let key = format!("{path}RetryPolicy");
         let policy = self.resolver.value(&target["RetryPolicy"], &self.of(&format!("Properties.{key}")))?;
-        for (name, range) in [("MaximumRetryAttempts", 0..=185), ("MaximumEventAgeInSeconds", 60..=86_400)] {
-            if !policy[name].is_null() {
-                self.check_number(&policy[name], &format!("{key}.{name}"), range)?;
-            }
-        }
-        Ok(())
+        let limit =
+            |name: &str, default, range| self.number_in(&policy[name], &format!("{key}.{name}"), default, range);
+        let retries = limit("MaximumRetryAttempts", 185, 0..=185)?;
+        let age = limit("MaximumEventAgeInSeconds", 86_400, 60..=86_400)?;
+        Ok((u32::try_from(retries).unwrap_or(185), Duration::from_secs(age)))
     }
 
-    fn check_number(&self, value: &Value, key: &str, range: RangeInclusive<u64>) -> Result<(), TemplateError> {
-        // A parameter is text even when its type is Number.
-        let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
-        if number.is_some_and(|number| range.contains(&number)) {
-            return Ok(());
+    /// By its ARN, or, in a SAM event, one that SAM makes and names.
+    fn dead_letter_queue(&self, target: &Value, path: &str, id: &str) -> Result<Option<String>, TemplateError> {
+        let key = format!("{path}DeadLetterConfig");
+        let config = self.resolver.value(&target["DeadLetterConfig"], &self.of(&format!("Properties.{key}")))?;
+        if config["Type"] == "SQS" {
+            return Ok(Some(config["QueueLogicalId"].as_str().map_or_else(|| format!("{id}Queue"), str::to_owned)));
         }
-        Err(self.error(key, &format!("should be a whole number from {} to {}", range.start(), range.end())))
+        self.queue(&config["Arn"], &format!("{key}.Arn"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use crate::template::{Template, TemplateError};
 
@@ -180,7 +187,11 @@ Resources:
       ScheduleExpression: rate(1 hour)
       StartDate: 2026-11-22T00:00:00Z
       FlexibleTimeWindow: { Mode: FLEXIBLE, MaximumWindowInMinutes: 5 }
-      Target: { Arn: !Sub "${Daily.Arn}:live", RoleArn: !GetAtt Role.Arn, RetryPolicy: { MaximumRetryAttempts: 0 } }
+      Target:
+        Arn: !Sub "${Daily.Arn}:live"
+        RoleArn: !GetAtt Role.Arn
+        RetryPolicy: { MaximumRetryAttempts: 0 }
+        DeadLetterConfig: { Arn: "arn:aws:sqs:us-east-1:000000000000:q" }
 "#;
 
     fn parse(text: &str) -> Result<Template, TemplateError> {
@@ -192,6 +203,12 @@ Resources:
         let schedules = parse(TEMPLATE).unwrap().schedules;
         let [tick, hourly] = &schedules[..] else { panic!("{schedules:?}") };
         assert_eq!((tick.name.as_str(), tick.function.as_str(), tick.is_enabled), ("DailyTick", "b-daily", true));
+        assert_eq!((tick.max_retries, tick.max_event_age), (2, Duration::from_hours(1)));
+        assert_eq!(
+            (tick.failed_events.as_deref(), hourly.failed_events.as_deref()),
+            (Some("DailyTickQueue"), Some("q"))
+        );
+        assert_eq!((hourly.max_retries, hourly.max_event_age), (0, Duration::from_hours(24)));
         assert_eq!((tick.expression.as_str(), tick.zone.as_str()), ("cron(0 0 * * ? *)", "Asia/Shanghai"));
         assert!(tick.input.starts_with(r#"{"account":"000000000000","time":"<aws.scheduler.scheduled-time>""#));
         assert_eq!((hourly.name.as_str(), hourly.function.as_str()), ("b-hourly", "b-daily"));
@@ -217,6 +234,11 @@ Resources:
                 "MaximumRetryAttempts: 0",
                 "MaximumRetryAttempts: x",
                 "Properties.Target.RetryPolicy.MaximumRetryAttempts:",
+            ),
+            (
+                "\"arn:aws:sqs:us-east-1:000000000000:q\"",
+                "q",
+                "Properties.Target.DeadLetterConfig.Arn: should be the ARN",
             ),
             ("State: DISABLED", "State: OFF", "Properties.State:"),
             ("Mode: FLEXIBLE", "Mode: SOMETIMES", "Properties.FlexibleTimeWindow:"),

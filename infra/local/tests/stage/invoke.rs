@@ -92,7 +92,13 @@ async fn an_event_is_tried_again_with_the_same_request_id() {
 #[tokio::test]
 async fn an_event_that_always_fails_is_kept() {
     let repository = Repository::new();
-    repository.add("task", &probe(), "EventInvokeConfig: { MaximumRetryAttempts: 1 }");
+    repository.add(
+        "task",
+        &probe(),
+        "EventInvokeConfig: { MaximumRetryAttempts: 1, DestinationConfig: { OnFailure: { Type: SQS, Destination: \
+         !GetAtt Failed.Arn } } }",
+    );
+    repository.append("  Failed: { Type: AWS::SQS::Queue, Properties: { QueueName: !Sub \"${Stage}-failed\" } }\n");
     let bed = repository.start(|_| {}).await;
     let answer = bed.invoke("test-task", "Event", &json!({"do": "error"})).await;
     let letter = eventually("a dead letter", async || {
@@ -100,10 +106,30 @@ async fn an_event_that_always_fails_is_kept() {
     })
     .await;
     assert_eq!(letter["function"], "test-task");
+    assert_eq!((&letter["queue"], &letter["condition"]), (&json!("test-failed"), &json!("RetriesExhausted")));
     assert_eq!(letter["attempts"], 2);
     assert_eq!(letter["outcome"], "error");
     assert_eq!(letter["event"], r#"{"do":"error"}"#);
     assert_eq!(letter["request_id"], answer.headers["x-amzn-requestid"].to_str().unwrap());
+}
+
+#[tokio::test]
+async fn an_event_that_has_become_too_old_is_not_tried_again() {
+    let repository = Repository::new();
+    repository.add("task", &probe(), "EventInvokeConfig: { MaximumEventAgeInSeconds: 60 }");
+    let (started, file) = (repository.file("started"), repository.file("go"));
+    let bed = repository.start(|_| {}).await;
+    bed.invoke("test-task", "Event", &json!({"do": "wait_for", "started": started, "file": file})).await;
+    bed.door("PUT", "faults", &json!({"invoke": {"mode": "kill_before_reply"}})).await;
+    eventually("the first attempt", async || started.exists().then_some(())).await;
+    bed.door("POST", "clock", &json!({"advance_s": 61})).await;
+    fs::write(file, "").unwrap();
+    let letter = eventually("a dead letter", async || {
+        get(&bed.url("/_stage/dead_letters")).await.json().as_array().unwrap().first().cloned()
+    })
+    .await;
+    assert_eq!((&letter["condition"], &letter["attempts"]), (&json!("EventAgeExceeded"), &json!(1)));
+    assert_eq!((&letter["outcome"], &letter["queue"]), (&json!("crash"), &Value::Null));
 }
 
 #[tokio::test]

@@ -6,13 +6,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use stage::{Stage, StageError};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout};
 
 use crate::bed::{Bed, Repository, eventually, probe, processes_with};
-use crate::client::post;
+use crate::client::{get, post, send};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_stage");
 
@@ -25,7 +26,12 @@ struct Program {
 
 impl Program {
     async fn start(repository: &Repository) -> Self {
+        Self::start_with(repository, &[]).await
+    }
+
+    async fn start_with(repository: &Repository, arguments: &[&str]) -> Self {
         let mut child = tokio::process::Command::from(command(repository, "test", "0"))
+            .args(arguments)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -52,6 +58,28 @@ fn command(repository: &Repository, stage: &str, port: &str) -> Command {
     command.args(["--stage", stage, "--port", port, "--root"]).arg(repository.path());
     command.arg("--bin-dir").arg(repository.file("bin"));
     command
+}
+
+/// One call of the DynamoDB of a stage with that state.
+async fn dynamodb(state: &Value, operation: &str, body: &Value) -> Value {
+    let target = format!("DynamoDB_20120810.{operation}");
+    let authorization = "AWS4-HMAC-SHA256 Credential=a/20261122/us-east-1/dynamodb/aws4_request, \
+                         SignedHeaders=host, Signature=0";
+    let headers = [
+        ("x-amz-target", target.as_str()),
+        ("content-type", "application/x-amz-json-1.0"),
+        ("x-amz-date", "20261122T000000Z"),
+        ("authorization", authorization),
+    ];
+    send("POST", &format!("{}/", state["dynamodb_url"].as_str().unwrap()), &headers, body.to_string()).await.json()
+}
+
+/// The first line of the reply of its cache.
+async fn redis(state: &Value, command: &str) -> String {
+    let address = state["cache_url"].as_str().unwrap().strip_prefix("redis://").unwrap();
+    let mut stream = BufReader::new(TcpStream::connect(address).await.unwrap());
+    stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+    stream.lines().next_line().await.unwrap().unwrap()
 }
 
 /// Runs a program that should refuse to start; its one line.
@@ -93,6 +121,57 @@ async fn nothing_is_left_after_a_kill() {
     assert_eq!(running_in(&group), 3);
     program.child.kill().await.unwrap();
     eventually("an empty process group", async || (running_in(&group) == 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_kept_stage_that_is_killed_goes_on_where_it_was() {
+    let repository = Repository::new();
+    let go = repository.file("go");
+    let input = json!({"do": "wait_for", "started": repository.file("started"), "file": go});
+    repository.add(
+        "hourly",
+        &probe(),
+        &format!(
+            "Events: {{ Tick: {{ Type: ScheduleV2, Properties: {{ Name: hourly, ScheduleExpression: rate(1 hour), \
+             Input: '{input}' }} }} }}"
+        ),
+    );
+    let state = async |url: &str| get(&format!("{url}/_stage/state")).await.json();
+    let start = || Program::start_with(&repository, &["--keep"]);
+    let mut program = start().await;
+    let before = state(&program.url).await;
+    let put = json!({"TableName": "test-things", "Item": {"id": {"S": "a"}}});
+    dynamodb(&before, "PutItem", &put).await;
+    assert_eq!(redis(&before, "SET a b EX 100000").await, "+OK");
+    // The clock waits for the event, which waits for a file: the stage is killed with both under way.
+    let url = format!("{}/_stage/clock", program.url);
+    let moving = tokio::spawn(async move { post(&url, &json!({"advance_s": 7_200})).await });
+    eventually("the event", async || repository.file("started").exists().then_some(())).await;
+    let refused = refusal(command(&repository, "test", "0").arg("--keep"));
+    assert!(refused.contains("another stage is running on"), "{refused}");
+    program.child.kill().await.unwrap();
+    assert!(moving.await.is_err(), "no answer");
+
+    fs::write(&go, "").unwrap();
+    let program = start().await;
+    let after = state(&program.url).await;
+    let (then, now) = (&before["schedules"][0]["next"], &after["clock"]["offset_ms"]);
+    assert!((3_500_000..=3_600_000).contains(&now.as_i64().unwrap()), "{now}");
+    assert_ne!(&after["schedules"][0]["next"], then, "it has fired");
+    assert_eq!(
+        dynamodb(&after, "GetItem", &json!({"TableName": "test-things", "Key": {"id": {"S": "a"}}})).await["Item"]["id"]
+            ["S"],
+        "a"
+    );
+    assert_eq!(redis(&after, "GET a").await, "$1");
+    let runs = eventually("the event again", async || {
+        let runs = get(&format!("{}/_stage/invocations", program.url)).await.json();
+        runs.as_array().unwrap().iter().find(|run| run["trigger"] == "schedule hourly").cloned()
+    })
+    .await;
+    assert_eq!(runs["outcome"], "ok");
+    let files = || fs::read_dir(repository.file(".stage/test/events")).unwrap().count();
+    eventually("no event under way", async || (files() == 0).then_some(())).await;
 }
 
 #[tokio::test]

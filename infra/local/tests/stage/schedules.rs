@@ -210,6 +210,37 @@ async fn a_failing_event_is_kept_and_the_next_one_fires_and_a_redrive_takes_it()
 }
 
 #[tokio::test]
+async fn an_event_that_lambda_does_not_take_is_offered_and_kept_by_the_schedule_s_own_rule() {
+    let repository = Repository::empty();
+    let policy = "RetryPolicy: { MaximumRetryAttempts: 2 }, DeadLetterConfig: { Type: SQS, QueueLogicalId: Missed }";
+    let input = note(&repository.file("notes"));
+    repository.add(
+        "daily",
+        &probe(),
+        &format!(
+            "Events: {{ Tick: {{ Type: ScheduleV2, Properties: {{ Name: daily, ScheduleExpression: rate(1 day), \
+             {policy}, Input: '{input}' }} }} }}"
+        ),
+    );
+    let bed = repository.start(|_| {}).await;
+    bed.door("PUT", "faults", &json!({"invoke": {"mode": "refuse"}})).await;
+    bed.advance(DAY_S).await;
+    let letters = bed.dead_letters().await;
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    assert_eq!((&letter["queue"], &letter["condition"]), (&json!("Missed"), &json!("RetriesExhausted")));
+    assert_eq!((&letter["attempts"], &letter["outcome"]), (&json!(3), &json!("not_taken")));
+    assert_eq!(bed.schedule("daily").await["last_outcome"], "not_taken");
+    assert_eq!(send("POST", &bed.url("/_stage/schedules/daily"), &[], "").await.status, 503);
+    assert_eq!(bed.repository.notes("notes").len(), 0, "the function was never asked");
+
+    bed.door("PUT", "faults", &json!({})).await;
+    let again = bed.door("POST", "dead_letters/redrive", &json!({"id": letter["id"]})).await;
+    assert_eq!(again[0]["outcome"], "ok");
+    let event: Value = serde_json::from_str(letter["event"].as_str().unwrap()).unwrap();
+    assert_eq!(bed.repository.notes("notes")[0]["time"], event["time"]);
+}
+
+#[tokio::test]
 async fn a_reset_begins_the_schedules_anew() {
     let repository = Repository::empty();
     repository.schedule("hourly", "rate(1 hour)", &note(&repository.file("notes")));
