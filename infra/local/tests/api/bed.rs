@@ -21,7 +21,8 @@ pub(crate) const PREFIX: &str = "/local/iwc/badge";
 /// A running stage with empty stores.
 pub(crate) struct Bed {
     pub(crate) stage: Stage,
-    folder: TempDir,
+    options: Options,
+    pub(crate) folder: TempDir,
     phones: AtomicU32,
     /// What no log may contain.
     secrets: Mutex<BTreeSet<String>>,
@@ -49,8 +50,16 @@ pub(crate) struct SignedIn {
 
 impl Bed {
     async fn of(folder: TempDir, options: Options) -> Self {
-        let stage = Stage::start(options).await.unwrap();
-        Self { stage, folder, phones: AtomicU32::new(0), secrets: Mutex::default() }
+        let stage = Stage::start(options.clone()).await.unwrap();
+        Self { stage, options, folder, phones: AtomicU32::new(0), secrets: Mutex::default() }
+    }
+
+    /// Ends the stage in the middle of whatever it does, and starts it again.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { stage, options, folder, phones, secrets } = self;
+        drop(stage);
+        let stage = Stage::start(options.clone()).await.unwrap();
+        Self { stage, options, folder, phones, secrets }
     }
 
     /// A number that nobody else in this stage has, as people write it.
@@ -197,7 +206,7 @@ impl Bed {
         files.map(|file| fs::read_to_string(file.path()).unwrap()).collect()
     }
 
-    async fn finish(self) {
+    pub(crate) async fn finish(self) {
         let Self { stage, folder, secrets, .. } = self;
         stage.stop().await;
         let mut lines = 0;
@@ -238,7 +247,12 @@ fn has_word(line: &str, secret: &str) -> bool {
 
 /// One call of the embedded DynamoDB's API.
 pub(crate) async fn dynamodb(bed: &Bed, operation: &str, body: &Value) -> Value {
-    let target = format!("DynamoDB_20120810.{operation}");
+    dynamodb_of("DynamoDB_20120810", bed, operation, body).await
+}
+
+/// The same, of that API or of the one of its streams.
+pub(crate) async fn dynamodb_of(api: &str, bed: &Bed, operation: &str, body: &Value) -> Value {
+    let target = format!("{api}.{operation}");
     let headers = [
         ("x-amz-target", target.as_str()),
         ("content-type", "application/x-amz-json-1.0"),

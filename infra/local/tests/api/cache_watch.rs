@@ -243,7 +243,8 @@ async fn the_local_stage_has_the_cache_that_its_functions_use() {
             (&line["level"], &line["cache_available"], &line["cache_findings"]),
             (&json!("INFO"), &json!(1), &json!(0))
         );
-        assert_eq!(line["report"]["endpoint"], bed.stage.cache_url().strip_prefix("redis://").unwrap());
+        let endpoint = line["report"]["endpoint"].as_str().unwrap();
+        assert!(endpoint.starts_with("127.0.0.1:"), "where functions find it, so without a finding: {endpoint}");
     })
     .await;
 }

@@ -8,24 +8,24 @@ use serde_json::{Value, json};
 use crate::bed::{Bed, Opening, dynamodb, for_crowds, on_a_stage, on_a_stage_with};
 
 /// Every item of the table of runs, by its key.
-async fn runs(bed: &Bed) -> BTreeMap<String, Value> {
+pub(crate) async fn runs(bed: &Bed) -> BTreeMap<String, Value> {
     let scan = dynamodb(bed, "Scan", &json!({ "TableName": "badge-local-runs" })).await;
     let items = scan["Items"].as_array().unwrap().iter();
     items.map(|item| (item["run"]["S"].as_str().unwrap().to_owned(), item.clone())).collect()
 }
 
-async fn fire(bed: &Bed, job: &str, time: &str) -> Value {
+pub(crate) async fn fire(bed: &Bed, job: &str, time: &str) -> Value {
     bed.door("POST", &format!("schedules/{job}"), &json!({ "time": time }).to_string()).await
 }
 
 /// What the job said of its run.
-fn report(fired: &Value) -> Value {
+pub(crate) fn report(fired: &Value) -> Value {
     let line: Value = serde_json::from_str(fired["log"][0].as_str().unwrap()).unwrap();
     line["report"].clone()
 }
 
 /// `YYYY-MM-DDT16:00:00Z`, which is midnight in Shanghai, so many days after the stage's today.
-async fn midnight(bed: &Bed, days: i64) -> String {
+pub(crate) async fn midnight(bed: &Bed, days: i64) -> String {
     let now: jiff::Timestamp = bed.door("GET", "state", "").await["clock"]["now"].as_str().unwrap().parse().unwrap();
     let today = now.to_zoned(jiff::tz::TimeZone::get("Asia/Shanghai").unwrap()).date();
     let midnight = today.checked_add(jiff::Span::new().days(days)).unwrap().in_tz("Asia/Shanghai").unwrap();
@@ -36,30 +36,6 @@ async fn midnight(bed: &Bed, days: i64) -> String {
 fn without_the_hourly_job(template: &str) -> String {
     assert!(template.contains("rate(1 hour)"));
     template.replace("rate(1 hour)", "rate(400 days)")
-}
-
-#[tokio::test]
-async fn thirty_days_have_thirty_midnights_also_when_every_event_comes_twice() {
-    Opening::new()
-        .template(without_the_hourly_job)
-        .run(async |bed| {
-            bed.door("PUT", "faults", r#"{"invoke": {"mode": "duplicate", "rate": 1}}"#).await;
-            bed.advance(30 * 86_400).await;
-            let invocations = bed.door("GET", "invocations?function=daily&limit=1000", "").await;
-            let lines = invocations.as_array().unwrap().iter();
-            let lines: Vec<Value> =
-                lines.map(|one| serde_json::from_str(one["log"][0].as_str().unwrap()).unwrap()).collect();
-            assert_eq!(lines.len(), 60, "every event twice");
-            assert!(lines.iter().all(|line| line["code"] == 0));
-            assert_eq!(lines.iter().filter(|line| line["report"] == "done before").count(), 30);
-            let mut ticks: Vec<_> = lines.iter().map(|line| line["scheduled"].as_str().unwrap()).collect();
-            ticks.sort_unstable();
-            ticks.dedup();
-            assert_eq!(ticks.len(), 30);
-            assert!(ticks.iter().all(|tick| tick.ends_with("T16:00:00Z")), "midnight in Shanghai: {ticks:?}");
-            assert_eq!(runs(bed).await.keys().filter(|run| run.starts_with("figures#")).count(), 30);
-        })
-        .await;
 }
 
 #[tokio::test]

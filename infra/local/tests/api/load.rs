@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::bed::{Bed, applicant, dynamodb, on_a_stage_with, wish};
+use crate::bed::{Bed, applicant, dynamodb, for_crowds, on_a_stage_with, wish};
 
 /// So few that the machine is not full, and the time of an answer is that of its stores.
 const CLIENTS: usize = 4;
@@ -138,7 +138,7 @@ async fn conduct(traffic: &Traffic<'_>, step: Duration) -> Vec<(Value, Instant, 
 #[tokio::test]
 async fn what_was_acknowledged_holds_while_stores_fail() {
     let secs: u64 = wish("SOAK_SECS").unwrap_or(12);
-    let relaxed = |settings: &str| settings.replace("resend_secs = 60", "resend_secs = 1");
+    let relaxed = |settings: &str| for_crowds(settings).replace("\"60s\"", "\"1s\"");
     on_a_stage_with(relaxed, async |bed| {
         let traffic = Traffic {
             bed,
