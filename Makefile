@@ -15,20 +15,26 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch rotate test test-rust test-api attack test-cluster soak check lint fmt build-local build
-.PHONY: tools clean toolchain redis python
+.PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak check lint fmt
+.PHONY: build-local build tools clean toolchain redis python
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (PORT=9601 STAGE=local)
-	@exec "$(DEV_BIN)/stage" --port "$(PORT)" --stage "$(STAGE)" --at-start deployed
+run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (PORT=9601 STAGE=local; KEEP=1 keeps what is stored)
+	@exec "$(DEV_BIN)/stage" --port "$(PORT)" --stage "$(STAGE)" --at-start deployed $(if $(KEEP),--keep)
 
 watch: redis build-local ## the same, and rebuild and reload at each change of a file
 	@exec infra/setup/watch.sh
 
 rotate: python ## another key signs, and nobody is refused for it (STAGE=test SECRET=jwt; by default every secret)
 	@$(VENV_BIN)/python infra/setup/rotate.py $(if $(FORCE),--force) "$(STAGE)" $(SECRET)
+
+job: ## run a job now and tell how it ended (NAME=daily STAGE=local TIME=2026-11-22T00:00:00Z)
+	@NAME="$(NAME)" TIME="$(TIME)" infra/setup/job.sh
+
+redrive: ## drive the failed events of a stage again (STAGE=local)
+	@infra/setup/redrive.sh
 
 test: test-rust test-api ## every test: units, the stage from outside, the API description
 

@@ -17,3 +17,11 @@ apt_install() {
     apt-get update -qq >/dev/null 2>&1 || return
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null 2>&1
 }
+
+# Sets AWS to the command line of AWS. Credentials are its own matter: it says what it lacks.
+need_aws() {
+    for AWS in .tools/aws/bin/aws "$(command -v aws || true)"; do
+        [ -n "$AWS" ] && [ -x "$AWS" ] && return
+    done
+    fail "the AWS command line is missing; type: python3 -m venv .tools/aws && .tools/aws/bin/pip install awscli"
+}
