@@ -51,8 +51,8 @@ attack: redis python build-local ## attacks on the limits at full size, with the
 test-cluster: redis build-local ## the API's tests again, on a cache in cluster mode
 	@STAGE_CACHE=cluster cargo test $(LOCKED) --workspace --test api -- --test-threads 4
 
-soak: redis build-local ## mixed traffic while each store fails in turn, with figures (SOAK_SECS=60)
-	@SOAK_SECS="$${SOAK_SECS:-60}" cargo test $(LOCKED) --workspace --test api what_was_acknowledged -- --nocapture
+soak: redis build-local ## mixed traffic while each store fails in turn, with figures (SOAK_SECS=60 SOAK_CLIENTS=24)
+	@SOAK_SECS="$${SOAK_SECS:-60}" SOAK_CLIENTS="$${SOAK_CLIENTS:-24}" cargo test $(LOCKED) --workspace --test api what_was_acknowledged -- --nocapture
 
 check: lint test ## everything that must hold before a commit: lint, then test
 

@@ -35,10 +35,6 @@ impl Network {
     }
 }
 
-/// Digits that are left away at the end of a number.
-const PREFIX: usize = 4;
-const BLOCK: usize = 6;
-
 /// The wish to send a message.
 pub(crate) fn to_send<'a>(
     ctx: &'a Ctx,
@@ -49,8 +45,7 @@ pub(crate) fn to_send<'a>(
     let rows = ctx.config().limits.on(Action::Send).map(|limit| {
         let subject = match limit.key {
             Subject::Phone => phone.e164().to_owned(),
-            Subject::Prefix => without_last(phone, PREFIX),
-            Subject::Block => without_last(phone, BLOCK),
+            Subject::Prefix | Subject::Block | Subject::Area => range(phone, limit.key),
             Subject::Ip => network.0.clone(),
             Subject::Stage => "all".to_owned(),
         };
@@ -87,7 +82,7 @@ pub(crate) async fn prove(ctx: &Ctx, phone: &Phone, mac: &str) {
         .limits
         .on(Action::Send)
         .filter(|limit| limit.unproven.is_some())
-        .map(|limit| without_last(phone, if limit.key == Subject::Block { BLOCK } else { PREFIX }))
+        .map(|limit| range(phone, limit.key))
         .collect();
     if let (false, Ok(cache)) = (subjects.is_empty(), ctx.cache()) {
         drop(cache.prove(mac, &subjects, ctx.config().veri_code.ttl_secs).await);
@@ -136,9 +131,16 @@ fn wish<'a>(
     Ok(Wish { slot, id, now_ms: ctx.now().millis(), day: day(ctx), rows, figure, claim })
 }
 
-fn without_last(phone: &Phone, digits: usize) -> String {
+/// The number without its last digits.
+fn range(phone: &Phone, key: Subject) -> String {
+    let left_away = match key {
+        Subject::Prefix => 4,
+        Subject::Block => 6,
+        Subject::Area => 8,
+        Subject::Phone | Subject::Ip | Subject::Stage => 0,
+    };
     let e164 = phone.e164();
-    e164[..e164.len().saturating_sub(digits)].to_owned()
+    e164[..e164.len().saturating_sub(left_away)].to_owned()
 }
 
 #[cfg(test)]
@@ -161,10 +163,10 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_lacks_four_digits_and_a_block_six() {
+    fn a_range_lacks_four_six_or_eight_digits() {
         let phone = Phone::stored("+8613800138000".to_owned());
-        assert_eq!(without_last(&phone, PREFIX), "+861380013");
-        assert_eq!(without_last(&phone, BLOCK), "+8613800");
+        let ranges = [Subject::Prefix, Subject::Block, Subject::Area].map(|key| range(&phone, key));
+        assert_eq!(ranges, ["+861380013", "+8613800", "+86138"]);
     }
 
     #[test]

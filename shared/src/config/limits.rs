@@ -10,7 +10,7 @@ use super::SettingError;
 use super::file::impossible;
 
 /// The longest list of moments that the cache keeps for a row.
-const LARGEST_SLIDING_MAX: u64 = 1000;
+const LARGEST_SLIDING_MAX: u64 = 10_000;
 
 /// Parts of the unit of prices. Sums of money are whole numbers of them.
 const PARTS: f64 = 1_000_000.0;
@@ -29,7 +29,7 @@ pub struct Limit {
     pub max: u64,
     /// Whether money is counted and not times.
     pub is_money: bool,
-    /// What holds while a prefix or block does not verify what it is sent.
+    /// What holds while a range of numbers does not verify what it is sent.
     pub unproven: Option<Unproven>,
 }
 
@@ -53,6 +53,8 @@ pub enum Subject {
     Prefix,
     /// The numbers that differ in their last six digits.
     Block,
+    /// The numbers that differ in their last eight digits.
+    Area,
     /// An IPv4 address, or the 64 bits of an IPv6 address that one subscriber has (RFC 6177).
     Ip,
     /// Everybody.
@@ -112,14 +114,16 @@ impl Written {
             _ => return Err("must have one of `max` and `max_money`, above 0"),
         };
         if window != Window::Day && (is_money || max > LARGEST_SLIDING_MAX) {
-            return Err("must have a max of at most 1000 unless its window is `day`, and money by the day only");
+            return Err("must have a max of at most 10000 unless its window is `day`, and money by the day only");
         }
         let unproven = match (self.unproven_free, self.unproven_max, self.key) {
             (None, None, _) => None,
-            (Some(free), Some(max), Subject::Prefix | Subject::Block) if max > 0 && window != Window::Day => {
+            (Some(free), Some(max), Subject::Prefix | Subject::Block | Subject::Area)
+                if max > 0 && window != Window::Day =>
+            {
                 Some(Unproven { free, max })
             }
-            _ => return Err("must have both or none of `unproven_free` and `unproven_max`, by prefix or block"),
+            _ => return Err("must have both or none of `unproven_free` and `unproven_max`, by prefix, block or area"),
         };
         let Self { name, on, key, .. } = self;
         let limit = Limit { name, on, key, window, max, is_money, unproven };
@@ -258,7 +262,7 @@ mod tests {
             (r#"{ name = "x", on = "send", key = "ip", window = "10m", max = 0 }"#, "above 0"),
             (r#"{ name = "x", on = "send", key = "ip", window = "10m" }"#, "one of"),
             (r#"{ name = "x", on = "send", key = "ip", window = "day", max = 1, max_money = 1.0 }"#, "one of"),
-            (r#"{ name = "x", on = "send", key = "ip", window = "10m", max = 1001 }"#, "at most 1000"),
+            (r#"{ name = "x", on = "send", key = "ip", window = "10m", max = 10001 }"#, "at most 10000"),
             (r#"{ name = "x", on = "send", key = "stage", window = "10m", max_money = 1.0 }"#, "by the day only"),
             (
                 r#"{ name = "x", on = "send", key = "prefix", window = "1h", max = 9, unproven_max = 1 }"#,
@@ -266,7 +270,7 @@ mod tests {
             ),
             (
                 r#"{ name = "x", on = "send", key = "ip", window = "1h", max = 9, unproven_max = 1, unproven_free = 1 }"#,
-                "by prefix or block",
+                "by prefix, block or area",
             ),
             (r#"{ name = "x", on = "try", key = "prefix", window = "1h", max = 9 }"#, "on `try`"),
             (r#"{ name = "x", on = "try", key = "phone", window = "1h", max = 9 }"#, "on `try`"),

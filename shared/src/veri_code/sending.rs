@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
 use super::{Recipient, code_of, hex, mac_of, seed_of};
 use crate::cache::codes::{Candidate, Pending};
@@ -21,6 +22,10 @@ const PATIENCE: Duration = Duration::from_millis(600);
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(30);
+
+/// How long the reply waits for what is written behind the message. Looking up the limits and handing the message over may
+/// have taken 2.2 s, and an answer leaves within 2.5 s.
+const AFTERWARDS: Duration = Duration::from_millis(250);
 
 /// After this time a request with the key has ended, with or without a reply: no function runs as long.
 const ENDED: Duration = Duration::from_secs(10);
@@ -59,26 +64,26 @@ pub async fn send(
     let (taken, pending) = tokio::join!(async { ctx.cache()?.take(&wish).await }, async {
         ctx.cache()?.pending_code(phone, tries, tries_per_day).await
     });
-    let (taken, pending) = (taken?, pending?);
-    if let Some(before) = refused(ctx, &wish, taken, &pending).await? {
+    if let Some(before) = refused(ctx, &wish, taken?, pending.as_ref().ok()).await? {
         return Ok(before);
     }
     let outcome = match pending {
-        Pending::Closed(wait) => Err(too_many(wait)),
-        Pending::Code { seed, good_for } => spawn(ctx, recipient, seed, good_for).await.map(|()| good_for),
-        Pending::None => new_code(ctx, recipient, ttl).await.map(|()| ttl),
+        Ok(Pending::None) => new_code(ctx, recipient, ttl).await.map(|()| ttl),
+        Ok(Pending::Code { seed, good_for }) => spawn(ctx, recipient, seed, good_for).await.map(|()| good_for),
+        Ok(Pending::Closed(wait)) => Err(too_many(wait)),
+        Err(error) => Err(error),
     };
     match outcome {
-        // Ours, so it must not cost the asker the wait. If this fails too, the limits end by themselves.
+        // Nothing was sent, so nothing counts. If this fails too, the limits end by themselves.
         Err(error) => {
-            drop(ctx.cache()?.give_back(&wish).await);
+            drop(timeout(AFTERWARDS, ctx.cache()?.give_back(&wish)).await);
             Err(error)
         }
         Ok(good_for) => {
             let sent = sent(ctx, good_for);
             if let (Some(claim), Ok(reply)) = (&wish.claim, serde_json::to_string(&sent)) {
                 // Without it, who comes again is told later, and still no second message is sent.
-                drop(ctx.cache()?.keep_reply(claim, &reply).await);
+                drop(timeout(AFTERWARDS, ctx.cache()?.keep_reply(claim, &reply)).await);
             }
             Ok(sent)
         }
@@ -86,7 +91,12 @@ pub async fn send(
 }
 
 /// `None` when the wish was taken. What was answered before, when it was fulfilled before.
-async fn refused(ctx: &Ctx, wish: &Wish<'_>, mut taken: Taken, pending: &Pending) -> Result<Option<Sent>, Error> {
+async fn refused(
+    ctx: &Ctx,
+    wish: &Wish<'_>,
+    mut taken: Taken,
+    pending: Option<&Pending>,
+) -> Result<Option<Sent>, Error> {
     let end = Instant::now() + PATIENCE;
     loop {
         match taken {
@@ -98,7 +108,8 @@ async fn refused(ctx: &Ctx, wish: &Wish<'_>, mut taken: Taken, pending: &Pending
             }
             // Whoever had the key died before its reply. A message may be under way, and a second one is worse.
             Taken::Before { age, reply: None } if age > ENDED => {
-                let good_for = if let Pending::Code { good_for, .. } = pending { *good_for } else { Duration::ZERO };
+                let good_for =
+                    if let Some(Pending::Code { good_for, .. }) = pending { *good_for } else { Duration::ZERO };
                 return Ok(Some(sent(ctx, good_for)));
             }
             Taken::Before { reply: None, .. } if Instant::now() > end => return Err(too_many(LOOK)),

@@ -284,7 +284,7 @@ pub(crate) fn with_test_numbers(settings: &str) -> String {
 
 /// The settings without the limits by address and by range of numbers, for a test that stands for many people.
 pub(crate) fn for_crowds(settings: &str) -> String {
-    let rows = ["sends_per_ip", "sends_per_prefix", "sends_per_block"];
+    let rows = ["sends_per_ip", "sends_per_prefix", "sends_per_block", "sends_per_area"];
     settings.lines().filter(|line| !rows.iter().any(|row| line.contains(row))).collect::<Vec<_>>().join("\n")
 }
 

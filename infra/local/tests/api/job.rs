@@ -88,7 +88,7 @@ async fn a_day_has_its_figures() {
         let expected = json!({
             "registrations": 2, "logins": 1, "sms_sent": 4, "sms_verified": 3, "refused_cool_down": 1,
             "refused_sends_per_day": 0, "refused_sends_per_ip": 0, "refused_sends_per_prefix": 0,
-            "refused_sends_per_block": 0, "refused_budget": 0, "refused_tries_per_day": 0, "refused_tries_per_ip": 0
+            "refused_sends_per_block": 0, "refused_sends_per_area": 0, "refused_budget": 0, "refused_tries_per_day": 0, "refused_tries_per_ip": 0
         });
         assert_eq!(report(&fired)["figures"], expected);
         let day = report(&fired)["day"].as_str().unwrap().to_owned();
