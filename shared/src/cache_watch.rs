@@ -17,7 +17,7 @@ use crate::telemetry::{Metric, Report};
 pub async fn look(ctx: &Ctx, tick: &Tick) -> Result<Report, Error> {
     let expected = &ctx.config().cache;
     let (host, port) = ctx.config().cache_address().map_err(|cause| Error::Internal(Cause::of(&cause)))?;
-    let seen = ctx.elasticache()?.describe(expected.kind, &expected.name).await?;
+    let seen = ctx.elasticache()?.describe(expected).await?;
     Ok(report(seen.as_ref(), expected, (&host, port), tick.at))
 }
 

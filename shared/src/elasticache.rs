@@ -12,7 +12,7 @@ use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
 use crate::aws::{self, Aws};
-use crate::config::CacheKind;
+use crate::config::{Cache, CacheKind};
 use crate::error::Error;
 use crate::http::CONNECT;
 use crate::telemetry::{Backend, Tally};
@@ -44,7 +44,7 @@ pub struct Description {
     pub version: String,
     /// Host and port, once it has them.
     pub endpoint: Option<(String, u16)>,
-    /// When the data of the newest usable snapshot was taken.
+    /// When the data of the newest usable snapshot was taken; not asked for where nobody expects snapshots.
     pub snapshot: Option<Timestamp>,
 }
 
@@ -66,14 +66,20 @@ impl ElastiCache {
         Self { client: Client::new(&sdk.build()), tally }
     }
 
-    /// The cache of that name; `None` if AWS knows none.
+    /// The cache of that kind and name; `None` if AWS knows none.
     ///
     /// # Errors
     /// [`Error::Http`] when AWS does not tell.
-    pub async fn describe(&self, kind: CacheKind, name: &str) -> Result<Option<Description>, Error> {
-        match kind {
-            CacheKind::Serverless => self.serverless(name).await,
-            CacheKind::ReplicationGroup => self.replication_group(name).await,
+    pub async fn describe(&self, expected: &Cache) -> Result<Option<Description>, Error> {
+        let described = match expected.kind {
+            CacheKind::Serverless => self.serverless(&expected.name).await?,
+            CacheKind::ReplicationGroup => self.replication_group(&expected.name).await?,
+        };
+        match (described, expected.snapshot_max_hours) {
+            (Some(cache), Some(_)) => {
+                Ok(Some(Description { snapshot: self.newest_snapshot(expected).await?, ..cache }))
+            }
+            (described, _) => Ok(described),
         }
     }
 
@@ -83,15 +89,12 @@ impl ElastiCache {
         let Some(cache) = caches.into_iter().find(|one| one.serverless_cache_name() == Some(name)) else {
             return Ok(None);
         };
-        let snapshots = self.client.describe_serverless_cache_snapshots().serverless_cache_name(name);
-        let snapshots = self.all(snapshots.into_paginator().items().send()).await?;
-        let usable = snapshots.iter().filter(|one| is_available(one.status()));
         Ok(Some(Description {
             status: small(cache.status()),
             engine: small(cache.engine()),
             version: cache.full_engine_version().or(cache.major_engine_version()).unwrap_or_default().to_owned(),
             endpoint: address(cache.endpoint()),
-            snapshot: newest(usable.map(|one| one.create_time())),
+            snapshot: None,
         }))
     }
 
@@ -110,17 +113,32 @@ impl ElastiCache {
             None => Vec::new(),
         };
         let member = members.first();
-        let snapshots = self.client.describe_snapshots().replication_group_id(name);
-        let snapshots = self.all(snapshots.into_paginator().items().send()).await?;
-        let usable = snapshots.iter().filter(|one| is_available(one.snapshot_status()));
         let primary = group.node_groups().first().and_then(|shard| shard.primary_endpoint());
         Ok(Some(Description {
             status: small(group.status()),
             engine: small(group.engine().or(member.and_then(|one| one.engine()))),
             version: member.and_then(|one| one.engine_version()).unwrap_or_default().to_owned(),
             endpoint: address(group.configuration_endpoint().or(primary)),
-            snapshot: newest(usable.flat_map(Snapshot::node_snapshots).map(|node| node.snapshot_create_time())),
+            snapshot: None,
         }))
+    }
+
+    async fn newest_snapshot(&self, of: &Cache) -> Result<Option<Timestamp>, Error> {
+        match of.kind {
+            CacheKind::Serverless => {
+                let snapshots = self.client.describe_serverless_cache_snapshots().serverless_cache_name(&of.name);
+                let snapshots = self.all(snapshots.into_paginator().items().send()).await?;
+                let usable = snapshots.iter().filter(|one| is_available(one.status()));
+                Ok(newest(usable.map(|one| one.create_time())))
+            }
+            CacheKind::ReplicationGroup => {
+                let snapshots = self.client.describe_snapshots().replication_group_id(&of.name);
+                let snapshots = self.all(snapshots.into_paginator().items().send()).await?;
+                let usable = snapshots.iter().filter(|one| is_available(one.snapshot_status()));
+                let nodes = usable.flat_map(Snapshot::node_snapshots);
+                Ok(newest(nodes.map(|node| node.snapshot_create_time())))
+            }
+        }
     }
 
     /// The items of all pages; none if what was asked for by name is not there.

@@ -19,7 +19,8 @@ pub struct Cache {
     pub kind: CacheKind,
     /// For the job `cache_watch`: the engines that will do, `valkey` or `redis`, each with the lowest major version.
     pub engines: BTreeMap<String, u32>,
-    /// For the job `cache_watch`: the newest snapshot is at most so old, in hours. Left out, nobody expects snapshots.
+    /// For the job `cache_watch`: the newest snapshot is at most so old, in hours. Left out, nobody expects snapshots,
+    /// and AWS is not asked for them.
     pub snapshot_max_hours: Option<u64>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Opening, on_a_stage};
+use crate::bed::{Bed, Opening, on_a_stage, on_a_stage_with};
 use crate::service::{Answer, Form, Service, refusal};
 
 const SERVERLESS: &str = include_str!("elasticache/serverless_caches.xml");
@@ -54,18 +54,27 @@ fn line(fired: &Value) -> Value {
     serde_json::from_str(fired["log"][0].as_str().unwrap()).unwrap()
 }
 
-/// What the first run says when `answer` is AWS's, with a stage whose cache is at `url` and of that kind.
+/// What the first run says when `answer` is AWS's, with a stage whose cache is at `url`, of that kind, and has snapshots.
 async fn watch_at(
     url: &str,
     kind: &str,
     answer: impl Fn(&Form, usize) -> Answer + Send + Sync + 'static,
     test: impl AsyncFnOnce(&Bed, &Service, Value),
 ) {
+    watch(url, &format!("kind = \"{kind}\"\nsnapshot_max_hours = 26"), answer, test).await;
+}
+
+/// The same, with these settings of the cache.
+async fn watch(
+    url: &str,
+    settings: &str,
+    answer: impl Fn(&Form, usize) -> Answer + Send + Sync + 'static,
+    test: impl AsyncFnOnce(&Bed, &Service, Value),
+) {
     let service = Service::new(answer).await;
-    let snapshots = format!("kind = \"{kind}\"\nsnapshot_max_hours = 26");
     Opening::new()
         .variable("AWS_ENDPOINT_URL_ELASTICACHE", &service.url)
-        .settings(|settings| settings.replace("kind = \"serverless\"", &snapshots))
+        .settings(|all| all.replace("kind = \"serverless\"", settings))
         .parameter("CacheUrl", url)
         .run(async |bed| {
             let fired = fire(bed).await;
@@ -160,6 +169,29 @@ async fn a_replication_group_is_told_by_its_members_and_its_snapshots() {
 }
 
 #[tokio::test]
+async fn snapshots_that_nobody_expects_are_not_asked_for() {
+    for (url, kind, expected) in [
+        (CACHE_URL, "serverless", vec!["DescribeServerlessCaches"]),
+        (GROUP_URL, "replication_group", vec!["DescribeReplicationGroups", "DescribeCacheClusters"]),
+    ] {
+        let settings = format!("kind = \"{kind}\"");
+        watch(
+            url,
+            &settings,
+            |form, _| aws(form),
+            async |_, service, fired| {
+                let line = line(&fired);
+                assert_eq!((&line["level"], &line["cache_findings"]), (&json!("INFO"), &json!(0)), "{line}");
+                assert_eq!(line["report"]["snapshot_age_secs"], Value::Null);
+                let asked = service.asked();
+                assert_eq!(asked.iter().map(|one| one.form["Action"].as_str()).collect::<Vec<_>>(), expected);
+            },
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_cache_that_is_not_as_configured_is_a_finding_and_no_failure() {
     let modifying = finding(aws_with("<Status>available<", "<Status>modifying<")).await;
     assert_eq!(modifying, "the cache is modifying, available 0");
@@ -245,6 +277,15 @@ async fn the_local_stage_has_the_cache_that_its_functions_use() {
         );
         let endpoint = line["report"]["endpoint"].as_str().unwrap();
         assert!(endpoint.starts_with("127.0.0.1:"), "where functions find it, so without a finding: {endpoint}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_local_stage_has_no_snapshot_and_says_so() {
+    let expecting = |settings: &str| format!("{settings}snapshot_max_hours = 26\n");
+    on_a_stage_with(expecting, async |bed| {
+        assert_eq!(line(&fire(bed).await)["findings"], json!(["there is no snapshot"]));
     })
     .await;
 }
