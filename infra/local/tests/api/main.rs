@@ -10,6 +10,7 @@ mod cache_watch;
 mod cases;
 mod client;
 mod cluster;
+mod emulator;
 mod fallback;
 mod idempotency;
 mod job;
