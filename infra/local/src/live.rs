@@ -1,11 +1,14 @@
 //! The parts of a running stage, and what is done to all of them: loading the template, resetting.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use parking_lot::RwLock;
+use tokio::time::sleep;
 
 use crate::cache;
 use crate::clock::Clock;
@@ -21,6 +24,9 @@ use crate::scheduler::Scheduler;
 use crate::secrets::Secrets;
 use crate::store::Store;
 use crate::template::{FunctionSpec, TableSpec, Template};
+
+/// DynamoDB promises no more than a few days.
+const BETWEEN_SWEEPS: Duration = Duration::from_hours(1);
 
 /// Everything that requests need; what only the end of the stage needs is in `Stage`.
 #[derive(Debug)]
@@ -60,7 +66,26 @@ impl Live {
 
     /// Lets time pass: for requests, for what is kept in the cache, for the time-to-live of items, and for schedules.
     pub(crate) async fn advance(&self, span: Duration) -> Result<(), StageError> {
-        self.scheduler.advance(span, self.cache).await
+        self.scheduler.advance(span, |step| self.age(step)).await
+    }
+
+    /// Ages what is stored by the span that the clock is about to move.
+    async fn age(&self, span: Duration) -> Result<(), StageError> {
+        let then = self.clock.now().saturating_add(span).unwrap_or(Timestamp::MAX);
+        let tables = Arc::clone(&self.tables.read());
+        let (aged, swept) = tokio::join!(self.cache.age(span), self.store.sweep(tables, then));
+        aged?;
+        swept
+    }
+
+    /// Deletes what has come to its end while nobody moved the clock, as long as the stage lives.
+    pub(crate) async fn sweep(&self) -> Infallible {
+        loop {
+            let tables = Arc::clone(&self.tables.read());
+            // What is left of a table that somebody has deleted is nothing.
+            let _ = self.store.sweep(tables, self.clock.now()).await;
+            sleep(BETWEEN_SWEEPS).await;
+        }
     }
 
     /// Empties the stores, the inbox, the dead letters and the counters; the clock is real time again, and what was

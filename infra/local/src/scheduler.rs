@@ -8,6 +8,7 @@ mod state;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::future::ready;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,6 @@ use tokio::time::sleep;
 
 pub(crate) use self::state::Description;
 use self::state::{Entry, Kept, State, Tick, span, whole_second};
-use crate::cache;
 use crate::clock::Clock;
 use crate::delivery::Delivery;
 use crate::error::StageError;
@@ -91,9 +91,9 @@ impl Scheduler {
     }
 
     /// Fires what was missed, one time after another, and then what is due, as long as the stage lives.
-    pub(crate) async fn run(self: Arc<Self>, cache: cache::Address) -> Infallible {
-        // Only the cache could refuse, and it is not asked to let no time pass.
-        let _ = self.advance(Duration::ZERO, cache).await;
+    pub(crate) async fn run(self: Arc<Self>) -> Infallible {
+        // Nothing ages while no time passes.
+        let _ = self.advance(Duration::ZERO, |_| ready(Ok(()))).await;
         loop {
             let now = self.clock.now();
             let started = self.start_due(&mut self.state.lock(), now);
@@ -112,12 +112,15 @@ impl Scheduler {
         }
     }
 
-    /// Moves the stage's time on, and the life of what the cache keeps with it; fires every time on the way.
+    /// Moves the stage's time on, with `age` for what is stored; fires every time on the way.
     ///
     /// The clock stops at each of these times and goes on when the events have ended, those of one time side by side.
     /// So a function finds the stage as it would have been then: what was to expire later is still there. Returns
     /// when the last event has ended.
-    pub(crate) async fn advance(&self, by: Duration, cache: cache::Address) -> Result<(), StageError> {
+    pub(crate) async fn advance<F>(&self, by: Duration, age: impl Fn(Duration) -> F) -> Result<(), StageError>
+    where
+        F: Future<Output = Result<(), StageError>>,
+    {
         let _alone = self.moving.lock().await;
         let resets = self.state.lock().resets;
         let mut left = by;
@@ -126,7 +129,7 @@ impl Scheduler {
             let next = self.state.lock().earliest().filter(|next| span(now, *next) <= left);
             let step = next.map_or(left, |next| span(now, next));
             if !step.is_zero() {
-                cache.age(step).await?;
+                age(step).await?;
             }
             let under_way = {
                 let mut state = self.state.lock();

@@ -185,8 +185,9 @@ impl Stage {
             match never.await {}
         });
         let scheduler = Arc::clone(&self.live.scheduler);
-        let cache = self.live.cache;
-        self.tasks.spawn(async move { match scheduler.run(cache).await {} });
+        self.tasks.spawn(async move { match scheduler.run().await {} });
+        let live = Arc::clone(&self.live);
+        self.tasks.spawn(async move { match live.sweep().await {} });
         let double = Arc::new(Aws {
             lambda: Arc::clone(&self.live.lambda),
             secrets: Arc::clone(&self.live.secrets),

@@ -1,14 +1,19 @@
 //! The stage's DynamoDB: `dynoxide`, in memory or in a file, on a loopback port and a thread of its own.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
 use dynoxide::Database;
 use dynoxide::actions::create_table::CreateTableRequest;
+use dynoxide::actions::delete_item::DeleteItemRequest;
 use dynoxide::actions::delete_table::DeleteTableRequest;
+use dynoxide::actions::scan::ScanRequest;
 use dynoxide::actions::update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLiveRequest};
 use dynoxide::server as dynamodb;
+use dynoxide::types::AttributeValue;
+use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -85,6 +90,13 @@ impl Store {
         .await
     }
 
+    /// Deletes the items whose time-to-live is over at `now`, which DynamoDB does within a few days.
+    ///
+    /// The database has a sweep of its own, but in a file it goes by the machine's clock.
+    pub(crate) async fn sweep(&self, tables: Arc<[TableSpec]>, now: Timestamp) -> Result<(), StageError> {
+        self.errand(move |database| tables.iter().try_for_each(|table| sweep(database, table, now))).await
+    }
+
     async fn errand<F>(&self, work: F) -> Result<(), StageError>
     where
         F: FnOnce(&Database) -> Result<(), StageError> + Send + 'static,
@@ -125,4 +137,33 @@ fn create(database: &Database, table: &TableSpec) -> Result<(), StageError> {
         database.update_time_to_live(request).map_err(|error| failed(&error))?;
     }
     Ok(())
+}
+
+fn sweep(database: &Database, table: &TableSpec, now: Timestamp) -> Result<(), StageError> {
+    let Some(attribute) = &table.ttl_attribute else { return Ok(()) };
+    let keys = table.create["KeySchema"].as_array();
+    let is_key = |name: &str| keys.into_iter().flatten().any(|key| key["AttributeName"] == name);
+    let now = AttributeValue::N(now.as_second().to_string());
+    let mut from = None;
+    loop {
+        let scan = ScanRequest {
+            table_name: table.name.clone(),
+            // What is no number is no time, and compares with none.
+            filter_expression: Some("#end < :now".to_owned()),
+            expression_attribute_names: Some(HashMap::from([("#end".to_owned(), attribute.clone())])),
+            expression_attribute_values: Some(HashMap::from([(":now".to_owned(), now.clone())])),
+            exclusive_start_key: from,
+            ..ScanRequest::default()
+        };
+        let page = database.scan(scan).map_err(StageError::store)?;
+        for mut key in page.items.into_iter().flatten() {
+            key.retain(|name, _| is_key(name));
+            let delete = DeleteItemRequest { table_name: table.name.clone(), key, ..DeleteItemRequest::default() };
+            database.delete_item(delete).map_err(StageError::store)?;
+        }
+        from = page.last_evaluated_key;
+        if from.is_none() {
+            return Ok(());
+        }
+    }
 }

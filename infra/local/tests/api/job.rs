@@ -103,6 +103,26 @@ async fn a_day_has_its_figures() {
     .await;
 }
 
+#[tokio::test]
+async fn a_run_is_forgotten_after_a_month_and_figures_are_not() {
+    Opening::new()
+        .template(without_the_hourly_job)
+        .run(async |bed| {
+            let tick = midnight(bed, 0).await;
+            fire(bed, "daily", &tick).await;
+            let run = format!("badge-local-daily#{tick}");
+            let before = runs(bed).await;
+            let figures: Vec<&String> = before.keys().filter(|key| key.starts_with("figures#")).collect();
+            assert!(before.contains_key(&run) && figures.len() == 1, "{before:?}");
+            bed.advance(29 * 86_400).await;
+            assert!(runs(bed).await.contains_key(&run));
+            bed.advance(2 * 86_400).await;
+            let after = runs(bed).await;
+            assert!(!after.contains_key(&run) && after.contains_key(figures[0]), "{after:?}");
+        })
+        .await;
+}
+
 /// Marks a user as deleted so many days before the tick at midnight.
 async fn delete(bed: &Bed, phone: &str, days_before: i64) {
     let tick: jiff::Timestamp = midnight(bed, 1).await.parse().unwrap();

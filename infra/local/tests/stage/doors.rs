@@ -1,10 +1,12 @@
 //! The control door: reading the inbox and the state, and beginning anew.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use stage::Options;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::bed::{Bed, Repository};
+use crate::bed::{Bed, Repository, eventually};
 use crate::client::{get, post, post_signed, send};
 
 impl Bed {
@@ -21,6 +23,20 @@ impl Bed {
         let target = format!("DynamoDB_20120810.{operation}");
         let headers = [("x-amz-target", target.as_str()), ("content-type", "application/x-amz-json-1.0")];
         post_signed(&self.stage.dynamodb_url(), "dynamodb", &headers, body).await.json()
+    }
+
+    async fn note(&self, id: &str, end: &Value) {
+        let item = json!({ "TableName": "test-notes", "Item": { "id": { "S": id }, "end": end } });
+        self.dynamodb("PutItem", &item).await;
+    }
+
+    /// The ids of all notes.
+    async fn notes(&self) -> Vec<String> {
+        let scan = self.dynamodb("Scan", &json!({ "TableName": "test-notes" })).await;
+        let ids = scan["Items"].as_array().unwrap().iter().map(|item| item["id"]["S"].as_str().unwrap().to_owned());
+        let mut ids: Vec<String> = ids.collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// One inline command to Redis; the first line of its reply.
@@ -125,4 +141,40 @@ async fn a_reset_empties_everything() {
     assert_eq!(bed.invocations().await, Vec::<Value>::new());
     assert_eq!(bed.function("probe").await["invocations"], 0);
     assert_eq!(bed.echo().await["pid"], before["pid"], "sandboxes stay warm");
+}
+
+#[tokio::test]
+async fn items_end_with_their_time_to_live_wherever_the_stage_keeps_them() {
+    for keep in [false, true] {
+        let repository = Repository::empty();
+        repository.append(
+            "  Notes:\n    Type: AWS::DynamoDB::Table\n    Properties:\n      TableName: !Sub ${Stage}-notes\n      \
+             BillingMode: PAY_PER_REQUEST\n      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]\n      \
+             KeySchema: [{ AttributeName: id, KeyType: HASH }]\n      \
+             TimeToLiveSpecification: { AttributeName: end, Enabled: true }\n",
+        );
+        let state = repository.file("state");
+        let kept = |options: &mut Options| {
+            options.state_dir = Some(state.clone());
+            options.keep = keep;
+        };
+        let bed = repository.start(kept).await;
+        let now: Timestamp =
+            get(&bed.url("/_stage/state")).await.json()["clock"]["now"].as_str().unwrap().parse().unwrap();
+        let after_days = |days: i64| json!({ "N": (now.as_second() + days * 86_400).to_string() });
+        for (id, end) in [("short", after_days(1)), ("long", after_days(3)), ("text", json!({ "S": "1" }))] {
+            bed.note(id, &end).await;
+        }
+
+        post(&bed.url("/_stage/clock"), &json!({ "advance_s": 2 * 86_400 })).await;
+
+        assert_eq!(bed.notes().await, ["long", "text"], "kept: {keep}");
+        if keep {
+            bed.note("old", &after_days(1)).await;
+            bed.stage.stop().await;
+            let bed = bed.repository.start(kept).await;
+            let swept = async || Some(bed.notes().await).filter(|notes| notes.len() < 3);
+            assert_eq!(eventually("a sweep at the start", swept).await, ["long", "text"]);
+        }
+    }
 }
