@@ -212,12 +212,13 @@ fn read(sandbox: &Sandbox, event: &str) -> Result<(Ctx, Request), Error> {
     Ok((ctx, request))
 }
 
-/// The path of the route, which is ours; a path that has no route is somebody's free text.
+/// The path of the route, which is ours but for the stage in it; a path that has no route is somebody's free text.
 fn logged_path(request: &Request) -> String {
-    match request.route.split_once(' ') {
-        Some((_, path)) => path.replace("{stage}", request.stage_in_path.as_deref().unwrap_or("{stage}")),
-        None => telemetry::scrub(&request.path, 128),
-    }
+    let path = match request.route.split_once(' ') {
+        Some((_, path)) => &path.replace("{stage}", request.stage_in_path.as_deref().unwrap_or("{stage}")),
+        None => &request.path,
+    };
+    telemetry::scrub(path, 128)
 }
 
 fn response(sealed: Sealed, request_id: &str, cookie: Option<String>) -> ApiGatewayV2httpResponse {
@@ -238,6 +239,20 @@ fn response(sealed: Sealed, request_id: &str, cookie: Option<String>) -> ApiGate
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_client_writes_in_the_place_of_the_stage_is_scrubbed() {
+        for (stage, logged) in [("local", "/local/user/veri_code"), ("13800138000", "/…/user/veri_code")] {
+            let event = serde_json::json!({
+                "rawPath": "/", "pathParameters": { "stage": stage },
+                "requestContext": {
+                    "routeKey": "POST /{stage}/user/veri_code", "http": { "method": "POST" }, "timeEpoch": 0
+                }
+            });
+            let request = Request::from_event(serde_json::from_value(event).unwrap()).unwrap();
+            assert_eq!(logged_path(&request), logged);
+        }
+    }
 
     #[test]
     fn a_reply_has_the_headers_of_the_contract() {
