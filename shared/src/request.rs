@@ -117,7 +117,8 @@ impl Request {
     /// [`Error::Invalid`] when it is empty, longer than 255 characters, or not printable ASCII.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Error> {
         let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
-        let is_key = |text: &&str| (1..=LONGEST_KEY).contains(&text.len());
+        // `to_str` takes a tab for visible.
+        let is_key = |text: &&str| (1..=LONGEST_KEY).contains(&text.len()) && !text.contains('\t');
         match value.to_str().ok().map(str::trim).filter(is_key) {
             Some(text) => Ok(Some(IdempotencyKey(text.to_owned()))),
             None => Err(Error::Invalid(vec![("idempotency_key", Reason::NotAKey)])),
@@ -207,6 +208,21 @@ mod tests {
             (Some("en;q=nonsense"), Language::English),
         ] {
             assert_eq!(language(accept), expected, "{accept:?}");
+        }
+    }
+
+    fn with_key(key: &str) -> Request {
+        let event = serde_json::json!({
+            "headers": { "idempotency-key": key }, "requestContext": { "http": { "method": "GET" }, "timeEpoch": 0 }
+        });
+        Request::from_event(serde_json::from_value(event).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_key_is_printable_ascii_without_the_blanks_around_it() {
+        for (value, key) in [("a b", Some("a b")), (" a\t", Some("a")), ("a\tb", None), ("é", None), (" ", None)] {
+            let read = with_key(value).idempotency_key().ok().flatten().map(|key| key.0);
+            assert_eq!(read.as_deref(), key, "{value:?}");
         }
     }
 
