@@ -15,7 +15,7 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak check lint fmt
+.PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak fuzz check lint fmt
 .PHONY: build-local build tools clean toolchain redis python
 
 help:
@@ -54,6 +54,10 @@ test-cluster: redis build-local ## the API's tests again, on a cache in cluster 
 soak: redis build-local ## mixed traffic while each store fails in turn, with figures (SOAK_SECS=60 SOAK_CLIENTS=24)
 	@SOAK_SECS="$${SOAK_SECS:-60}" SOAK_CLIENTS="$${SOAK_CLIENTS:-24}" cargo test $(LOCKED) --workspace --test api what_was_acknowledged -- --nocapture
 
+fuzz: toolchain ## fuzz all that reads what strangers write, with figures (RUNS=1000000 SECONDS=600 per target, SEED=1 TARGET=phone)
+	@infra/setup/target.sh
+	@RUNS="$(RUNS)" SECONDS_EACH="$(SECONDS)" SEED="$(SEED)" TARGET="$(TARGET)" infra/setup/fuzz.sh
+
 check: lint test ## everything that must hold before a commit: lint, then test
 
 lint: toolchain python ## format, clippy, template, API description, dependencies
@@ -61,7 +65,7 @@ lint: toolchain python ## format, clippy, template, API description, dependencie
 	@cargo fmt --all --check
 	@echo "Clippy, warnings denied" >&2
 	@infra/setup/target.sh
-	@cargo clippy $(LOCKED) --workspace --all-targets -- --deny warnings
+	@cargo clippy $(LOCKED) --workspace --all-targets --features shared/fuzz,stage/fuzz -- --deny warnings
 	@echo "Template: cfn-lint" >&2
 	@$(VENV_BIN)/cfn-lint infra/template.yaml
 	@echo "API description: openapi-spec-validator, examples" >&2

@@ -46,7 +46,7 @@ pub struct Rules {
     pub phone: PhoneRules,
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz"))]
 impl Rules {
     /// Rules for tests of fields.
     pub(crate) fn sample() -> Self {

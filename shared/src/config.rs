@@ -87,7 +87,8 @@ pub struct Config {
 }
 
 /// What only the deployment knows. A function has only those variables that it uses.
-struct Deployed {
+#[derive(Default)]
+pub(crate) struct Deployed {
     users_table: Option<String>,
     runs_table: Option<String>,
     sms_url: Option<String>,
@@ -116,7 +117,7 @@ impl Config {
         Self::parse(stage, &text, deployed)
     }
 
-    fn parse(stage: String, text: &str, deployed: Deployed) -> Result<Self, SettingError> {
+    pub(crate) fn parse(stage: String, text: &str, deployed: Deployed) -> Result<Self, SettingError> {
         let file = File::read(&stage, text)?;
         Ok(Self {
             stage,
@@ -215,8 +216,7 @@ mod tests {
     const PROD: &str = include_str!("../../conf/prod.toml");
 
     fn parse(stage: &str, text: &str) -> Result<Config, String> {
-        let deployed = Deployed { users_table: None, runs_table: None, sms_url: None, function_prefix: None };
-        Config::parse(stage.to_owned(), text, deployed).map_err(|error| error.to_string())
+        Config::parse(stage.to_owned(), text, Deployed::default()).map_err(|error| error.to_string())
     }
 
     fn refusal(stage: &str, text: &str) -> String {

@@ -14,6 +14,8 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::value::RawValue;
 
+#[cfg(feature = "fuzz")]
+pub(crate) use self::job::Event;
 pub use self::job::{Report, job};
 use self::sandbox::{Sandbox, caught, run};
 use crate::check::Rules;
@@ -213,7 +215,7 @@ fn read(sandbox: &Sandbox, event: &str) -> Result<(Ctx, Request), Error> {
 }
 
 /// The path of the route, which is ours but for the stage in it; a path that has no route is somebody's free text.
-fn logged_path(request: &Request) -> String {
+pub(crate) fn logged_path(request: &Request) -> String {
     let path = match request.route.split_once(' ') {
         Some((_, path)) => &path.replace("{stage}", request.stage_in_path.as_deref().unwrap_or("{stage}")),
         None => &request.path,

@@ -14,6 +14,9 @@ pub mod entry;
 pub mod envelope;
 pub mod error;
 pub mod figures;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod http;
 pub mod keep;
 pub mod limits;

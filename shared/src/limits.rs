@@ -16,7 +16,7 @@ use crate::phone::Phone;
 use crate::random;
 
 /// Who asks, as far as the network tells: the address that the gateway saw, never one that a header states.
-pub struct Network(String);
+pub struct Network(pub(crate) String);
 
 impl Network {
     /// An IPv4 address as it is. Of an IPv6 address the first 64 bits: one subscriber has all that share them (RFC

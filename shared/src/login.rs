@@ -14,8 +14,8 @@ use crate::veri_code::{self, VeriCode};
 
 /// A phone and the code that it received.
 pub struct Attempt {
-    phone: Phone,
-    veri_code: VeriCode,
+    pub(crate) phone: Phone,
+    pub(crate) veri_code: VeriCode,
 }
 
 impl Checked for Attempt {

@@ -33,6 +33,16 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
+    /// Reads the text of a secret; else says what is wrong with it.
+    pub(crate) fn read(text: &str) -> Result<Self, &'static str> {
+        let ring: Self =
+            serde_json::from_str(text).map_err(|_| r#"is not JSON of the form {"kid": "…", "key": "…"}"#)?;
+        if ring.keys().any(|key| key.bytes().len() < SHORTEST_KEY_BYTES) {
+            return Err("has a key of fewer than 32 bytes");
+        }
+        Ok(ring)
+    }
+
     /// All that verify, the signing one first.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         [Some(&self.current), self.next.as_ref(), self.previous.as_ref()].into_iter().flatten()
@@ -111,12 +121,7 @@ impl Secret {
             }
         }
         let found: Found = serde_json::from_slice(&answer.body).map_err(|_| self.unusable("is not a string secret"))?;
-        let ring: KeyRing = serde_json::from_str(found.secret.expose_secret())
-            .map_err(|_| self.unusable(r#"is not JSON of the form {"kid": "…", "key": "…"}"#))?;
-        if ring.keys().any(|key| key.bytes().len() < SHORTEST_KEY_BYTES) {
-            return Err(self.unusable("has a key of fewer than 32 bytes"));
-        }
-        Ok(Arc::new(ring))
+        KeyRing::read(found.secret.expose_secret()).map(Arc::new).map_err(|why| self.unusable(why))
     }
 
     fn unusable(&self, why: &str) -> SecretError {

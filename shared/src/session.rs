@@ -16,14 +16,14 @@ use crate::user::{Role, User, UserId};
 use crate::veri_code::Proof;
 
 /// Name of the cookie, kept from the old service.
-const COOKIE: &str = "__sid__";
+pub(crate) const COOKIE: &str = "__sid__";
 
 /// Two characters of slot and 43 of randomness.
 const SID_LENGTH: usize = 45;
 
 /// The id of a session: the hash tag of its slot in the cache, then 256 random bits. Only its holder has it; the
 /// cache has its SHA-256. Neither `Debug` nor `Display`.
-pub struct Sid(String);
+pub struct Sid(pub(crate) String);
 
 impl Sid {
     /// A new one, in the slot of the phone that it is opened for.
@@ -32,13 +32,13 @@ impl Sid {
     }
 
     /// Reads what a client sent; anything that we cannot have given is nothing, and costs no round trip.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let slot_is_right = text.bytes().take(2).all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let rest_is_right = text.bytes().skip(2).all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
         (text.len() == SID_LENGTH && slot_is_right && rest_is_right).then(|| Self(text.to_owned()))
     }
 
-    fn key(&self) -> SessionKey {
+    pub(crate) fn key(&self) -> SessionKey {
         use std::fmt::Write;
         let mut hash = String::with_capacity(64);
         for byte in Sha256::digest(self.0.as_bytes()) {
@@ -138,7 +138,7 @@ pub(crate) async fn identify(ctx: &Ctx, request: &Request, accepts: Accepts) -> 
 }
 
 /// What follows the scheme, which is case-insensitive (RFC 9110, section 11.1).
-fn scheme<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn scheme<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
     let (scheme, rest) = authorization.split_once(' ')?;
     let rest = rest.trim();
     (scheme.eq_ignore_ascii_case(name) && !rest.is_empty()).then_some(rest)

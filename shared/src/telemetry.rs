@@ -182,7 +182,7 @@ impl Source {
         }
     }
 
-    fn framed<T>(&self, level: Level, line: T) -> Framed<'_, T> {
+    pub(crate) fn framed(&self, level: Level, line: impl Serialize) -> impl Serialize {
         let level = match level {
             Level::Info => "INFO",
             Level::Warn => "WARN",

@@ -23,7 +23,7 @@ use crate::secrets::{Key, KeyRing};
 use crate::user::applicant::{Applicant, PlaceCode};
 
 /// Six digits that somebody typed. Neither `Debug` nor `Display`.
-pub struct VeriCode(String);
+pub struct VeriCode(pub(crate) String);
 
 impl Field for VeriCode {
     fn parse(value: &Value, _: &Rules) -> Result<Self, Reason> {
@@ -35,7 +35,7 @@ impl Field for VeriCode {
 
 /// Somebody who wants a code.
 pub struct Recipient {
-    phone: Phone,
+    pub(crate) phone: Phone,
 }
 
 impl Checked for Recipient {

@@ -19,6 +19,9 @@ mod error;
 mod event;
 mod faults;
 mod function;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod gateway;
 mod guardian;
 mod inbox;

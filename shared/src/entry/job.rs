@@ -21,8 +21,8 @@ use crate::telemetry::{Embedded, Line};
 
 /// The part of an EventBridge event that counts (EventBridge User Guide, "Event structure").
 #[derive(Deserialize)]
-struct Event {
-    time: Timestamp,
+pub(crate) struct Event {
+    pub(crate) time: Timestamp,
 }
 
 /// Serves a job. For each scheduled time the handler takes effect once, however often the event is delivered, and two

@@ -15,8 +15,8 @@ use crate::session::Caller;
 
 /// How many users a page has and where it starts.
 pub struct PageOf {
-    limit: Option<Limit>,
-    cursor: Option<Cursor>,
+    pub(crate) limit: Option<Limit>,
+    pub(crate) cursor: Option<Cursor>,
 }
 
 impl Checked for PageOf {
@@ -32,7 +32,7 @@ impl Checked for PageOf {
 const LIMIT_MAX: u32 = 100;
 const LIMIT_DEFAULT: u32 = 20;
 
-struct Limit(u32);
+pub(crate) struct Limit(pub(crate) u32);
 
 impl Field for Limit {
     fn parse(value: &Value, _: &Rules) -> Result<Self, Reason> {
@@ -44,10 +44,10 @@ impl Field for Limit {
 }
 
 /// The last user of a page; the next page has those who registered before.
-struct Cursor(UserId);
+pub(crate) struct Cursor(pub(crate) UserId);
 
 impl Cursor {
-    fn write(last: UserId) -> String {
+    pub(crate) fn write(last: UserId) -> String {
         URL_SAFE_NO_PAD.encode(last.0.as_bytes())
     }
 }

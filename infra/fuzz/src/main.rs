@@ -1,0 +1,74 @@
+//! Fuzzing by libFuzzer of everything that reads what strangers write. One binary has every target, because linking
+//! the service takes longer than building it: the target is named as the folder that the input lies in.
+//!
+//! `fuzz` alone prints the targets; `infra/setup/fuzz.sh` runs them.
+
+#![no_main]
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "who fuzzes sits before it")]
+
+mod seeds;
+
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+
+/// What is fuzzed: its name, what takes an input, and inputs to start from.
+type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
+
+const TARGETS: &[Target] = &[
+    ("event", |data| _ = shared::fuzz::event(data), seeds::event),
+    ("request", shared::fuzz::request, seeds::request),
+    ("session", shared::fuzz::session, seeds::session),
+    ("phone", shared::fuzz::phone, seeds::phone),
+    ("fields", shared::fuzz::fields, seeds::fields),
+    ("token", shared::fuzz::token, seeds::token),
+    ("network", shared::fuzz::network, seeds::network),
+    ("payload", shared::fuzz::payload, seeds::payload),
+    ("key_ring", shared::fuzz::key_ring, seeds::key_ring),
+    ("settings", shared::fuzz::settings, seeds::settings),
+    ("log_text", shared::fuzz::log_text, seeds::log_text),
+    ("schedule", stage::fuzz::schedule, seeds::schedule),
+    ("template", stage::fuzz::template, seeds::template),
+    ("gateway", gateway, seeds::gateway),
+    ("faults", stage::fuzz::faults, seeds::faults),
+];
+
+/// Whatever comes over the wire, the event that the stage makes of it is one that the service reads.
+fn gateway(data: &[u8]) {
+    if let Some(event) = stage::fuzz::gateway(data) {
+        assert!(shared::fuzz::event(&event), "{}", String::from_utf8_lossy(&event));
+    }
+}
+
+static CHOSEN: OnceLock<&Target> = OnceLock::new();
+
+fn is_in(folder: &Path, name: &str) -> bool {
+    folder.file_name().is_some_and(|own| own == name)
+}
+
+/// Finds the target of the inputs that the command line names, and puts the seeds into their folder.
+fn choose() {
+    for path in std::env::args().skip(1).filter(|arg| !arg.starts_with('-')) {
+        let path = Path::new(&path);
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+        let Some(target) = TARGETS.iter().find(|(name, ..)| is_in(folder, name)) else { continue };
+        if path.is_dir() {
+            for (number, seed) in target.2().iter().enumerate() {
+                fs::write(folder.join(format!("seed-{number}")), seed).expect("a folder that can be written");
+            }
+        }
+        CHOSEN.get_or_init(|| target);
+    }
+    if CHOSEN.get().is_none() {
+        TARGETS.iter().for_each(|(name, ..)| println!("{name}"));
+        std::process::exit(0);
+    }
+}
+
+fuzz_target!(init: choose(), |data: &[u8]| {
+    if let Some((_, target, _)) = CHOSEN.get() {
+        target(data);
+    }
+});

@@ -1,0 +1,238 @@
+//! What `infra/fuzz` drives: each function takes what a stranger could send, lets the service read it, and asserts what
+//! must hold whatever it was. Behind the feature `fuzz`, because rooms are private to each other's callers elsewhere.
+//!
+//! A text of several parts has one part per line, so that a mutation of one leaves the others where they are.
+
+#![expect(clippy::unwrap_used, reason = "what unexpectedly is not there is a finding")]
+
+mod request;
+
+use std::net::Ipv6Addr;
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
+use sha2::Sha256;
+
+pub use self::request::{event, request, session};
+use crate::check::{Field, Rules};
+use crate::clock::{Now, wall_millis};
+use crate::config::{Config, Deployed};
+use crate::entry;
+use crate::limits::Network;
+use crate::phone::{Phone, PhoneRules};
+use crate::secrets::{Key, KeyRing};
+use crate::sms::SendSms;
+use crate::tasks::Spawned;
+use crate::telemetry::scrub;
+use crate::token;
+use crate::user::applicant::{BirthDay, Gender, PlaceCode, UserName};
+use crate::user::index::{Cursor, Limit};
+use crate::veri_code::VeriCode;
+
+/// A spelling of a number.
+pub fn phone(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let only_cn = Rules::sample().phone;
+    let allowed_regions = env!("BADGE_REGIONS").split(',').map(|code| code.try_into().unwrap()).collect();
+    let all = PhoneRules { allowed_regions, ..only_cn.clone() };
+    for rules in [only_cn, all] {
+        let Ok(phone) = Phone::parse(text, &rules) else { continue };
+        let e164 = phone.e164();
+        let digits = e164.strip_prefix('+').unwrap();
+        assert!((7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()));
+        assert!(!digits.starts_with('0'));
+        assert!(Phone::parse(e164, &rules).is_ok_and(|again| again == phone));
+        assert!(rules.allowed_regions.contains(&rules.region_of(&phone).unwrap()));
+        let masked = phone.masked();
+        assert!(
+            masked.len() == e164.len() && masked.matches('*').count() == 4 && masked.ends_with(&e164[e164.len() - 4..])
+        );
+    }
+}
+
+/// A value, as JSON or else as a text, for every type of parameter.
+pub fn fields(data: &[u8]) {
+    let value = serde_json::from_slice(data).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(data)));
+    let rules = Rules::sample();
+    let is_short = |text: &str, max| {
+        (1..=max).contains(&text.chars().count()) && text.trim() == text && !text.contains(char::is_control)
+    };
+    if let Ok(name) = UserName::parse(&value, &rules) {
+        assert!(is_short(&name.0, 32));
+    }
+    if let Ok(place) = PlaceCode::parse(&value, &rules) {
+        assert!(is_short(&place.0, 16));
+    }
+    if let Ok(gender) = Gender::parse(&value, &rules) {
+        assert!(matches!(gender.0, 1 | 2));
+    }
+    if let Ok(day) = BirthDay::parse(&value, &rules) {
+        assert!(value == day.0.to_string() && day.0 <= rules.today && day.0.year() >= 1900);
+    }
+    if let Ok(code) = VeriCode::parse(&value, &rules) {
+        assert!(code.0.len() == 6 && code.0.bytes().all(|b| b.is_ascii_digit()));
+        assert!(value == code.0 || value.as_u64().is_some_and(|number| number.to_string() == code.0));
+    }
+    if let Ok(limit) = Limit::parse(&value, &rules) {
+        assert!((1..=100).contains(&limit.0));
+    }
+    if let Ok(cursor) = Cursor::parse(&value, &rules) {
+        assert!(value == Cursor::write(cursor.0));
+    }
+}
+
+const NOW: i64 = 1_800_000_000;
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+const USER: &str = "019a0000-0000-7000-8000-000000000000";
+
+static RING: LazyLock<KeyRing> = LazyLock::new(|| {
+    let old = json!({ "kid": "k1", "key": "fedcba9876543210fedcba9876543210" });
+    let next = json!({ "kid": "k3", "key": "aaaabbbbccccddddeeeeffffgggghhhh" });
+    KeyRing::read(&json!({ "kid": "k2", "key": KEY, "previous": old, "next": next }).to_string()).unwrap()
+});
+
+/// Tokens that are accepted: one of each key of the ring, with and without its name.
+static GOOD: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let claims = json!({ "user_id": USER, "role": "user", "iss": "badge", "iat": NOW, "exp": NOW + 1200 }).to_string();
+    let named = |key: &Key| json!({ "typ": "JWT", "alg": "HS256", "type": "jwt", "kid": key.kid });
+    let unnamed = r#"{"typ":"JWT","alg":"HS256","type":"jwt"}"#.to_owned();
+    RING.keys()
+        .flat_map(|key| [named(key).to_string(), unnamed.clone()].map(|header| signed(&header, &claims, key.bytes())))
+        .collect()
+});
+
+fn signed(header: &str, claims: &str, key: &[u8]) -> String {
+    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let mac = Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(&message).finalize();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.into_bytes()))
+}
+
+/// The first byte chooses: a token; changes to a good one; or a header and, on the next line, claims, which somebody
+/// without the key has signed, or somebody with it.
+pub fn token(data: &[u8]) {
+    let Some((&choice, rest)) = data.split_first() else { return };
+    let now = Now::new(Timestamp::from_second(NOW).unwrap(), TimeZone::UTC);
+    let verify = |token: &str| token::verify(&RING, token, "badge", &now);
+    let text = String::from_utf8_lossy(rest);
+    let (header, claims) = text.split_once('\n').unwrap_or((&text, ""));
+    match choice {
+        b'c' => {
+            let mut token = GOOD[usize::from(rest.first().copied().unwrap_or(0)) % GOOD.len()].clone().into_bytes();
+            for change in rest.get(1..).unwrap_or_default().chunks_exact(3) {
+                let at = usize::from(u16::from_le_bytes([change[0], change[1]])) % (token.len() + 1);
+                match change[2] {
+                    0 => drop(token.splice(at.., [])),
+                    byte if at == token.len() || byte >= 0x80 => token.insert(at, byte & 0x7f),
+                    byte if byte < 0x20 => drop(token.remove(at)),
+                    byte => token[at] = byte,
+                }
+            }
+            let token = String::from_utf8(token).unwrap();
+            assert_eq!(verify(&token).is_ok(), GOOD.contains(&token), "{token}");
+        }
+        b'f' => assert!(verify(&signed(header, claims, b"a key of the attacker, of enough bytes")).is_err()),
+        b's' => {
+            let Ok((user, _)) = verify(&signed(header, claims, KEY.as_bytes())) else { return };
+            let [header, claims] =
+                [header, claims].map(|json| serde_json::from_str::<Map<String, Value>>(json).unwrap());
+            let claim = |name| claims.get(name).filter(|value| !value.is_null());
+            #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
+            let now = NOW as f64;
+            assert!(header["alg"] == "HS256" && header["type"] == "jwt" && !header.contains_key("crit"));
+            assert!(header.get("kid").is_none_or(|kid| kid.is_null() || kid == "k2"));
+            assert!(claims["iss"] == "badge" && claim("aud").is_none() && claims["exp"].as_f64().unwrap() > now);
+            assert!(claim("nbf").is_none_or(|nbf| nbf.as_f64().unwrap() <= now));
+            assert!(claims["user_id"].as_str().unwrap().parse().is_ok_and(|id| user == id));
+        }
+        _ => assert_eq!(verify(&text).is_ok(), GOOD.iter().any(|good| *good == text), "{text}"),
+    }
+}
+
+/// The address that the gateway saw.
+pub fn network(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let network = Network::of(text).0;
+    match network.strip_suffix("::/64").or(network.strip_suffix("/64")) {
+        Some(prefix) => {
+            let address: Ipv6Addr = text.parse().unwrap();
+            let neighbour = u128::from(address) ^ 1;
+            assert_eq!(Network::of(&Ipv6Addr::from(neighbour).to_string()).0, network, "{prefix}");
+        }
+        None => assert!(network == "unknown" || (Network::of(&network).0 == network && !network.contains(':'))),
+    }
+}
+
+/// What a task's function and a job's are invoked with.
+pub fn payload(data: &[u8]) {
+    if let Ok(spawned) = serde_json::from_slice::<Spawned<SendSms>>(data) {
+        let late_ms = wall_millis().saturating_sub(spawned.spawned_at_ms);
+        let _ = Timestamp::from_millisecond(spawned.time_epoch_ms.saturating_add_unsigned(late_ms));
+        let written = serde_json::to_string(&spawned).unwrap();
+        let again: Spawned<SendSms> = serde_json::from_str(&written).unwrap();
+        assert_eq!(serde_json::to_string(&again).unwrap(), written);
+    }
+    if let Ok(event) = serde_json::from_slice::<entry::Event>(data) {
+        assert!(event.time.to_string().parse().is_ok_and(|time: Timestamp| time == event.time));
+        assert!(Now::new(event.time, TimeZone::UTC).rest_millis_of_day() >= 1);
+    }
+}
+
+/// The text of a secret.
+pub fn key_ring(data: &[u8]) {
+    let Some(ring) = std::str::from_utf8(data).ok().and_then(|text| KeyRing::read(text).ok()) else { return };
+    assert!(ring.keys().all(|key| key.bytes().len() >= 32));
+    let claims = json!({ "user_id": USER, "role": "admin", "iss": "badge", "iat": NOW, "exp": NOW + 1 });
+    let token = token::sign(&ring, &serde_json::from_value(claims).unwrap()).ok().unwrap();
+    let now = Now::new(Timestamp::from_second(NOW).unwrap(), TimeZone::UTC);
+    assert!(token::verify(&ring, &token, "badge", &now).is_ok() || token.len() > 4096);
+}
+
+/// A settings file, for a stage that may do everything and for one that may not.
+pub fn settings(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for stage in ["local", "prod"] {
+        let config = match Config::parse(stage.to_owned(), text, Deployed::default()) {
+            Ok(config) => config,
+            Err(refusal) => {
+                assert!(!refusal.to_string().is_empty());
+                continue;
+            }
+        };
+        let is_local = stage == "local";
+        assert!(is_local || config.session.cookie_secure && config.veri_code.test_numbers.is_empty());
+        assert!((1..=16).contains(&config.user_shards) && (60..=600).contains(&config.veri_code.ttl_secs));
+        assert!((1..=10).contains(&config.veri_code.tries) && (1..=100).contains(&config.limits.tries_per_day()));
+        assert!(config.limits.cool_down_secs() >= 1 && config.limits.iter().all(|limit| limit.max >= 1));
+        assert!(!config.phone.allowed_regions.is_empty());
+    }
+}
+
+/// Free text for the log; the first byte is half of its greatest length.
+pub fn log_text(data: &[u8]) {
+    let Some((&half, text)) = data.split_first() else { return };
+    let max = usize::from(half) * 2;
+    let clean = scrub(&String::from_utf8_lossy(text), max);
+    assert!(clean.chars().count() <= max + 1);
+    assert_tells_nothing(&clean);
+    assert_eq!(scrub(&clean, max), clean);
+}
+
+/// One line without a run of digits that could be a phone or a code, and without a word that could be a key.
+fn assert_tells_nothing(text: &str) {
+    assert!(!text.contains(char::is_control), "{text:?}");
+    let mut runs = text.split(|c: char| !c.is_numeric());
+    assert!(runs.all(|digits| digits.chars().count() < 6), "{text:?}");
+    let mut words = text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '+'));
+    assert!(words.all(|word| word.len() < 40), "{text:?}");
+}
+
+/// Tokens to start from, as [`token`] takes them.
+#[must_use]
+pub fn good_tokens() -> Vec<Vec<u8>> {
+    GOOD.iter().map(|token| format!("t{token}").into_bytes()).collect()
+}
