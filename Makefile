@@ -15,8 +15,8 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak fuzz check lint fmt
-.PHONY: build-local build tools clean toolchain redis python
+.PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak fuzz bench check lint
+.PHONY: fmt build-local build tools clean toolchain redis python
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ fuzz: toolchain ## fuzz all that reads what strangers write, with figures (RUNS=
 	@infra/setup/target.sh
 	@RUNS="$(RUNS)" SECONDS_EACH="$(SECONDS)" SEED="$(SEED)" TARGET="$(TARGET)" infra/setup/fuzz.sh
 
+bench: redis build-local ## the functions beside one that says hello (RUNS=61 FN="login logout" BASE=HEAD~1)
+	@RUNS="$(RUNS)" WARM="$(WARM)" FN="$(FN)" BASE="$(BASE)" infra/setup/bench.sh
+
 check: lint test ## everything that must hold before a commit: lint, then test
 
 lint: toolchain python ## format, clippy, template, API description, dependencies
@@ -84,7 +87,7 @@ build-local: toolchain ## build the functions and the stage as `make run` uses t
 
 build: toolchain ## build the functions as they are shipped, for this machine
 	@infra/setup/target.sh
-	@cargo build $(LOCKED) --release --workspace --exclude stage --bins
+	@cargo build $(LOCKED) --release --workspace --exclude stage --exclude bench --exclude hello --bins
 	@echo "The functions are in $(CARGO_TARGET_DIR)/release" >&2
 
 tools: toolchain redis python ## get what the other verbs need: Redis or Valkey, Python tools, cargo-deny

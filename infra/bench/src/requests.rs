@@ -1,0 +1,182 @@
+//! The events that a function is measured with: real requests on real state, each of which takes the good way.
+//!
+//! | function | event |
+//! | --- | --- |
+//! | `fallback` | an unknown path |
+//! | `veri_code` | a phone that nobody has used, from an address that nobody has used |
+//! | `register` | such a phone, with the code of its message |
+//! | `login` | a registered phone, with the code of its second message |
+//! | `logout` | a session that was opened for it |
+//! | `user_index` | a page of 20 users, by session |
+//! | `send_sms` | what `veri_code` handed to Lambda |
+//! | a job | a scheduled time that has not been yet |
+
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::sandbox::{Answer, Sandbox};
+use crate::service::{PREFIX, Service, applicant};
+
+/// Rows of a page of the index.
+const PAGE: usize = 20;
+
+/// Makes `count` events for the function, on stores that have nothing else.
+pub(crate) fn prepare(
+    service: &mut Service,
+    function: &str,
+    count: usize,
+    stage_dir: &Path,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    service.reset()?;
+    match function {
+        "fallback" => Ok((0..count).map(|_| request(service, "GET", "/nowhere", &[], "")).collect()),
+        "veri_code" => {
+            let phones = service.phones(count);
+            let bodies = phones.iter().map(|phone| json!({ "phone": phone }));
+            Ok(posts(service, "/user/veri_code", bodies))
+        }
+        "register" => {
+            let phones = service.phones(count);
+            let codes = service.codes(&phones, 1)?;
+            let bodies = phones.iter().zip(&codes).map(|(phone, code)| applicant(phone, code));
+            Ok(posts(service, "/user/register", bodies))
+        }
+        "login" => {
+            let phones = service.users(count)?;
+            let codes = service.codes(&phones, 2)?;
+            let attempt = |(phone, code)| json!({ "phone": phone, "veri_code": code });
+            Ok(posts(service, "/user/login", phones.iter().zip(&codes).map(attempt)))
+        }
+        "logout" => {
+            let cookies = service.sessions(count)?;
+            let end = |cookie: &String| request(service, "POST", "/user/logout", &[cookie], "");
+            Ok(cookies.iter().map(end).collect())
+        }
+        "user_index" => {
+            let cookie = service.sessions(PAGE)?.remove(0);
+            let path = format!("/user/index?limit={PAGE}");
+            Ok((0..count).map(|_| request(service, "GET", &path, &[&cookie], "")).collect())
+        }
+        "send_sms" => {
+            let codes = prepare(service, "veri_code", count, stage_dir)?;
+            let environment = service.environment("veri_code")?;
+            let mut sandbox = Sandbox::start(&stage_dir.join("veri_code"), &environment)?;
+            service.invoked();
+            for event in codes {
+                check("veri_code", &sandbox.serve(event)?.answer)?;
+            }
+            Ok(service.invoked())
+        }
+        job => ticks(job, count),
+    }
+}
+
+/// Whether that is the answer of the good way.
+pub(crate) fn check(function: &str, answer: &Answer) -> Result<(), Failure> {
+    let code = || {
+        let response: Value = serde_json::from_slice(&answer.body).ok()?;
+        serde_json::from_str::<Value>(response["body"].as_str()?).ok()?["code"].as_i64()
+    };
+    let is_good = answer.is_response
+        && match function {
+            "veri_code" | "register" | "login" | "logout" | "user_index" => code() == Some(0),
+            "fallback" => code() == Some(51404),
+            _ => true,
+        };
+    if is_good { Ok(()) } else { Err(format!("{function}: {}", String::from_utf8_lossy(&answer.body)).into()) }
+}
+
+fn posts(service: &mut Service, path: &str, bodies: impl Iterator<Item = Value>) -> Vec<Vec<u8>> {
+    bodies.map(|body| request(service, "POST", path, &[], &body.to_string())).collect()
+}
+
+/// An event of API Gateway, payload format 2.0, with the headers of a browser.
+pub(crate) fn request(
+    service: &mut Service,
+    method: &str,
+    path_and_query: &str,
+    cookies: &[&String],
+    body: &str,
+) -> Vec<u8> {
+    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+    let is_known = path.starts_with("/user/");
+    let route = if is_known { format!("{method} /{{stage}}/iwc/badge{path}") } else { "$default".to_owned() };
+    let path = if is_known { format!("{PREFIX}{path}") } else { path.to_owned() };
+    let address = service.address();
+    let now = wall();
+    let domain = "k3xampl3.execute-api.us-east-1.amazonaws.com";
+    let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {
+            "accept": "application/json",
+            "accept-encoding": "gzip, deflate, br, zstd",
+            "accept-language": "zh-CN,zh;q=0.8,en;q=0.5",
+            "content-length": body.len().to_string(),
+            "content-type": "application/json",
+            "host": domain,
+            "user-agent": agent,
+            "x-amzn-trace-id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
+            "x-forwarded-for": address,
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "k3xampl3",
+            "domainName": domain,
+            "domainPrefix": "k3xampl3",
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": address, "userAgent": agent },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": route,
+            "stage": "$default",
+            "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
+            "timeEpoch": now.as_millisecond(),
+        },
+        "isBase64Encoded": false,
+    });
+    if is_known {
+        event["pathParameters"] = json!({ "stage": "local" });
+    }
+    if !cookies.is_empty() {
+        event["cookies"] = json!(cookies);
+    }
+    if let Some((name, value)) = query.split_once('=') {
+        event["queryStringParameters"] = json!({ name: value });
+    }
+    if !body.is_empty() {
+        event["body"] = json!(body);
+    }
+    event.to_string().into_bytes()
+}
+
+/// Events of EventBridge, a day apart.
+fn ticks(job: &str, count: usize) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut time = wall();
+    let mut events = Vec::with_capacity(count);
+    for id in 0..count {
+        time = time.checked_sub(SignedDuration::from_hours(24))?;
+        let event = json!({
+            "version": "0",
+            "id": id.to_string(),
+            "detail-type": "Scheduled Event",
+            "source": "aws.scheduler",
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "resources": [format!("arn:aws:scheduler:us-east-1:000000000000:schedule/default/badge-local-{job}")],
+            "detail": {},
+        });
+        events.push(event.to_string().into_bytes());
+    }
+    Ok(events)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the gateway's stamp is the machine's time")]
+fn wall() -> Timestamp {
+    Timestamp::now()
+}

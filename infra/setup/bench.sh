@@ -1,0 +1,41 @@
+#!/bin/sh
+# Builds what is shipped and the floor that it is measured against, and measures: RUNS cold starts and WARM warm requests
+# of each function in FN (all without it). With BASE=<commit>, that commit's functions take turns with these.
+set -eu
+cd "$(dirname "$0")/../.."
+. infra/setup/lib.sh
+: "${CARGO_TARGET_DIR:?}" "${RUNS:=21}" "${WARM:=400}" "${FN:=$(basename -a functions/*/*)}"
+
+here=$CARGO_TARGET_DIR/bench/here
+base=$CARGO_TARGET_DIR/bench/base
+mkdir -p "$here" "$base"
+
+# build FOLDER TARGET: the functions of the tree in FOLDER, into TARGET.
+build() {
+    bins=
+    for name in $FN; do
+        [ -d "$1/functions/api/$name" ] || [ -d "$1/functions/tasks/$name" ] || [ -d "$1/functions/jobs/$name" ] ||
+            fail "there is no function $name"
+        bins="$bins --bin $name"
+    done
+    # As `make build` has it, so that no crate gets features that it is not shipped with.
+    # shellcheck disable=SC2086
+    (cd "$1" && infra/setup/target.sh &&
+        cargo build --release --workspace --exclude stage --exclude bench --exclude hello $bins)
+    for name in $FN; do cp "$CARGO_TARGET_DIR/release/$name" "$2/"; done
+}
+
+if [ -n "${BASE-}" ]; then
+    tree=$(mktemp -d)
+    trap 'git worktree remove --force "$tree"' EXIT
+    git worktree add --quiet --detach "$tree" "$BASE"
+    build "$tree" "$base"
+fi
+build . "$here"
+cargo build --release --package hello --features floor
+cp "$CARGO_TARGET_DIR/release/hello" "$here/"
+# The harness and the stage around it are as `make run` builds them; another commit may have taken their place.
+infra/setup/target.sh
+cargo build --workspace --bins
+# shellcheck disable=SC2086
+"$CARGO_TARGET_DIR/debug/bench" --bin-dir "$here" ${BASE:+--base "$base"} --runs "$RUNS" --warm "$WARM" $FN
