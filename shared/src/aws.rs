@@ -16,8 +16,9 @@ use aws_types::region::Region;
 use aws_types::sdk_config::{self, SdkConfig};
 
 use crate::config::AwsEnv;
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, Fatal};
 use crate::http::{Answer, Http};
+use crate::telemetry::Tally;
 
 /// The services that are called this way.
 #[derive(Clone, Copy)]
@@ -31,7 +32,7 @@ pub enum Service {
 /// Who we are to AWS.
 pub struct Aws {
     pub(crate) env: AwsEnv,
-    pub(crate) http: Http,
+    http: Option<Http>,
     credentials: Credentials,
     identity: Identity,
 }
@@ -54,7 +55,8 @@ impl Service {
 }
 
 impl Aws {
-    pub(crate) fn new(env: AwsEnv, http: Http) -> Self {
+    /// Nothing that needs a connection is there before [`Self::open`].
+    pub(crate) fn new(env: AwsEnv) -> Self {
         let credentials = Credentials::new(
             env.access_key_id.clone(),
             env.secret_access_key.clone(),
@@ -63,17 +65,33 @@ impl Aws {
             "environment",
         );
         let identity = credentials.clone().into();
-        Self { env, http, credentials, identity }
+        Self { env, http: None, credentials, identity }
+    }
+
+    /// Builds the client of all calls, unless that has been done.
+    pub(crate) fn open(&mut self, tally: &Tally) -> Result<&Http, Fatal> {
+        match self.http.take() {
+            Some(http) => Ok(self.http.insert(http)),
+            None => Ok(self.http.insert(Http::new(tally.clone()).map_err(Fatal::of)?)),
+        }
+    }
+
+    /// The client of all calls.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when no need of the function has opened it.
+    pub(crate) fn http(&self) -> Result<&Http, Error> {
+        self.http.as_ref().ok_or_else(|| Error::Internal(Cause::new("this function declares no need that calls AWS")))
     }
 
     /// What every SDK client has in common: who we are, where, and the connections. How long a call may take and how
     /// often it is tried is the client's own.
-    pub(crate) fn sdk(&self) -> sdk_config::Builder {
+    pub(crate) fn sdk(&self, http: &Http) -> sdk_config::Builder {
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(self.env.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(self.credentials.clone()))
-            .http_client(self.http.for_sdk())
+            .http_client(http.for_sdk())
             .sleep_impl(TokioSleep::new())
             // For uploads and downloads that trickle; an answer here is a few kilobytes under a timeout.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -101,7 +119,7 @@ impl Aws {
             .unwrap_or_else(|| format!("https://{}.{}.api.aws", service.name(), self.env.region));
         let url = format!("{}{path}", base.trim_end_matches('/'));
         let request = self.signed(service, &url, headers, body).map_err(|cause| Error::Http(Cause::of(&*cause)))?;
-        self.http.send(request).await
+        self.http()?.send(request).await
     }
 
     fn signed(

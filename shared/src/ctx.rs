@@ -1,39 +1,23 @@
 //! What a function keeps between calls, and the moment of the call at hand.
 
+mod need;
+
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 
+pub use self::need::Need;
 use crate::aws::Aws;
 use crate::cache::Cache;
-use crate::clock::{self, Now};
-use crate::config::{AwsEnv, Config, SmsProvider};
+use crate::clock::Now;
+use crate::config::{AwsEnv, Config};
 use crate::elasticache::ElastiCache;
 use crate::error::{Cause, Error, Fatal};
-use crate::http::Http;
-use crate::secrets::{KeyRing, Secret, SecretError};
+use crate::secrets::{KeyRing, Secret};
 use crate::sns::Sns;
 use crate::store::Store;
 use crate::telemetry::Tally;
-
-/// What a function uses; opened in init, all at once.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Need {
-    /// DynamoDB.
-    Store,
-    /// Redis.
-    Cache,
-    /// What AWS knows of Redis.
-    ElastiCache,
-    /// The key of verification codes.
-    CodeKey,
-    /// The key of tokens.
-    TokenKey,
-    /// The key that signs messages to the SMS provider, if that is `http`.
-    SmsKey,
-    /// Amazon SNS, if that is the SMS provider.
-    Sns,
-}
 
 /// The context of one call. Clones are cheap.
 #[derive(Clone)]
@@ -59,66 +43,31 @@ pub(crate) struct Kept {
 impl Kept {
     /// Builds what `needs` names, without a round trip.
     pub(crate) fn build(config: Config, needs: &[Need]) -> Result<Self, Fatal> {
-        let tally = Tally::default();
-        let http = Http::new(tally.clone()).map_err(Fatal::of)?;
-        let aws = Aws::new(AwsEnv::load().map_err(Fatal::of)?, http);
-        let has = |need| needs.contains(&need);
-        let store = has(Need::Store).then(|| Store::new(&aws, &config, tally.clone()));
-        let cache = has(Need::Cache).then(|| Cache::new(&config, &aws, tally.clone())).transpose()?;
-        let elasticache = has(Need::ElastiCache).then(|| ElastiCache::new(&aws, tally.clone()));
-        let code_key = has(Need::CodeKey).then(|| Secret::new(&config.secrets.veri_code));
-        let token_key = has(Need::TokenKey).then(|| Secret::new(&config.secrets.jwt));
-        let (mut sms_key, mut sns) = (None, None);
-        match config.sms.provider {
-            SmsProvider::Http if has(Need::SmsKey) => {
-                config.sms_url().map_err(Fatal::of)?;
-                sms_key = Some(Secret::new(&config.secrets.sms));
-            }
-            SmsProvider::Sns if has(Need::Sns) => sns = Some(Sns::new(&aws, tally.clone())),
-            SmsProvider::Http | SmsProvider::Sns => {}
+        let aws = Aws::new(AwsEnv::load().map_err(Fatal::of)?);
+        let mut kept = Self {
+            config,
+            tally: Tally::default(),
+            aws,
+            store: None,
+            cache: None,
+            elasticache: None,
+            code_key: None,
+            token_key: None,
+            sms_key: None,
+            sns: None,
+        };
+        for need in needs {
+            (need.open)(&mut kept)?;
         }
-        Ok(Self { config, tally, aws, store, cache, elasticache, code_key, token_key, sms_key, sns })
+        Ok(kept)
     }
 
     /// Opens connections and reads keys, all at once. A backend that is down stops nothing: the first call that
     /// needs it tries again. A key that cannot be used stops the start. Gives what went wrong and may pass.
-    pub(crate) async fn warm(&self) -> Result<Vec<Error>, Fatal> {
-        let cache = async {
-            match &self.cache {
-                Some(cache) => cache.warm().await,
-                None => Ok(()),
-            }
-        };
-        let store = async {
-            match &self.store {
-                Some(store) => store.warm().await,
-                None => Ok(()),
-            }
-        };
-        // No event has come yet that would bring the time.
-        let now = clock::wall_timestamp();
-        let key = async |secret: &Option<Secret>| match secret {
-            Some(secret) => secret.load(&self.aws, now).await.map(drop),
-            None => Ok(()),
-        };
-        // Who needs the key of codes reads phones. It runs while the backends think.
-        let phones = async {
-            if self.code_key.is_some() {
-                self.config.phone.warm();
-            }
-        };
-        let (cache, store, code_key, token_key, sms_key, ()) =
-            tokio::join!(cache, store, key(&self.code_key), key(&self.token_key), key(&self.sms_key), phones);
+    pub(crate) async fn warm(&self, needs: &[Need]) -> Result<Vec<Error>, Fatal> {
+        let warmed = join_all(needs.iter().map(|need| (need.warm)(self))).await;
         self.tally.take();
-        let mut passing: Vec<Error> = [cache, store].into_iter().filter_map(Result::err).collect();
-        for outcome in [code_key, token_key, sms_key] {
-            match outcome {
-                Ok(()) => {}
-                Err(SecretError::Unusable(sentence)) => return Err(Fatal::new(sentence)),
-                Err(SecretError::Unreachable(error)) => passing.push(error),
-            }
-        }
-        Ok(passing)
+        warmed.into_iter().filter_map(Result::transpose).collect()
     }
 }
 
@@ -144,7 +93,7 @@ impl Ctx {
     /// # Errors
     /// [`Error::Internal`] when the function did not say that it needs it; so the five below.
     pub fn store(&self) -> Result<&Store, Error> {
-        declared(self.kept.store.as_ref(), Need::Store)
+        declared(self.kept.store.as_ref(), "Need::STORE")
     }
 
     /// Redis.
@@ -152,7 +101,7 @@ impl Ctx {
     /// # Errors
     /// As [`Self::store`].
     pub fn cache(&self) -> Result<&Cache, Error> {
-        declared(self.kept.cache.as_ref(), Need::Cache)
+        declared(self.kept.cache.as_ref(), "Need::CACHE")
     }
 
     /// What AWS knows of Redis.
@@ -160,7 +109,7 @@ impl Ctx {
     /// # Errors
     /// As [`Self::store`].
     pub fn elasticache(&self) -> Result<&ElastiCache, Error> {
-        declared(self.kept.elasticache.as_ref(), Need::ElastiCache)
+        declared(self.kept.elasticache.as_ref(), "Need::ELASTICACHE")
     }
 
     /// The keys of verification codes.
@@ -168,7 +117,7 @@ impl Ctx {
     /// # Errors
     /// As [`Self::store`], and [`Error::Http`] when they have to be read and cannot be.
     pub async fn code_keys(&self) -> Result<Arc<KeyRing>, Error> {
-        declared(self.kept.code_key.as_ref(), Need::CodeKey)?.keys(&self.kept.aws, self.now).await
+        declared(self.kept.code_key.as_ref(), "Need::CODE_KEY")?.keys(&self.kept.aws, self.now).await
     }
 
     /// The keys of tokens.
@@ -176,7 +125,7 @@ impl Ctx {
     /// # Errors
     /// As [`Self::code_keys`].
     pub async fn token_keys(&self) -> Result<Arc<KeyRing>, Error> {
-        declared(self.kept.token_key.as_ref(), Need::TokenKey)?.keys(&self.kept.aws, self.now).await
+        declared(self.kept.token_key.as_ref(), "Need::TOKEN_KEY")?.keys(&self.kept.aws, self.now).await
     }
 
     /// Amazon SNS.
@@ -184,7 +133,7 @@ impl Ctx {
     /// # Errors
     /// As [`Self::store`], and when it is not the SMS provider.
     pub fn sns(&self) -> Result<&Sns, Error> {
-        declared(self.kept.sns.as_ref(), Need::Sns)
+        declared(self.kept.sns.as_ref(), "Need::SNS")
     }
 
     /// The keys that sign messages to the SMS provider `http`.
@@ -192,7 +141,7 @@ impl Ctx {
     /// # Errors
     /// As [`Self::code_keys`], and when that is not the SMS provider.
     pub async fn sms_keys(&self) -> Result<Arc<KeyRing>, Error> {
-        declared(self.kept.sms_key.as_ref(), Need::SmsKey)?.keys(&self.kept.aws, self.now).await
+        declared(self.kept.sms_key.as_ref(), "Need::SMS_KEY")?.keys(&self.kept.aws, self.now).await
     }
 
     pub(crate) fn aws(&self) -> &Aws {
@@ -200,6 +149,6 @@ impl Ctx {
     }
 }
 
-fn declared<T>(part: Option<&T>, need: Need) -> Result<&T, Error> {
-    part.ok_or_else(|| Error::Internal(Cause::new(&format!("this function does not declare Need::{need:?}"))))
+fn declared<'a, T>(part: Option<&'a T>, need: &str) -> Result<&'a T, Error> {
+    part.ok_or_else(|| Error::Internal(Cause::new(&format!("this function does not declare {need}"))))
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::aws::{self, Aws};
 use crate::config::{Cache, CacheKind};
 use crate::error::Error;
-use crate::http::CONNECT;
+use crate::http::{CONNECT, Http};
 use crate::telemetry::{Backend, Tally};
 
 /// How long one attempt may take. Nobody waits for a control plane's answer.
@@ -57,11 +57,11 @@ impl Description {
 }
 
 impl ElastiCache {
-    pub(crate) fn new(aws: &Aws, tally: Tally) -> Self {
+    pub(crate) fn new(aws: &Aws, http: &Http, tally: Tally) -> Self {
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
         let retries =
             RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(Duration::from_millis(200));
-        let mut sdk = aws.sdk().timeout_config(timeouts).retry_config(retries);
+        let mut sdk = aws.sdk(http).timeout_config(timeouts).retry_config(retries);
         sdk.set_endpoint_url(aws.env.endpoint_url("AWS_ENDPOINT_URL_ELASTICACHE"));
         Self { client: Client::new(&sdk.build()), tally }
     }

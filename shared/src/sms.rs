@@ -83,7 +83,7 @@ async fn post(ctx: &Ctx, id: &str, phone: &Phone, text: &str) -> Result<(), Erro
         .header("webhook-signature", signatures)
         .body(body.into_bytes())
         .map_err(|cause| Error::Internal(Cause::of(&cause)))?;
-    let answer = ctx.aws().http.send(request).await?;
+    let answer = ctx.aws().http()?.send(request).await?;
     match answer.status {
         200..300 => Ok(()),
         status => Err(Error::Http(Cause::new(&format!("the SMS provider refused with status {status}")))),

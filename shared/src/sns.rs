@@ -9,7 +9,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 
 use crate::aws::{self, Aws};
 use crate::error::{Cause, Error};
-use crate::http::CONNECT;
+use crate::http::{CONNECT, Http};
 use crate::telemetry::{Backend, Tally};
 
 /// How long a call may take. What is given up on may have been taken and is sent again, so the limit is a long one.
@@ -22,10 +22,10 @@ pub struct Sns {
 }
 
 impl Sns {
-    pub(crate) fn new(aws: &Aws, tally: Tally) -> Self {
+    pub(crate) fn new(aws: &Aws, http: &Http, tally: Tally) -> Self {
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(CALL).build();
         // Lambda tries again, and remembers what was done; the client would not.
-        let mut sdk = aws.sdk().timeout_config(timeouts).retry_config(RetryConfig::disabled());
+        let mut sdk = aws.sdk(http).timeout_config(timeouts).retry_config(RetryConfig::disabled());
         sdk.set_endpoint_url(aws.env.endpoint_url("AWS_ENDPOINT_URL_SNS"));
         Self { client: Client::new(&sdk.build()), tally }
     }

@@ -39,7 +39,7 @@ pub struct Store {
 
 impl Store {
     /// A client whose connection is not open yet.
-    pub(crate) fn new(aws: &Aws, config: &Config, tally: Tally) -> Self {
+    pub(crate) fn new(aws: &Aws, http: Http, config: &Config, tally: Tally) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .operation_attempt_timeout(ATTEMPT)
@@ -50,10 +50,10 @@ impl Store {
             .env
             .endpoint_url("AWS_ENDPOINT_URL_DYNAMODB")
             .unwrap_or_else(|| format!("https://dynamodb.{}.amazonaws.com", aws.env.region));
-        let sdk = aws.sdk().timeout_config(timeouts).retry_config(retries).endpoint_url(&endpoint).build();
+        let sdk = aws.sdk(&http).timeout_config(timeouts).retry_config(retries).endpoint_url(&endpoint).build();
         Self {
             client: Client::new(&sdk),
-            http: aws.http.clone(),
+            http,
             endpoint,
             users_table: config.users_table().ok().map(str::to_owned),
             runs_table: config.runs_table().ok().map(str::to_owned),

@@ -74,7 +74,7 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fatal::of)?;
     runtime.block_on(async {
         let kept = Kept::build(config, needs)?;
-        for error in kept.warm().await? {
+        for error in kept.warm(needs).await? {
             source.note(Level::Warn, &format!("init goes on without {error}"));
         }
         let sandbox = Sandbox { kept: Arc::new(kept), source, is_cold: AtomicBool::new(true) };

@@ -13,5 +13,5 @@ async fn login(ctx: Ctx, req: Request) -> Reply {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::open(&[Need::Store, Need::Cache, Need::CodeKey, Need::TokenKey], login)
+    entry::open(&[Need::STORE, Need::CACHE, Need::CODE_KEY, Need::TOKEN_KEY], login)
 }

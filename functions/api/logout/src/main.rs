@@ -12,5 +12,5 @@ async fn logout(ctx: Ctx, _req: Request, caller: Caller) -> Reply {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::with_session(&[Need::Cache], logout)
+    entry::with_session(&[Need::CACHE], logout)
 }

@@ -14,5 +14,5 @@ async fn register(ctx: Ctx, req: Request) -> Reply {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::open(&[Need::Store, Need::Cache, Need::CodeKey], register)
+    entry::open(&[Need::STORE, Need::CACHE, Need::CODE_KEY], register)
 }

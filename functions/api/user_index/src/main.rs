@@ -14,5 +14,5 @@ async fn user_index(ctx: Ctx, req: Request, caller: Caller) -> Reply {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::guarded(&[Need::Store, Need::Cache, Need::TokenKey], user_index)
+    entry::guarded(&[Need::STORE, Need::CACHE, Need::TOKEN_KEY], user_index)
 }

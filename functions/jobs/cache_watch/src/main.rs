@@ -11,5 +11,5 @@ async fn watch(ctx: Ctx, tick: Tick) -> Result<Progress<Report>, Error> {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::job(&[Need::Store, Need::ElastiCache], watch)
+    entry::job(&[Need::STORE, Need::ELASTICACHE], watch)
 }

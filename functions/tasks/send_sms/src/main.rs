@@ -10,5 +10,5 @@ async fn send_sms(ctx: Ctx, task_id: String, message: SendSms) -> Result<(), Err
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::task(&[Need::Store, Need::CodeKey, Need::SmsKey, Need::Sns], send_sms)
+    entry::task(&[Need::STORE, Need::CODE_KEY, Need::SMS_KEY, Need::SNS], send_sms)
 }
