@@ -69,8 +69,9 @@ lint: toolchain python ## format, clippy, template, API description, dependencie
 	@echo "Clippy, warnings denied" >&2
 	@infra/setup/target.sh
 	@cargo clippy $(LOCKED) --workspace --all-targets --features shared/fuzz,stage/fuzz -- --deny warnings
-	@echo "Template: cfn-lint" >&2
+	@echo "Template: cfn-lint, and again of what SAM makes of it" >&2
 	@$(VENV_BIN)/cfn-lint infra/template.yaml
+	@$(VENV_BIN)/python infra/setup/translate.py infra/template.yaml | $(VENV_BIN)/cfn-lint
 	@echo "API description: openapi-spec-validator, examples" >&2
 	@$(VENV_BIN)/openapi-spec-validator docs/openapi.yaml >/dev/null
 	@$(VENV_BIN)/python infra/local/tests/contract/examples.py docs/openapi.yaml
