@@ -55,14 +55,14 @@ on_aws() {
     printf '{"version":"0","id":"by-hand","detail-type":"Scheduled Event","source":"aws.scheduler","time":"%s","resources":[],"detail":{}}' \
         "$time" >"$folder/event"
     # One whole run is waited for; without a second try of the command line's own, which would be a second delivery.
-    AWS_MAX_ATTEMPTS=1 "$AWS" lambda invoke --function-name "badge-$STAGE-$NAME" --payload "fileb://$folder/event" \
+    AWS_MAX_ATTEMPTS=1 "$AWS" lambda invoke --function-name "badge-$STAGE-$NAME:live" --payload "fileb://$folder/event" \
         --cli-read-timeout 90 --query FunctionError --output text "$folder/answer" >"$folder/error" ||
         fail "badge-$STAGE-$NAME was not invoked; the line above says why"
     [ "$(cat "$folder/error")" = None ] || {
         cat "$folder/answer" >&2
         fail "$NAME at $time failed; an event that is waited for is not tried again, so type the same once more"
     }
-    echo "$NAME at $time: ok; its report is in the log /aws/lambda/badge-$STAGE-$NAME"
+    echo "$NAME at $time: ok; its report is in the log: make logs FN=$NAME STAGE=$STAGE"
 }
 
 case $STAGE in

@@ -9,6 +9,10 @@ use crate::ctx::Ctx;
 use crate::error::{Cause, Error};
 use crate::random;
 
+/// The alias that everything goes through: it is what a rollback moves, and what the template's `EventInvokeConfig`
+/// (retries, failed events) is of. A call without it would reach `$LATEST`, which has neither. Encoded for a path.
+const ALIAS: &str = "%3Alive";
+
 /// Work that another function does later.
 pub trait Task: Serialize + DeserializeOwned {
     /// Name of the function's folder under `functions/tasks/`.
@@ -46,7 +50,7 @@ impl Ctx {
 
     /// Hands an event to a function, which takes it later.
     pub(crate) async fn invoke(&self, function: &str, event: Vec<u8>) -> Result<(), Error> {
-        let path = format!("/2015-03-31/functions/{function}/invocations");
+        let path = format!("/2015-03-31/functions/{function}{ALIAS}/invocations");
         let headers = [("content-type", "application/json"), ("x-amz-invocation-type", "Event")];
         let answer = self.aws().post(Service::Lambda, &path, &headers, event).await?;
         match answer.status {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::SettingError;
 use super::cache::{Cache, is_name};
@@ -106,6 +107,9 @@ pub(super) struct File {
     pub(super) sms: Sms,
     pub(super) limits: Vec<Written>,
     pub(super) cache: Cache,
+    /// What `make deploy` alone reads.
+    #[serde(default, rename = "deploy")]
+    _deploy: IgnoredAny,
 }
 
 #[derive(Deserialize)]

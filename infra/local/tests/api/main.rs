@@ -6,6 +6,7 @@ mod attack;
 mod bed;
 mod budget;
 mod cache_access;
+mod cache_rights;
 mod cache_watch;
 mod cases;
 mod client;

@@ -1,6 +1,9 @@
 //! Metrics: what CloudWatch would read out of the log, in its embedded metric format.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::bed::on_a_stage;
 
@@ -29,6 +32,28 @@ async fn the_figures_of_a_day_are_metrics_of_its_stage() {
 
         let again = bed.door("POST", "schedules/daily", &json!({ "time": tick }).to_string()).await;
         assert!(!again["log"][0].as_str().unwrap().contains("_aws"), "what is done once counts once: {again}");
+    })
+    .await;
+}
+
+/// The metric filters of `infra/template.yaml` look at these members.
+#[tokio::test]
+async fn a_message_that_the_provider_took_can_be_counted_by_its_line() {
+    on_a_stage(async |bed| {
+        bed.code(&bed.phone(), 1).await;
+        // The message is in the inbox before its run has ended.
+        let line = timeout(Duration::from_mins(1), async {
+            loop {
+                let invocations = bed.door("GET", "invocations?function=send_sms", "").await;
+                if let Some(line) = invocations[0]["log"][0].as_str() {
+                    break serde_json::from_str::<Value>(line).unwrap();
+                }
+            }
+        });
+        let line = line.await.unwrap();
+        assert_eq!((&line["function"], &line["stage"]), (&json!("badge-local-send_sms"), &json!("local")));
+        assert_eq!((&line["code"], &line["level"]), (&json!(0), &json!("INFO")));
+        assert!(line["spent"]["http"].as_u64().unwrap() > 0, "{line}");
     })
     .await;
 }

@@ -1,0 +1,354 @@
+//! What `infra/template.yaml` promises and no emulator holds it to: the local stage and others drop these properties
+//! without a word, so each is read here and asserted.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
+use serde_json::{Map, Value, json};
+
+/// Parameters that whoever deploys gives, or nobody: they name a cache that is not the stage's own.
+const NOT_IN_CONF: [&str; 2] = ["CacheUrl", "CacheUser"];
+
+/// Rights to everything, each for a reason that stands beside it in the template.
+const EVERYTHING: [&str; 1] = ["sns:Publish"];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
+}
+
+/// The template, its tags in the long form.
+fn template() -> Value {
+    json_of(YamlOwned::load_from_str(&read("infra/template.yaml")).unwrap().remove(0))
+}
+
+fn json_of(node: YamlOwned) -> Value {
+    match node {
+        YamlOwned::Value(ScalarOwned::String(text)) => Value::String(text),
+        YamlOwned::Value(ScalarOwned::Integer(number)) => number.into(),
+        YamlOwned::Value(ScalarOwned::Boolean(value)) => value.into(),
+        YamlOwned::Sequence(items) => items.into_iter().map(json_of).collect(),
+        YamlOwned::Mapping(entries) => entries
+            .into_iter()
+            .map(|(key, value)| (key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned), json_of(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        YamlOwned::Tagged(tag, inner) => json!({ tag.suffix: json_of(*inner) }),
+        other => panic!("{other:?} has no place in the template"),
+    }
+}
+
+/// Logical ids and resources of a type.
+fn of_type<'a>(template: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let resources = template["Resources"].as_object().unwrap().iter();
+    resources.filter(move |(_, resource)| resource["Type"] == kind).map(|(id, resource)| (id, &resource["Properties"]))
+}
+
+fn functions(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    of_type(template, "AWS::Serverless::Function").map(|(_, function)| {
+        (function["CodeUri"].as_str().unwrap().trim_end_matches('/').rsplit('/').next().unwrap(), function)
+    })
+}
+
+/// The source of a function's `main`.
+fn main_of(name: &str) -> String {
+    let kind = ["api", "tasks", "jobs"].into_iter().find(|kind| {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../functions/{kind}/{name}/src/main.rs")).exists()
+    });
+    read(&format!("functions/{}/{name}/src/main.rs", kind.unwrap()))
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "Ref": name })
+}
+
+/// Every statement of every policy in the template: whose, and the statement.
+fn statements(template: &Value) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (id, policy) in of_type(template, "AWS::IAM::ManagedPolicy") {
+        let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
+        found.extend(statements.iter().map(|one| (id.clone(), one.clone())));
+    }
+    for (name, function) in functions(template) {
+        for policy in function["Policies"].as_array().into_iter().flatten() {
+            let statements = policy["Statement"].as_array().into_iter().flatten();
+            found.extend(statements.map(|one| (name.to_owned(), one.clone())));
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+/// One text, or a list of them.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().map(|item| texts(item).join("")).collect(),
+        Value::Object(object) => object.values().map(|item| texts(item).join("")).collect(),
+        Value::String(text) => vec![text.clone()],
+        other => vec![other.to_string()],
+    }
+}
+
+#[test]
+fn whoever_calls_a_function_calls_its_alias() {
+    let template = template();
+    let globals = &template["Globals"]["Function"];
+    assert_eq!(globals["AutoPublishAlias"], "live");
+    assert_eq!(globals["AutoPublishAliasAllProperties"], true);
+    for (who, statement) in statements(&template) {
+        if texts(&statement["Action"]).contains(&"lambda:InvokeFunction".to_owned()) {
+            for target in texts(&statement["Resource"]) {
+                assert!(target.ends_with(":live"), "{who} may call {target}, which is no alias");
+            }
+        }
+    }
+    assert!(read("shared/src/tasks.rs").contains("\"%3Alive\""), "functions call another alias");
+    assert!(read("infra/setup/job.sh").contains("\"badge-$STAGE-$NAME:live\""), "jobs by hand call another alias");
+}
+
+#[test]
+fn a_function_is_in_the_network_exactly_if_it_needs_the_cache() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        let network = &function["VpcConfig"];
+        assert_eq!(
+            main_of(name).contains("Need::CACHE,") || main_of(name).contains("Need::CACHE]"),
+            !network.is_null(),
+            "{name}"
+        );
+        if !network.is_null() {
+            assert_eq!(network["SubnetIds"], json!([reference("SubnetA"), reference("SubnetB")]), "{name}");
+            assert_eq!(network["SecurityGroupIds"], json!([reference("FunctionGroup")]), "{name}");
+            assert_eq!(network["Ipv6AllowedForDualStack"], true, "{name} reaches no other service of AWS");
+        }
+    }
+}
+
+#[test]
+fn the_network_has_two_zones_one_way_out_and_none_in() {
+    let template = template();
+    for kind in ["AWS::EC2::NatGateway", "AWS::EC2::InternetGateway", "AWS::EC2::EIP"] {
+        assert_eq!(of_type(&template, kind).count(), 0, "{kind}");
+    }
+    let zones: BTreeSet<_> =
+        of_type(&template, "AWS::EC2::Subnet").map(|(_, one)| one["AvailabilityZone"].to_string()).collect();
+    assert_eq!(zones.len(), 2);
+    let routes: Vec<_> = of_type(&template, "AWS::EC2::Route").collect();
+    let [(_, route)] = routes[..] else { panic!("{routes:?}") };
+    assert_eq!(route["DestinationIpv6CidrBlock"], "::/0");
+    assert_eq!(route["EgressOnlyInternetGatewayId"], reference("EgressOnlyGateway"));
+    let (_, endpoint) = of_type(&template, "AWS::EC2::VPCEndpoint").next().unwrap();
+    assert_eq!(endpoint["VpcEndpointType"], "Gateway");
+    assert_eq!(endpoint["ServiceName"], json!({ "Sub": "com.amazonaws.${AWS::Region}.dynamodb" }));
+    assert_eq!(endpoint["RouteTableIds"], json!([route["RouteTableId"]]));
+    for (id, group) in of_type(&template, "AWS::EC2::SecurityGroup") {
+        for rule in group["SecurityGroupIngress"].as_array().into_iter().flatten() {
+            assert_eq!(rule["SourceSecurityGroupId"], reference("FunctionGroup"), "{id}");
+        }
+        // Without a rule EC2 adds one that lets everything out.
+        assert!(group["SecurityGroupEgress"].as_array().is_some_and(|rules| !rules.is_empty()), "{id}");
+    }
+}
+
+#[test]
+fn users_are_kept_and_runs_expire() {
+    let template = template();
+    let users = &template["Resources"]["UsersTable"];
+    let in_prod = json!({ "If": ["IsProd", true, false] });
+    assert_eq!(template["Conditions"]["IsProd"], json!({ "Equals": [reference("Stage"), "prod"] }));
+    assert_eq!(users["Properties"]["DeletionProtectionEnabled"], in_prod);
+    assert_eq!(users["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], in_prod);
+    for kept in ["UsersTable", "FailedEventsQueue", "JwtSecret", "VeriCodeSecret", "SmsSecret"] {
+        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            assert_eq!(template["Resources"][kept][policy], "Retain", "{kept}");
+        }
+    }
+    let ttl = &template["Resources"]["RunsTable"]["Properties"]["TimeToLiveSpecification"];
+    assert_eq!(ttl["Enabled"], true);
+    let attribute = format!("\"{}\"", ttl["AttributeName"].as_str().unwrap());
+    assert!(read("shared/src/store/runs.rs").contains(&attribute), "runs are written without {attribute}");
+    for (id, table) in of_type(&template, "AWS::DynamoDB::Table") {
+        assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{id}");
+    }
+}
+
+#[test]
+fn the_cache_signs_in_by_iam_and_its_bill_has_a_bound() {
+    let template = template();
+    let resources = &template["Resources"];
+    let cache = &resources["Cache"]["Properties"];
+    let name = json!({ "Sub": "badge-${Stage}" });
+    assert_eq!(cache["ServerlessCacheName"], name);
+    assert!(cache["CacheUsageLimits"]["DataStorage"]["Maximum"].as_u64().unwrap() <= 5);
+    assert!(cache["CacheUsageLimits"]["ECPUPerSecond"]["Maximum"].as_u64().unwrap() >= 1000, "less is refused");
+    assert_eq!(cache["UserGroupId"], reference("CacheUserGroup"));
+    assert_eq!(resources["CacheUserGroup"]["Properties"]["UserIds"], json!([reference("CacheIamUser")]));
+    let user = &resources["CacheIamUser"]["Properties"];
+    assert_eq!(user["AuthenticationMode"], json!({ "Type": "iam" }));
+    assert_eq!((&user["UserId"], &user["UserName"]), (&name, &name), "IAM asks for the same name twice");
+    assert!(user["AccessString"].as_str().unwrap().ends_with("-@dangerous"));
+    for made in ["Cache", "CacheIamUser", "CacheUserGroup"] {
+        assert_eq!(resources[made]["Condition"], "MakesCache", "{made}");
+    }
+    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
+    assert!(variables["CACHE_URL"]["If"][1]["Sub"].as_str().unwrap().starts_with("rediss://"), "IAM needs TLS");
+    assert_eq!(variables["CACHE_USER"]["If"], json!(["MakesCache", name, reference("CacheUser")]));
+}
+
+#[test]
+fn nothing_is_reserved_so_that_a_new_account_can_be_deployed_to() {
+    let template = template();
+    let globals = ("Globals", &template["Globals"]["Function"]);
+    for (name, function) in functions(&template).chain([globals]) {
+        for key in ["ReservedConcurrentExecutions", "ProvisionedConcurrencyConfig"] {
+            assert!(function[key].is_null(), "{name}: {key}");
+        }
+    }
+}
+
+#[test]
+fn a_midnight_is_that_of_the_stage() {
+    let template = template();
+    let mut midnights = 0;
+    for (name, function) in functions(&template) {
+        for schedule in function["Events"].as_object().into_iter().flat_map(|events| events.values()) {
+            let properties = &schedule["Properties"];
+            if properties["ScheduleExpression"].as_str().is_some_and(|expression| expression.starts_with("cron")) {
+                assert_eq!(properties["ScheduleExpressionTimezone"], reference("TimeZone"), "{name}");
+                midnights += 1;
+            }
+        }
+    }
+    assert_eq!(midnights, 1);
+}
+
+#[test]
+fn the_front_throttles_and_logs_no_person() {
+    let template = template();
+    let api = &template["Resources"]["Api"]["Properties"];
+    let limit =
+        |of: &Value| (of["ThrottlingRateLimit"].as_u64().unwrap(), of["ThrottlingBurstLimit"].as_u64().unwrap());
+    let routes: BTreeSet<String> = functions(&template)
+        .flat_map(|(_, function)| function["Events"].as_object().unwrap_or(&Map::new()).clone())
+        .filter_map(|(_, event)| {
+            let text = |key| event["Properties"][key].as_str();
+            Some(format!("{} {}", text("Method")?, text("Path")?))
+        })
+        .collect();
+    let own = api["RouteSettings"].as_object().unwrap();
+    for (route, settings) in own {
+        // API Gateway refuses settings of a route that is not there.
+        assert!(routes.contains(route), "{route}");
+        assert!(limit(settings) < limit(&api["DefaultRouteSettings"]), "{route}");
+    }
+    assert!(own.keys().any(|route| route.ends_with("/veri_code")), "what costs money has no limit of its own");
+
+    assert_eq!(api["AccessLogSettings"]["DestinationArn"], json!({ "GetAtt": "AccessLog.Arn" }));
+    let format: Value = serde_json::from_str(api["AccessLogSettings"]["Format"].as_str().unwrap()).unwrap();
+    for (key, value) in format.as_object().unwrap() {
+        let variable = value.as_str().unwrap();
+        assert!(variable.starts_with("$context."), "{key}");
+        for word in ["sourceIp", "userAgent", "path", "identity"] {
+            assert!(!variable.contains(word), "{key} tells who called");
+        }
+    }
+
+    let [condition, cors, otherwise] = api["CorsConfiguration"]["If"].as_array().unwrap().as_slice() else { panic!() };
+    assert_eq!((condition, otherwise), (&json!("HasCors"), &reference("AWS::NoValue")));
+    assert_eq!(
+        cors["AllowOrigins"],
+        json!({ "Split": [",", reference("CorsOrigins")] }),
+        "credentials go nowhere else"
+    );
+    assert_eq!(cors["AllowCredentials"], true);
+}
+
+#[test]
+fn every_line_has_an_end_and_no_function_makes_a_log_of_its_own() {
+    let template = template();
+    let groups: BTreeSet<_> = of_type(&template, "AWS::Logs::LogGroup")
+        .map(|(id, group)| {
+            assert_eq!(group["RetentionInDays"], reference("LogDays"), "{id}");
+            id.as_str()
+        })
+        .collect();
+    assert_eq!(groups, BTreeSet::from(["AccessLog", "FunctionLog"]));
+    let globals = &template["Globals"]["Function"];
+    assert_eq!(globals["LoggingConfig"]["LogGroup"], reference("FunctionLog"));
+    let policy = &template["Resources"]["LogPolicy"]["Properties"]["PolicyDocument"]["Statement"];
+    assert_eq!(*policy, json!([{ "Effect": "Deny", "Action": "logs:CreateLogGroup", "Resource": "*" }]));
+    for (name, function) in functions(&template) {
+        assert!(function["LoggingConfig"].is_null(), "{name}");
+        assert!(function["Policies"].as_array().unwrap().contains(&reference("LogPolicy")), "{name}");
+    }
+}
+
+#[test]
+fn rights_are_exact() {
+    for (who, statement) in statements(&template()) {
+        let actions = texts(&statement["Action"]);
+        assert!(!actions.is_empty() && !actions.iter().any(|action| action.contains('*')), "{who}: {actions:?}");
+        if statement["Effect"] == "Allow" && texts(&statement["Resource"]).iter().any(|resource| resource == "*") {
+            assert!(actions.iter().all(|action| EVERYTHING.contains(&action.as_str())), "{who}: {actions:?}");
+        }
+    }
+}
+
+#[test]
+fn alarms_reach_the_topic_and_miss_no_endpoint() {
+    let template = template();
+    let alarms: Vec<_> = of_type(&template, "AWS::CloudWatch::Alarm").collect();
+    let body = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Sub"];
+    let body = body.as_str().unwrap();
+    let shown: Value = serde_json::from_str(body).unwrap();
+    assert!(shown["widgets"].as_array().unwrap().len() > 3);
+    let endpoints: BTreeSet<_> = functions(&template)
+        .filter(|(_, function)| {
+            function["Events"].as_object().unwrap_or(&Map::new()).values().any(|event| event["Type"] == "HttpApi")
+        })
+        .map(|(name, _)| name)
+        .collect();
+    for (id, alarm) in &alarms {
+        assert_eq!(alarm["AlarmActions"], json!([reference("AlarmTopic")]), "{id}");
+        assert!(body.contains(&format!("\"${{{id}.Arn}}\"")), "{id} is not on the dashboard");
+        let is_of_cache = id.as_str() == "CacheAlarm";
+        assert_eq!(alarm["TreatMissingData"], if is_of_cache { "breaching" } else { "notBreaching" }, "{id}");
+        let watched = alarm["Metrics"].as_array().into_iter().flatten();
+        let lambda = |one: &&Value| one["MetricStat"]["Metric"]["Namespace"] == "AWS/Lambda";
+        let watched: BTreeSet<_> = watched.filter(lambda).map(|one| one["Id"].as_str().unwrap()).collect();
+        assert!(watched.is_empty() || watched == endpoints, "{id} watches {watched:?}");
+    }
+    let ids: BTreeSet<_> = alarms.iter().map(|(id, _)| id.as_str()).collect();
+    for id in ["ErrorLines", "FunctionErrors", "NearTimeout", "Throttles", "Front", "FailedEvents", "Cache"] {
+        assert!(ids.contains(format!("{id}Alarm").as_str()), "{id}");
+    }
+    for percent in [50, 80, 100] {
+        let alarm = &template["Resources"][format!("Sms{percent}Alarm")]["Properties"];
+        assert_eq!(alarm["Threshold"], percent);
+        assert_eq!(alarm["Metrics"][1]["Expression"], json!({ "Sub": "100 * sent / ${SmsPerDay}" }));
+    }
+    let near = template["Resources"]["NearTimeoutAlarm"]["Properties"]["Threshold"].as_u64().unwrap();
+    let timeout = template["Globals"]["Function"]["Timeout"].as_u64().unwrap() * 1000;
+    assert!((timeout / 2..timeout).contains(&near));
+}
+
+#[test]
+fn what_differs_between_stages_is_written_in_conf_alone() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let output =
+        Command::new("python3").args(["infra/setup/parameters.py", "prod"]).current_dir(root).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let given = String::from_utf8(output.stdout).unwrap();
+    let given: BTreeMap<_, _> = given.lines().map(|line| line.split_once('=').unwrap()).collect();
+    let template = template();
+    let declared: BTreeSet<_> = template["Parameters"].as_object().unwrap().keys().map(String::as_str).collect();
+    let known: BTreeSet<_> = given.keys().copied().chain(NOT_IN_CONF).collect();
+    assert_eq!(known, declared);
+    // 1000 a day at 0.045 a message; a snapshot within 26 hours.
+    assert_eq!((given["SmsPerDay"], given["SnapshotDays"]), ("22222", "2"));
+    assert_eq!(given["TimeZone"], "Asia/Shanghai");
+}

@@ -1,0 +1,36 @@
+"""The parameters of infra/template.yaml that conf/STAGE.toml knows, as `Name=value` in lines.
+
+    parameters.py STAGE
+"""
+
+import math
+import sys
+import tomllib
+from pathlib import Path
+
+
+def parameters(stage, conf):
+    deploy, sms = conf.get("deploy", {}), conf["sms"]
+    budget = next(limit["max_money"] for limit in conf["limits"] if "max_money" in limit)
+    # By the dearest region, so that an alarm comes too early rather than too late.
+    dearest = max(sms["prices"][region] for region in conf["phone"]["allowed_regions"])
+    if sms["provider"] == "http" and not deploy.get("sms_url"):
+        sys.exit(f'error: [sms] of conf/{stage}.toml has the provider "http", so sms_url under [deploy] must say where it is')
+    return {
+        "Stage": stage,
+        "TimeZone": conf["time_zone"],
+        "SmsPerDay": max(1, int(budget / dearest)),
+        # One more than the days within which a new one must come, so that there is one at any time.
+        "SnapshotDays": math.ceil(conf["cache"].get("snapshot_max_hours", 0) / 24),
+        "SmsUrl": deploy.get("sms_url", ""),
+        "CorsOrigins": ",".join(deploy.get("cors_origins", [])),
+        "AlarmEmail": deploy.get("alarm_email", ""),
+        "LogDays": deploy.get("log_days", 30),
+    }
+
+
+if __name__ == "__main__":
+    stage = sys.argv[1]
+    conf = tomllib.loads(Path(f"conf/{stage}.toml").read_text())
+    for name, value in parameters(stage, conf).items():
+        print(f"{name}={value}")
