@@ -16,7 +16,8 @@ VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak fuzz bench check lint
-.PHONY: fmt build-local build tools clean toolchain redis python
+.PHONY: fmt build-local build deploy diff push rollback logs admin outputs destroy tools clean toolchain redis
+.PHONY: python
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,10 +88,32 @@ build-local: toolchain ## build the functions and the stage as `make run` uses t
 	    echo "The first build takes some minutes: $$(grep -c '^name = ' Cargo.lock) crates" >&2
 	@cargo build $(LOCKED) --workspace --bins
 
-build: toolchain ## build the functions as they are shipped, for this machine
-	@infra/setup/target.sh
-	@cargo build $(LOCKED) --release --workspace --exclude stage --exclude bench --exclude hello --bins
-	@echo "The functions are in $(CARGO_TARGET_DIR)/release" >&2
+build: toolchain ## build and pack the functions as they are shipped, for ARM: target/lambda/<function>.zip
+	@infra/setup/build.sh
+
+deploy: toolchain ## bring a stage up in AWS, or up to date, and see whether it works (STAGE=test)
+	@infra/setup/deploy.sh
+
+diff: toolchain ## what `make deploy` would change (STAGE=test)
+	@infra/setup/deploy.sh --diff
+
+push: toolchain ## the code of one function, in seconds (FN=login STAGE=test)
+	@FN="$(FN)" infra/setup/push.sh
+
+rollback: ## the code before the last deploy or push (STAGE=test)
+	@infra/setup/rollback.sh
+
+logs: ## follow the log of a stage in AWS (FN=login STAGE=test)
+	@FN="$(FN)" infra/setup/logs.sh
+
+admin: ## make a user an admin (PHONE=+8613800138000 STAGE=test)
+	@PHONE="$(PHONE)" infra/setup/admin.sh
+
+outputs: ## where a stage in AWS is: its addresses and names (STAGE=test)
+	@infra/setup/outputs.sh
+
+destroy: ## take a stage in AWS down, with all that it has stored (STAGE=test)
+	@CONFIRM="$(CONFIRM)" infra/setup/destroy.sh
 
 tools: toolchain redis python ## get what the other verbs need: Redis or Valkey, Python tools, cargo-deny
 	@infra/setup/deny.sh --install

@@ -18,10 +18,86 @@ apt_install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null 2>&1
 }
 
-# Sets AWS to the command line of AWS. Credentials are its own matter: it says what it lacks.
+# Whether STAGE can be in an account of AWS: it has settings, and is not the local one.
+need_stage() {
+    [ -n "${STAGE-}" ] && [ "$STAGE" != local ] ||
+        fail "which stage? there is nothing of \`local\` in AWS; type: make $1 STAGE=test"
+    [ -f "conf/$STAGE.toml" ] || fail "the stage $STAGE has no settings; write conf/$STAGE.toml"
+}
+
+# Sets AWS to the command line of AWS, and gets it where there is none. Credentials are their own matter.
 need_aws() {
     for AWS in .tools/aws/bin/aws "$(command -v aws || true)"; do
         [ -n "$AWS" ] && [ -x "$AWS" ] && return
     done
-    fail "the AWS command line is missing; type: python3 -m venv .tools/aws && .tools/aws/bin/pip install awscli"
+    say "The AWS command line is missing: installing awscli into .tools/aws (half a minute)"
+    if ! { python3 -m venv .tools/aws &&
+        .tools/aws/bin/pip install --quiet --disable-pip-version-check awscli==1.46.3; }; then
+        fail "could not install awscli; put an \`aws\` on the PATH"
+    fi
+    AWS=.tools/aws/bin/aws
+}
+
+# Sets ACCOUNT and REGION to what the credentials and the settings of AWS's own tools say.
+need_account() {
+    need_aws
+    REGION=${AWS_REGION:-${AWS_DEFAULT_REGION:-$("$AWS" configure get region || true)}}
+    [ -n "$REGION" ] || fail "in which region? type: export AWS_REGION=ap-southeast-1"
+    export AWS_DEFAULT_REGION="$REGION" AWS_REGION="$REGION" AWS_PAGER=
+    ACCOUNT=$("$AWS" sts get-caller-identity --query Account --output text) ||
+        fail "AWS does not know who you are; the line above says why. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    say "Stage $STAGE: account $ACCOUNT, $REGION"
+}
+
+# One output of the stage's stack.
+output() {
+    "$AWS" cloudformation describe-stacks --stack-name "badge-$STAGE" --output text \
+        --query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue"
+}
+
+# Names of the stage's functions in AWS.
+functions_of_stage() {
+    "$AWS" cloudformation list-stack-resources --stack-name "badge-$STAGE" --output text \
+        --query "StackResourceSummaries[?ResourceType=='AWS::Lambda::Function'].[PhysicalResourceId]"
+}
+
+# alias_of FUNCTION ALIAS: the version that it is of; nothing if there is none.
+alias_of() {
+    "$AWS" lambda get-alias --function-name "$1" --name "$2" --query FunctionVersion --output text 2>/dev/null || true
+}
+
+# set_alias FUNCTION ALIAS VERSION
+set_alias() {
+    "$AWS" lambda update-alias --function-name "$1" --name "$2" --function-version "$3" >/dev/null 2>&1 ||
+        "$AWS" lambda create-alias --function-name "$1" --name "$2" --function-version "$3" >/dev/null
+}
+
+# Every function of the stage with the version that is live, in lines.
+live_versions() {
+    functions_of_stage | while read -r function; do
+        printf '%s %s\n' "$function" "$(alias_of "$function" live)"
+    done
+}
+
+# remember FILE: what was live before, as live_versions told it, is the alias `before`, which a rollback goes to. Where
+# nothing has changed it stays what it was, or a second deployment would take the way back away.
+remember() {
+    [ -s "$1" ] || return 0
+    live_versions >"$1.now"
+    cmp -s "$1" "$1.now" || while read -r name was; do set_alias "$name" before "$was"; done <"$1"
+    rm -f "$1.now"
+}
+
+# Whether the stage works: the job that looks at every part, and one request through the front.
+smoke() {
+    NAME=deployed infra/setup/job.sh || return 1
+    url="$(output Url)/iwc/badge/user/index"
+    answer=$(curl --silent --show-error --max-time 10 "$url") || return 1
+    case $answer in
+    *'"code":10006,'*) say "$url: not logged in, as it should be" ;;
+    *)
+        say "$url answered: $answer"
+        return 1
+        ;;
+    esac
 }

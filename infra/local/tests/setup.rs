@@ -1,0 +1,172 @@
+//! The scripts of `infra/setup` that go to AWS: what they refuse, and how they go back. AWS itself is played by a script
+//! that keeps aliases in files, because what is tried here is the order of calls and not AWS.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// Plays `aws`: aliases are files, and everything else is not there.
+const AWS: &str = r#"#!/bin/sh
+option() { while [ $# -gt 1 ]; do [ "$1" != "$OPTION" ] || echo "$2"; shift; done; }
+function=$(OPTION=--function-name option "$@")
+name=$(OPTION=--name option "$@")
+case "$1 $2" in
+"sts get-caller-identity") echo 000000000000 ;;
+"cloudformation list-stack-resources") printf 'badge-test-a\nbadge-test-b\n' ;;
+"lambda get-alias") cat "$ALIASES/$function.$name" ;;
+"lambda update-alias") [ -f "$ALIASES/$function.$name" ] && OPTION=--function-version option "$@" >"$ALIASES/$function.$name" ;;
+"lambda create-alias") OPTION=--function-version option "$@" >"$ALIASES/$function.$name" ;;
+*) echo "not played: $*" >&2; exit 1 ;;
+esac
+"#;
+
+/// A copy of the set-up scripts and settings, and an `aws` of its own.
+struct Bed(TempDir);
+
+impl Bed {
+    fn new(aws: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for part in ["infra/setup", "conf", "functions/api/login", "bin", "aliases"] {
+            fs::create_dir_all(folder.path().join(part)).unwrap();
+        }
+        for part in ["infra/setup", "conf"] {
+            for file in fs::read_dir(root.join(part)).unwrap().flatten().filter(|file| file.path().is_file()) {
+                fs::copy(file.path(), folder.path().join(part).join(file.file_name())).unwrap();
+            }
+        }
+        let program = folder.path().join("bin/aws");
+        fs::write(&program, aws).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        Self(folder)
+    }
+
+    fn run(&self, script: &str, variables: &[(&str, &str)]) -> Output {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("PATH=$PWD/bin:$PATH; export PATH; {script}")).current_dir(self.0.path());
+        for ours in ["STAGE", "FN", "PHONE", "CONFIRM", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"] {
+            command.env_remove(ours);
+        }
+        command.env("ALIASES", self.0.path().join("aliases"));
+        command.envs(variables.iter().copied()).output().unwrap()
+    }
+
+    fn refusal(&self, script: &str, variables: &[(&str, &str)]) -> String {
+        let output = self.run(&format!("infra/setup/{script}"), variables);
+        assert!(!output.status.success(), "{script} {variables:?} was not refused");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn set(&self, alias: &str, version: &str) {
+        fs::write(self.0.path().join("aliases").join(alias), format!("{version}\n")).unwrap();
+    }
+
+    fn alias(&self, alias: &str) -> String {
+        fs::read_to_string(self.0.path().join("aliases").join(alias)).unwrap_or_default().trim().to_owned()
+    }
+
+    /// What `deploy.sh` does around a deployment that makes `a` live in that version.
+    fn deploy(&self, version: &str) {
+        let script = format!(
+            ". infra/setup/lib.sh; need_account; live_versions >before; set_alias badge-test-a live {version}; remember before"
+        );
+        let output = self.run(&script, &[("STAGE", "test"), ("AWS_REGION", "us-east-1")]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+const VERBS: [&str; 7] = ["deploy.sh", "push.sh", "rollback.sh", "logs.sh", "admin.sh", "outputs.sh", "destroy.sh"];
+
+#[test]
+fn a_verb_without_a_stage_says_how_to_name_one() {
+    let bed = Bed::new(AWS);
+    for verb in VERBS {
+        let name = verb.trim_end_matches(".sh");
+        for stage in ["", "local"] {
+            assert!(bed.refusal(verb, &[("STAGE", stage)]).contains(&format!("type: make {name}")), "{verb}");
+        }
+        let refusal = bed.refusal(verb, &[("STAGE", "nowhere")]);
+        assert!(refusal.contains("write conf/nowhere.toml"), "{refusal}");
+    }
+}
+
+#[test]
+fn a_verb_without_what_it_is_about_says_so() {
+    let bed = Bed::new(AWS);
+    for (verb, variables, sentence) in [
+        ("push.sh", &[("STAGE", "test")][..], "type: make push FN=login STAGE=test"),
+        ("push.sh", &[("STAGE", "test"), ("FN", "logn")], "there is no function logn"),
+        ("admin.sh", &[("STAGE", "test")], "type it whole"),
+        ("admin.sh", &[("STAGE", "test"), ("PHONE", "13800138000")], "type it whole"),
+        ("destroy.sh", &[("STAGE", "prod")], "CONFIRM=badge-prod"),
+        ("destroy.sh", &[("STAGE", "prod"), ("CONFIRM", "yes")], "CONFIRM=badge-prod"),
+        ("deploy.sh", &[("STAGE", "test")], "sms_url under [deploy]"),
+        ("outputs.sh", &[("STAGE", "test")], "type: export AWS_REGION="),
+    ] {
+        let refusal = bed.refusal(verb, variables);
+        assert!(refusal.contains(sentence), "{verb} {variables:?}: {refusal}");
+    }
+}
+
+#[test]
+fn nothing_is_done_without_credentials() {
+    let bed = Bed::new("#!/bin/sh\necho 'Unable to locate credentials' >&2\nexit 253\n");
+    for verb in ["deploy.sh", "rollback.sh", "outputs.sh", "logs.sh", "destroy.sh"] {
+        let variables = [("STAGE", "prod"), ("CONFIRM", "badge-prod"), ("AWS_REGION", "us-east-1")];
+        let refusal = bed.refusal(verb, &variables);
+        assert!(
+            refusal.contains("Unable to locate credentials") && refusal.contains("AWS_PROFILE"),
+            "{verb}: {refusal}"
+        );
+    }
+}
+
+#[test]
+fn a_rollback_goes_to_what_was_live_before_the_last_change() {
+    let bed = Bed::new(AWS);
+    bed.set("badge-test-a.live", "1");
+    bed.set("badge-test-b.live", "7");
+    bed.deploy("2");
+    // A deployment of nothing new does not take the way back away.
+    bed.deploy("2");
+    let variables = [("STAGE", "test"), ("AWS_REGION", "us-east-1")];
+    let rollback = || bed.run("infra/setup/rollback.sh", &variables);
+    assert!(rollback().status.success());
+    assert_eq!((bed.alias("badge-test-a.live"), bed.alias("badge-test-b.live")), ("1".to_owned(), "7".to_owned()));
+    assert!(rollback().status.success());
+    assert_eq!(bed.alias("badge-test-a.live"), "2", "and forth again");
+}
+
+#[test]
+fn there_is_no_way_back_from_a_first_deployment() {
+    let bed = Bed::new(AWS);
+    bed.set("badge-test-a.live", "1");
+    bed.set("badge-test-b.live", "1");
+    let refusal = bed.refusal("rollback.sh", &[("STAGE", "test"), ("AWS_REGION", "us-east-1")]);
+    assert!(refusal.contains("there is no version before"), "{refusal}");
+    assert_eq!(bed.alias("badge-test-a.live"), "1");
+}
+
+#[test]
+fn what_is_packed_starts_on_lambda_and_is_the_same_each_time() {
+    let bed = Bed::new(AWS);
+    let built = bed.0.path().join("target/lambda/login");
+    fs::create_dir_all(&built).unwrap();
+    let pack = |binary: &[u8]| {
+        fs::write(built.join("bootstrap"), binary).unwrap();
+        let output = bed.run("python3 infra/setup/pack.py", &[]);
+        let zip = fs::read(bed.0.path().join("target/lambda/login.zip")).unwrap_or_default();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap(), zip)
+    };
+    let (is_packed, _, zip) = pack(b"GLIBC_2.17 GLIBC_2.34");
+    assert!(is_packed);
+    assert!(zip.windows(15).any(|name| name == b"conf/local.toml"), "settings lie beside the function");
+    assert_eq!(pack(b"GLIBC_2.17 GLIBC_2.34").2, zip);
+    let (is_packed, refusal, _) = pack(b"GLIBC_2.34 GLIBC_2.38");
+    assert!(!is_packed && refusal.contains("needs glibc 2.38"), "{refusal}");
+}

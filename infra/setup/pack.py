@@ -1,0 +1,64 @@
+"""Packs what was built into target/lambda: a zip for each function, with conf/ beside its binary.
+
+    pack.py            all of them; refuses a binary that Amazon Linux 2023 could not start, and a zip that is too large
+    pack.py FUNCTION   that one, marked as pushed: Lambda makes no second version of the same bytes, so what is pushed
+                       must not be what the next deployment brings
+
+The same binary and settings give the same bytes whenever they are packed, so that a deployment of nothing new changes
+nothing.
+"""
+
+import re
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+BUILT = Path("target/lambda")
+
+# Amazon Linux 2023 User Guide, "Comparing AL2 and AL2023": glibc 2.34.
+GLIBC = (2, 34)
+
+MAX_ZIP_BYTES = 4 * 1024 * 1024
+
+
+def newest_glibc(binary):
+    """The newest version of a symbol that the binary asks glibc for. They stand in it as text."""
+    versions = re.findall(rb"\bGLIBC_(\d+)\.(\d+)", binary)
+    return max(((int(major), int(minor)) for major, minor in versions), default=(0, 0))
+
+
+def add(archive, name, data, mode):
+    entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    entry.external_attr = mode << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(entry, data, compresslevel=9)
+
+
+def pack(folder, is_pushed):
+    binary = (folder / "bootstrap").read_bytes()
+    glibc = newest_glibc(binary)
+    if glibc > GLIBC:
+        sys.exit(f"error: {folder.name} needs glibc {glibc[0]}.{glibc[1]}, and Lambda has 2.34; was it built by `make build`?")
+    path = BUILT / f"{folder.name}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        add(archive, "bootstrap", binary, 0o755)
+        for conf in sorted(Path("conf").glob("*.toml")):
+            add(archive, str(conf), conf.read_bytes(), 0o644)
+        if is_pushed:
+            add(archive, "pushed", str(time.time_ns()), 0o644)
+    size = path.stat().st_size
+    print(f"{folder.name:<12} {size / 1024 / 1024:5.2f} MB zipped, glibc {glibc[0]}.{glibc[1]}")
+    if size > MAX_ZIP_BYTES:
+        sys.exit(f"error: {path} has more than 4 MB")
+
+
+def main(only):
+    folders = sorted(one.parent for one in BUILT.glob("*/bootstrap") if only in (None, one.parent.name))
+    if not folders:
+        sys.exit(f"error: nothing was built in {BUILT}" + (f" for {only}" if only else "") + "; type: make build")
+    for folder in folders:
+        pack(folder, only is not None)
+
+
+main(sys.argv[1] if len(sys.argv) > 1 else None)
