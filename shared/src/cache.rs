@@ -8,6 +8,7 @@ mod iam;
 pub mod limits;
 pub mod sessions;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -33,15 +34,16 @@ pub struct Cache {
     scripts: Scripts,
 }
 
-/// Each script is one file in `cache/`, and says at its top what it takes and gives.
+/// Each script is one file in `cache/`, and says at its top what it takes and gives. It is hashed when it is first used:
+/// a function that uses none does not pay for them.
 struct Scripts {
-    code_look: Script,
-    code_place: Script,
-    code_try: Script,
-    limit_prove: Script,
-    limit_return: Script,
-    limit_take: Script,
-    session_open: Script,
+    code_look: LazyLock<Script>,
+    code_place: LazyLock<Script>,
+    code_try: LazyLock<Script>,
+    limit_prove: LazyLock<Script>,
+    limit_return: LazyLock<Script>,
+    limit_take: LazyLock<Script>,
+    session_open: LazyLock<Script>,
 }
 
 impl Cache {
@@ -57,19 +59,24 @@ impl Cache {
             prefix: config.cache_prefix.clone(),
             tally,
             scripts: Scripts {
-                code_look: Script::new(include_str!("cache/code_look.lua")),
-                code_place: Script::new(include_str!("cache/code_place.lua")),
-                code_try: Script::new(include_str!("cache/code_try.lua")),
-                limit_prove: Script::new(include_str!("cache/limit_prove.lua")),
-                limit_return: Script::new(include_str!("cache/limit_return.lua")),
-                limit_take: Script::new(include_str!("cache/limit_take.lua")),
-                session_open: Script::new(include_str!("cache/session_open.lua")),
+                code_look: LazyLock::new(|| Script::new(include_str!("cache/code_look.lua"))),
+                code_place: LazyLock::new(|| Script::new(include_str!("cache/code_place.lua"))),
+                code_try: LazyLock::new(|| Script::new(include_str!("cache/code_try.lua"))),
+                limit_prove: LazyLock::new(|| Script::new(include_str!("cache/limit_prove.lua"))),
+                limit_return: LazyLock::new(|| Script::new(include_str!("cache/limit_return.lua"))),
+                limit_take: LazyLock::new(|| Script::new(include_str!("cache/limit_take.lua"))),
+                session_open: LazyLock::new(|| Script::new(include_str!("cache/session_open.lua"))),
             },
         })
     }
 
-    /// Opens the connection and leaves the scripts with the server, so that the first request does neither.
+    /// Opens the connection, so that the first request does not.
     pub(crate) async fn warm(&self) -> Result<(), Error> {
+        self.ping().await
+    }
+
+    /// The same, and leaves the scripts with the server.
+    pub(crate) async fn warm_with_scripts(&self) -> Result<(), Error> {
         // Not `limit_return`: it is for a failure, and loads itself then.
         let Scripts { code_look, code_place, code_try, limit_prove, limit_take, session_open, .. } = &self.scripts;
         let mut scripts = redis::pipe();
