@@ -63,19 +63,30 @@ impl Traffic<'_> {
         None
     }
 
-    /// Asks for a code; the `nth` message to the phone has it. `None`: the phone must cool down, or the message was
-    /// lost with a store.
-    async fn code(&self, phone: &str, nth: usize) -> Option<String> {
-        let (code, ..) = self.ask("veri_code", "", &json!({ "phone": phone })).await?;
+    /// Asks for a code, and reads it from the message. `Ok(None)`: the phone must cool down. `Err`: a store broke while a
+    /// code was made, so that a message may come, now or later, whose code was not kept; the phone is of no more use here.
+    async fn code(&self, phone: &str) -> Result<Option<String>, ()> {
+        let before = self.inbox(phone).await.len();
+        let (code, _, failures) = self.ask("veri_code", "", &json!({ "phone": phone })).await.ok_or(())?;
+        if failures > 0 {
+            return Err(());
+        }
+        if code != 0 {
+            return Ok(None);
+        }
         let give_up = Instant::now() + Duration::from_secs(2);
-        while code == 0 && Instant::now() < give_up {
-            let messages = self.bed.door("GET", &format!("sms?phone={phone}"), "").await;
-            if messages.as_array().unwrap().len() >= nth {
-                return Some(messages[0]["code"].as_str().unwrap().to_owned());
+        while Instant::now() < give_up {
+            let messages = self.inbox(phone).await;
+            if messages.len() > before {
+                return Ok(Some(messages[0]["code"].as_str().unwrap().to_owned()));
             }
             sleep(PAUSE).await;
         }
-        None
+        Err(())
+    }
+
+    async fn inbox(&self, phone: &str) -> Vec<Value> {
+        self.bed.door("GET", &format!("sms?phone={phone}"), "").await.as_array().unwrap().clone()
     }
 
     /// One client: registers somebody, and lets who registered before sign in, look around and leave.
@@ -85,7 +96,7 @@ impl Traffic<'_> {
             let number = self.phones.replace(self.phones.get() + 1);
             // Numbers that have no prefix in common, as those of many people.
             let phone = format!("139{:04}{:04}", number % 10_000, number / 10_000);
-            if let Some(code) = self.code(&phone, 1).await
+            if let Ok(Some(code)) = self.code(&phone).await
                 && let Some((code, reply, _)) = self.ask("register", "", &applicant(&phone, &code)).await
             {
                 assert_eq!(code, 0, "{reply:?}");
@@ -93,9 +104,10 @@ impl Traffic<'_> {
                 registered.push_back(phone);
             }
             if let Some(phone) = registered.pop_front() {
-                match self.code(&phone, 2).await {
-                    Some(code) => self.visit(&phone, &code).await,
-                    None => registered.push_back(phone),
+                match self.code(&phone).await {
+                    Ok(Some(code)) => self.visit(&phone, &code).await,
+                    Ok(None) => registered.push_back(phone),
+                    Err(()) => {}
                 }
             }
         }
