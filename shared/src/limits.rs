@@ -75,7 +75,8 @@ pub(crate) async fn count_miss(ctx: &Ctx, network: &Network) -> Result<(), Error
     ctx.cache()?.take(&to_try(ctx, network)?).await.map(drop)
 }
 
-/// The code that has `mac` was used, so somebody reads what is sent to these numbers. If this fails they stay in debt for a day.
+/// The code that has `mac` was used, so somebody reads what is sent to these numbers. If this fails they stay in debt
+/// for a day.
 pub(crate) async fn prove(ctx: &Ctx, phone: &Phone, mac: &str) {
     let subjects: Vec<_> = ctx
         .config()

@@ -74,7 +74,8 @@ pub async fn send(
         Err(error) => Err(error),
     };
     match outcome {
-        // Nothing was sent, so nothing counts. If this fails too, the limits end by themselves.
+        // Ours, so it must not cost the asker the wait; a message whose code the cache did not take may be under way, and
+        // is then not counted. If this fails too, the limits end by themselves.
         Err(error) => {
             drop(timeout(AFTERWARDS, ctx.cache()?.give_back(&wish)).await);
             Err(error)
