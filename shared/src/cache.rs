@@ -53,7 +53,7 @@ impl Cache {
     /// The setting that cannot work.
     pub(crate) fn new(config: &Config, aws: &Aws, tally: Tally) -> Result<Self, Fatal> {
         let access = config.cache_access().map_err(Fatal::of)?;
-        let user = access.user.map(|user| IamUser::new(user, &config.cache, &aws.env.region, aws.identity()));
+        let user = access.user.map(|user| IamUser::new(user, &config.cache, aws.signer("elasticache")));
         Ok(Self {
             connection: Connection::new(&access.url, &access.authorities, user)?,
             prefix: config.cache_prefix.clone(),

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 pub use self::cache::{Cache, CacheAccess, CacheKind};
-pub use self::env::{AwsEnv, function_name};
+pub use self::env::{AwsEnv, Credentials, function_name};
 use self::env::{given, needed};
 use self::file::File;
 pub use self::file::{Secrets, Session, Sms, SmsProvider, TestNumber, Token, VeriCode};

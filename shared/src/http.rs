@@ -1,33 +1,34 @@
-//! The one pooled client for everything outbound over HTTP: the SDK, AWS calls of our own, the SMS provider.
+//! The one pooled client for everything outbound over HTTP: DynamoDB, the other AWS calls, the SMS provider.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    HttpConnector as SdkConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::error::{Cause, Error};
 use crate::telemetry::{Backend, Tally};
 
-/// How long a connection may take, TLS included.
+/// How long a connection may take.
 pub(crate) const CONNECT: Duration = Duration::from_millis(400);
 /// How long a whole call may take, its retries included, so that a function answers within 2.5 s.
 pub(crate) const CALL: Duration = Duration::from_millis(1300);
 
-/// Trust in AWS's own authorities and nobody else, as it stands in the
-/// [Amazon Trust Services repository](https://www.amazontrust.com/repository/).
-pub(crate) const ROOTS: &[u8] = include_bytes!("roots/amazon.pem");
-
-/// A client that keeps its connections.
+/// A client that keeps its connections. HTTP/1.1 alone: it is what DynamoDB speaks.
 #[derive(Clone)]
 pub struct Http {
-    connector: SharedHttpConnector,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     tally: Tally,
 }
 
@@ -36,28 +37,25 @@ pub struct Answer {
     /// The status.
     pub status: u16,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
+/// Why there is no answer: the connection could not be opened, or was lost.
+type Lost = Box<dyn std::error::Error + Send + Sync>;
+
 impl Http {
-    pub(crate) fn new(tally: Tally) -> Result<Self, Error> {
-        let tls = TlsContext::builder()
-            .with_trust_store(TrustStore::empty().with_pem_certificate(ROOTS))
-            .build()
-            .map_err(|cause| Error::Internal(Cause::of(&cause)))?;
-        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT).build();
-        let connector = Connector::builder()
-            .connector_settings(settings)
-            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(tls)
-            .build();
-        Ok(Self { connector: SharedHttpConnector::new(connector), tally })
+    /// `tls` is for addresses that begin with `https`.
+    pub(crate) fn new(tls: Arc<ClientConfig>, tally: Tally) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT));
+        Self { client: Client::builder(TokioExecutor::new()).build(HttpsConnector::from((tcp, tls))), tally }
     }
 
     /// The same connections, for an SDK client.
     pub(crate) fn for_sdk(&self) -> SharedHttpClient {
-        let connector = self.connector.clone();
+        let connector = SharedHttpConnector::new(ForSdk(self.clone()));
         http_client_fn(move |_, _| connector.clone())
     }
 
@@ -65,21 +63,49 @@ impl Http {
     ///
     /// # Errors
     /// [`Error::Http`] when there is none within 1.3 s. A status is not an error.
-    pub async fn send(&self, request: http::Request<Vec<u8>>) -> Result<Answer, Error> {
+    pub async fn send(&self, request: http::Request<Bytes>) -> Result<Answer, Error> {
         let _trip = self.tally.trip(Backend::Http);
         match tokio::time::timeout(CALL, self.exchange(request)).await {
-            Ok(answer) => answer,
+            Ok(answer) => answer.map_err(|cause| Error::Http(Cause::of(&*cause))),
             Err(_) => Err(Error::Http(Cause::new("no answer in time"))),
         }
     }
 
-    async fn exchange(&self, request: http::Request<Vec<u8>>) -> Result<Answer, Error> {
-        let request: HttpRequest =
-            request.map(SdkBody::from).try_into().map_err(|cause| Error::Http(Cause::of(&cause)))?;
-        let response = self.connector.call(request).await.map_err(|cause| Error::Http(Cause::of(&cause)))?;
+    /// One attempt, neither counted nor bounded; both are the caller's.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(crate) async fn exchange(&self, request: http::Request<Bytes>) -> Result<Answer, Lost> {
+        let response = self.client.request(request.map(Full::new)).await?;
         let status = response.status().as_u16();
-        let body = ByteStream::new(response.into_body()).collect().await;
-        let body = body.map_err(|cause| Error::Http(Cause::of(&cause)))?.into_bytes().to_vec();
+        let body = response.into_body().collect().await?.to_bytes();
         Ok(Answer { status, body })
+    }
+}
+
+/// The client, as the SDKs of AWS want it.
+#[derive(Clone)]
+struct ForSdk(Http);
+
+impl std::fmt::Debug for ForSdk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Http")
+    }
+}
+
+impl SdkConnector for ForSdk {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.0.client.clone();
+        HttpConnectorFuture::new(async move {
+            let user = |cause: Lost| ConnectorError::user(cause);
+            let request = request.try_into_http1x().map_err(|cause| user(cause.into()))?;
+            let body = request.body().bytes().map(Bytes::copy_from_slice);
+            let body = body.ok_or_else(|| user("a body that is not in memory".into()))?;
+            let response = client.request(request.map(|_| Full::new(body))).await;
+            let (head, body) = response.map_err(|cause| ConnectorError::io(cause.into()))?.into_parts();
+            let body = body.collect().await.map_err(|cause| ConnectorError::io(cause.into()))?.to_bytes();
+            HttpResponse::try_from(http::Response::from_parts(head, SdkBody::from(body)))
+                .map_err(|cause| ConnectorError::other(cause.into(), None))
+        })
     }
 }

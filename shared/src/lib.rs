@@ -33,6 +33,7 @@ pub mod sns;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;
+mod tls;
 pub mod token;
 pub mod user;
 pub mod veri_code;

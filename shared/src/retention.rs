@@ -11,7 +11,7 @@ use crate::runs::{Progress, Tick};
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Users of one batch, removed side by side.
-const BATCH: i32 = 25;
+const BATCH: usize = 25;
 
 /// Removes users that were deleted more than 30 days before the tick, batch by batch while there is time. Gives how
 /// many; each removal is conditional, so that nobody is removed who has registered anew, and none is done twice.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::aws::{Aws, Service};
+use crate::aws::Aws;
 use crate::error::{Cause, Error};
 use crate::keep::Keep;
 
@@ -108,7 +108,8 @@ impl Secret {
         let headers =
             [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "secretsmanager.GetSecretValue")];
         let body = serde_json::json!({ "SecretId": self.name }).to_string().into_bytes();
-        let answer = aws.post(Service::SecretsManager, "/", &headers, body).await.map_err(SecretError::Unreachable)?;
+        let secrets = aws.secrets_manager().map_err(SecretError::Unreachable)?;
+        let answer = secrets.post("/", &headers, body).await.map_err(SecretError::Unreachable)?;
         match answer.status {
             200 => {}
             // Errors of the caller: no such secret, or no right to read it.

@@ -81,7 +81,7 @@ async fn post(ctx: &Ctx, id: &str, phone: &Phone, text: &str) -> Result<(), Erro
         .header("webhook-id", id)
         .header("webhook-timestamp", timestamp)
         .header("webhook-signature", signatures)
-        .body(body.into_bytes())
+        .body(body.into())
         .map_err(|cause| Error::Internal(Cause::of(&cause)))?;
     let answer = ctx.aws().http()?.send(request).await?;
     match answer.status {

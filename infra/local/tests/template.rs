@@ -169,7 +169,7 @@ fn users_are_kept_and_runs_expire() {
     }
     let ttl = &template["Resources"]["RunsTable"]["Properties"]["TimeToLiveSpecification"];
     assert_eq!(ttl["Enabled"], true);
-    let attribute = format!("\"{}\"", ttl["AttributeName"].as_str().unwrap());
+    let attribute = format!(" {}: Option<N>,\n", ttl["AttributeName"].as_str().unwrap());
     assert!(read("shared/src/store/runs.rs").contains(&attribute), "runs are written without {attribute}");
     for (id, table) in of_type(&template, "AWS::DynamoDB::Table") {
         assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{id}");

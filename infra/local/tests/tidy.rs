@@ -232,7 +232,7 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
         &["aws_sdk", "aws_smithy", "lambda_", "redis::", "crate::entry", "envelope", "tokio::net"],
     ),
     (&["envelope.rs", "check.rs", "token.rs", "token"], &["aws_", "crate::store", "crate::cache"]),
-    (&["store.rs", "store", "cache.rs", "cache"], &["envelope", "crate::check", "crate::entry", "lambda_"]),
+    (&["store.rs", "store", "cache.rs", "cache"], &["aws_", "envelope", "crate::check", "crate::entry", "lambda_"]),
     (
         &["elasticache.rs", "sns.rs"],
         &["envelope", "crate::check", "crate::entry", "crate::store", "crate::cache", "lambda_"],

@@ -2,7 +2,7 @@
 //! a sandbox that was frozen for an hour finds its connection gone and must not fail for it.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -12,15 +12,12 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::iam::IamUser;
 use crate::clock;
 use crate::error::Fatal;
-use crate::http;
+use crate::tls;
 
 /// How long opening may take, TLS and signing in included.
 const CONNECT: Duration = Duration::from_millis(400);
@@ -55,7 +52,7 @@ impl Connection {
         };
         let tls = if is_tls {
             let name = ServerName::try_from(host.clone()).map_err(Fatal::of)?;
-            Some((connector(authorities).map_err(Fatal::of)?, name))
+            Some((tls::client(authorities)?.into(), name))
         } else {
             None
         };
@@ -91,7 +88,9 @@ impl Connection {
         stream.set_nodelay(true)?;
         let settings = match &self.user {
             // Made anew each time: it is good for 15 minutes, and the connection for 12 hours.
-            Some(user) => self.settings.clone().set_username(user.name()).set_password(user.password(clock::wall())?),
+            Some(user) => {
+                self.settings.clone().set_username(user.name()).set_password(user.password(clock::wall_timestamp()))
+            }
             None => self.settings.clone(),
         };
         match &self.tls {
@@ -113,18 +112,4 @@ where
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
     let (connection, driver) = MultiplexedConnection::new_with_config(settings, stream, config).await?;
     Ok(Open { connection, driver: tokio::spawn(driver) })
-}
-
-fn connector(authorities: &[u8]) -> Result<TlsConnector, Box<dyn std::error::Error + Send + Sync>> {
-    let mut roots = RootCertStore::empty();
-    for pem in [http::ROOTS, authorities] {
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            roots.add(certificate?)?;
-        }
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config).into())
 }

@@ -4,13 +4,11 @@
 //! Source: Amazon `ElastiCache` User Guide, "Authenticating with IAM". AWS ends a connection after 12 hours; the next
 //! one signs in anew.
 
-use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use aws_smithy_runtime_api::client::identity::Identity;
+use jiff::Timestamp;
 
+use crate::aws::Signer;
 use crate::config::{self, CacheKind};
 
 /// The longest that AWS allows.
@@ -21,51 +19,27 @@ pub(super) struct IamUser {
     name: String,
     cache: String,
     kind: CacheKind,
-    region: String,
-    identity: Identity,
+    signer: Signer,
 }
 
 impl IamUser {
-    /// The user `name` of `cache`.
-    pub(super) fn new(name: String, cache: &config::Cache, region: &str, identity: Identity) -> Self {
-        Self { name, cache: cache.name.clone(), kind: cache.kind, region: region.to_owned(), identity }
+    /// The user `name` of `cache`; `signer` signs for `elasticache`.
+    pub(super) fn new(name: String, cache: &config::Cache, signer: Signer) -> Self {
+        Self { name, cache: cache.name.clone(), kind: cache.kind, signer }
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// A password that is good for 15 minutes from `at` on.
-    pub(super) fn password(&self, at: SystemTime) -> io::Result<String> {
-        self.presigned(at).map_err(io::Error::other)
-    }
-
-    fn presigned(&self, at: SystemTime) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-        let Self { name, cache, kind, .. } = self;
-        let resource_type = match kind {
-            CacheKind::Serverless => "&ResourceType=ServerlessCache",
-            CacheKind::ReplicationGroup => "",
+    /// A password that is good for 15 minutes from `at` on: a signed address, without its scheme.
+    pub(super) fn password(&self, at: Timestamp) -> String {
+        let Self { name, cache, kind, signer } = self;
+        let query: &[_] = match kind {
+            CacheKind::Serverless => &[("Action", "connect"), ("User", name), ("ResourceType", "ServerlessCache")],
+            CacheKind::ReplicationGroup => &[("Action", "connect"), ("User", name)],
         };
-        let url = format!("http://{cache}/?Action=connect&User={name}{resource_type}");
-        let mut settings = SigningSettings::default();
-        settings.signature_location = SignatureLocation::QueryParams;
-        settings.expires_in = Some(GOOD_FOR);
-        let params = v4::SigningParams::builder()
-            .identity(&self.identity)
-            .region(&self.region)
-            .name("elasticache")
-            .time(at)
-            .settings(settings)
-            .build()?
-            .into();
-        let signable = SignableRequest::new("GET", &url, std::iter::empty(), SignableBody::Bytes(&[]))?;
-        let (instructions, _signature) = sign(signable, &params)?.into_parts();
-        let mut request = http::Request::get(&url).body(())?;
-        instructions.apply_to_request_http1x(&mut request);
-        // As AWS's own example makes it: the signature last, and no scheme.
-        let mut query: Vec<_> = request.uri().query().unwrap_or_default().split('&').collect();
-        query.sort_by_key(|pair| pair.starts_with("X-Amz-Signature="));
-        Ok(format!("{cache}/?{}", query.join("&")))
+        format!("{cache}/?{}", signer.presign(cache, query, GOOD_FOR, at))
     }
 }
 
@@ -74,12 +48,11 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    use aws_credential_types::Credentials;
-
     use super::*;
+    use crate::config::Credentials;
 
     /// What botocore makes of the same.
-    fn of_botocore(kind: &str, seconds: u64, keys: &[&str]) -> String {
+    fn of_botocore(kind: &str, seconds: i64, keys: &[&str]) -> String {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let output = Command::new(root.join(".tools/venv/bin/python"))
             .arg(root.join("infra/local/tests/interop/elasticache.py"))
@@ -100,17 +73,20 @@ mod tests {
         {
             for token in [None, Some("IQoJb3JpZ2luX2VjE+/=and ~more")] {
                 for seconds in [1_800_000_000, 951_782_399] {
-                    let credentials = Credentials::new(id, secret, token.map(str::to_owned), None, "test");
+                    let credentials = Credentials {
+                        access_key_id: id.to_owned(),
+                        secret_access_key: secret.to_owned(),
+                        session_token: token.map(str::to_owned),
+                    };
                     let user = IamUser {
                         name: "badge-1".to_owned(),
                         cache: "badge-prod".to_owned(),
                         kind,
-                        region: "eu-central-1".to_owned(),
-                        identity: credentials.into(),
+                        signer: Signer::new(credentials, "eu-central-1".to_owned(), "elasticache"),
                     };
                     let keys: Vec<_> = [Some(id), Some(secret), token].into_iter().flatten().collect();
-                    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-                    assert_eq!(user.password(at).unwrap(), of_botocore(word, seconds, &keys));
+                    let at = Timestamp::from_second(seconds).unwrap();
+                    assert_eq!(user.password(at), of_botocore(word, seconds, &keys));
                 }
             }
         }

@@ -2,12 +2,11 @@
 //! deployment knows.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use serde::Deserialize;
 
 use super::SettingError;
-use super::env::{given, needed};
+use super::env::{authorities, given, needed};
 
 /// `[cache]`: what the stage's cache is. Where it is comes from `CACHE_URL`.
 #[derive(Deserialize)]
@@ -48,12 +47,7 @@ pub struct CacheAccess {
 impl CacheAccess {
     pub(super) fn load() -> Result<Self, SettingError> {
         let url = needed("CACHE_URL")?;
-        let authorities = match given("CACHE_CA_FILE") {
-            Some(path) => {
-                fs::read(path).map_err(|_| impossible("CACHE_CA_FILE", "must name a file that can be read"))?
-            }
-            None => Vec::new(),
-        };
+        let authorities = authorities("CACHE_CA_FILE")?;
         let user = given("CACHE_USER").map(|name| user(&url, name)).transpose()?;
         Ok(Self { url, authorities, user })
     }

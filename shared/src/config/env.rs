@@ -6,6 +6,16 @@ use super::SettingError;
 pub struct AwsEnv {
     /// `AWS_REGION`
     pub region: String,
+    /// Who we are.
+    pub credentials: Credentials,
+    /// What is in the file that `AWS_CA_BUNDLE` names: certificates (PEM) of authorities to trust beside AWS's own, as
+    /// AWS's tools read it (AWS SDKs and Tools Reference Guide, "Settings reference").
+    pub authorities: Vec<u8>,
+}
+
+/// What a signature is made with. Neither `Debug` nor `Display`: nobody prints it.
+#[derive(Clone)]
+pub struct Credentials {
     /// `AWS_ACCESS_KEY_ID`
     pub access_key_id: String,
     /// `AWS_SECRET_ACCESS_KEY`
@@ -18,13 +28,16 @@ impl AwsEnv {
     /// Reads the variables that Lambda sets.
     ///
     /// # Errors
-    /// The first one that is not there.
+    /// The first one that is not there, or cannot work.
     pub fn load() -> Result<Self, SettingError> {
         Ok(Self {
             region: needed("AWS_REGION")?,
-            access_key_id: needed("AWS_ACCESS_KEY_ID")?,
-            secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
-            session_token: given("AWS_SESSION_TOKEN"),
+            credentials: Credentials {
+                access_key_id: needed("AWS_ACCESS_KEY_ID")?,
+                secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
+                session_token: given("AWS_SESSION_TOKEN"),
+            },
+            authorities: authorities("AWS_CA_BUNDLE")?,
         })
     }
 
@@ -49,4 +62,10 @@ pub(super) fn given(name: &'static str) -> Option<String> {
 
 pub(super) fn needed(name: &'static str) -> Result<String, SettingError> {
     given(name).ok_or(SettingError::Unset(name))
+}
+
+/// What is in the file that the variable `name` names; nothing if it names none.
+pub(super) fn authorities(name: &'static str) -> Result<Vec<u8>, SettingError> {
+    let unreadable = |_| SettingError::Impossible { key: name, must: "must name a file that can be read" };
+    given(name).map_or(Ok(Vec::new()), |path| std::fs::read(path).map_err(unreadable))
 }

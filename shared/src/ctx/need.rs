@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::Kept;
+use crate::aws::Service;
 use crate::cache::Cache;
 use crate::clock;
 use crate::config::SmsProvider;
@@ -44,7 +45,8 @@ impl Need {
 
 fn open_store(kept: &mut Kept) -> Result<(), Fatal> {
     let http = kept.aws.open(&kept.tally)?.clone();
-    kept.store = Some(Store::new(&kept.aws, http, &kept.config, kept.tally.clone()));
+    let dynamodb = kept.aws.caller(&http, Service::DynamoDb)?;
+    kept.store = Some(Store::new(dynamodb, &kept.config, kept.tally.clone()));
     Ok(())
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::civil::Date;
+use serde::de::IgnoredAny;
 
-use super::{Item, Store, failed};
+use super::Store;
+use super::item::{Ask, Named, Operation, natural};
 use crate::error::Error;
 
 impl Store {
@@ -14,11 +15,11 @@ impl Store {
     /// # Errors
     /// [`Error::Db`].
     pub async fn put_figures(&self, date: Date, figures: &BTreeMap<String, u64>) -> Result<(), Error> {
-        let mut item = Item::from([("run".to_owned(), AttributeValue::S(format!("figures#{date}")))]);
-        for (name, count) in figures {
-            item.insert(name.clone(), AttributeValue::N(count.to_string()));
-        }
-        let write = self.client.put_item().table_name(self.runs_table()?).set_item(Some(item)).send();
-        self.trip(write).await.map(drop).map_err(|error| failed(&error))
+        let run = format!("figures#{date}");
+        let counts = figures.iter().map(|(name, count)| (name.as_str(), natural(*count).into()));
+        let item: Vec<_> = [("run", run.as_str().into())].into_iter().chain(counts).collect();
+        let write = Ask { item: Some(Named(&item)), ..Ask::of(self.runs_table()?) };
+        self.ask::<IgnoredAny>(Operation::PutItem, write).await?;
+        Ok(())
     }
 }

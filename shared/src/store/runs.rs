@@ -2,10 +2,12 @@
 //!
 //! An item with `lease_until` is a run under way, and whose it is; one without is a run that is done.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
-use super::{Item, Store, failed, if_still_so};
+use super::dynamodb::Failure;
+use super::item::{ALL_OLD, Ask, N, Named, Operation, S, natural, s};
+use super::{Store, is_done};
 use crate::clock::{Now, wall_millis};
 use crate::error::Error;
 
@@ -34,35 +36,47 @@ pub enum Begun {
     Busy,
 }
 
+/// A run as the table has it.
+#[derive(Serialize)]
+struct RunItem<'a> {
+    run: S<&'a str>,
+    holder: S<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<N>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_until: Option<N>,
+}
+
+/// A run that is in the way.
+#[derive(Deserialize)]
+struct Held {
+    #[serde(default)]
+    holder: S<String>,
+    lease_until: Option<N>,
+}
+
 impl Store {
     /// Takes the run, for `lease_ms` of real time at the most.
     ///
     /// # Errors
     /// [`Error::Db`].
     pub async fn begin_run(&self, run: &Run, now: &Now, lease_ms: u64) -> Result<Begun, Error> {
-        let write = self
-            .client
-            .put_item()
-            .table_name(self.runs_table()?)
-            .set_item(Some(item(run, now, Some(wall_millis() + lease_ms))))
-            .condition_expression("attribute_not_exists(run) OR lease_until < :now")
-            .expression_attribute_values(":now", number(wall_millis()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send();
-        match self.trip(write).await {
+        let write = Ask {
+            item: Some(item(run, now, Some(wall_millis() + lease_ms))),
+            condition_expression: Some("attribute_not_exists(run) OR lease_until < :now"),
+            expression_attribute_values: Some(Named(&[(":now", natural(wall_millis()).into())])),
+            return_values_on_condition_check_failure: ALL_OLD,
+            ..Ask::of(self.runs_table()?)
+        };
+        match self.ask::<IgnoredAny>(Operation::PutItem, write).await {
             Ok(_) => Ok(Begun::Ours),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(refused)) => {
-                    let old = refused.item();
-                    // An attempt of ours whose answer was lost, and that the SDK repeated.
-                    if old.and_then(|item| item.get("holder")) == Some(&AttributeValue::S(run.holder.clone())) {
-                        return Ok(Begun::Ours);
-                    }
-                    let is_leased = old.is_some_and(|item| item.contains_key("lease_until"));
-                    Ok(if is_leased { Begun::Busy } else { Begun::Finished })
-                }
-                _ => Err(failed(&error)),
-            },
+            Err(Failure::Condition(refusal)) => Ok(match refusal.item::<Held>()? {
+                // An attempt of ours whose answer was lost, and that was made again.
+                Some(held) if held.holder.text == run.holder => Begun::Ours,
+                Some(Held { lease_until: Some(_), .. }) => Begun::Busy,
+                _ => Begun::Finished,
+            }),
+            Err(Failure::Failed(error)) => Err(error),
         }
     }
 
@@ -71,17 +85,16 @@ impl Store {
     /// # Errors
     /// [`Error::Db`], also when the run has gone to somebody else.
     pub async fn renew_run(&self, run: &Run, lease_ms: u64) -> Result<(), Error> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(self.runs_table()?)
-            .key("run", AttributeValue::S(run.name.clone()))
-            .update_expression("SET lease_until = :until")
-            .condition_expression("holder = :me AND attribute_exists(lease_until)")
-            .expression_attribute_values(":until", number(wall_millis() + lease_ms))
-            .expression_attribute_values(":me", AttributeValue::S(run.holder.clone()))
-            .send();
-        self.trip(update).await.map(drop).map_err(|error| failed(&error))
+        let values = [(":until", natural(wall_millis() + lease_ms).into()), (":me", run.holder.as_str().into())];
+        let update = Ask::<()> {
+            key: Some(Named(&[("run", run.name.as_str().into())])),
+            update_expression: Some("SET lease_until = :until"),
+            condition_expression: Some("holder = :me AND attribute_exists(lease_until)"),
+            expression_attribute_values: Some(Named(&values)),
+            ..Ask::of(self.runs_table()?)
+        };
+        self.ask::<IgnoredAny>(Operation::UpdateItem, update).await?;
+        Ok(())
     }
 
     /// Remembers that the run is done.
@@ -89,15 +102,14 @@ impl Store {
     /// # Errors
     /// [`Error::Db`], also when the run has gone to somebody else.
     pub async fn finish_run(&self, run: &Run, now: &Now) -> Result<(), Error> {
-        let write = self
-            .client
-            .put_item()
-            .table_name(self.runs_table()?)
-            .set_item(Some(item(run, now, None)))
-            .condition_expression("holder = :me")
-            .expression_attribute_values(":me", AttributeValue::S(run.holder.clone()))
-            .send();
-        self.trip(write).await.map(drop).map_err(|error| failed(&error))
+        let write = Ask {
+            item: Some(item(run, now, None)),
+            condition_expression: Some("holder = :me"),
+            expression_attribute_values: Some(Named(&[(":me", run.holder.as_str().into())])),
+            ..Ask::of(self.runs_table()?)
+        };
+        self.ask::<IgnoredAny>(Operation::PutItem, write).await?;
+        Ok(())
     }
 
     /// Gives the run back, so that the next delivery may have it. One that has gone to somebody else stays theirs.
@@ -105,33 +117,22 @@ impl Store {
     /// # Errors
     /// [`Error::Db`]; the lease then ends by itself.
     pub async fn abandon_run(&self, run: &Run) -> Result<(), Error> {
-        let delete = self
-            .client
-            .delete_item()
-            .table_name(self.runs_table()?)
-            .key("run", AttributeValue::S(run.name.clone()))
-            .condition_expression("holder = :me AND attribute_exists(lease_until)")
-            .expression_attribute_values(":me", AttributeValue::S(run.holder.clone()))
-            .send();
-        if_still_so(self.trip(delete).await).map(drop)
+        let delete = Ask::<()> {
+            key: Some(Named(&[("run", run.name.as_str().into())])),
+            condition_expression: Some("holder = :me AND attribute_exists(lease_until)"),
+            expression_attribute_values: Some(Named(&[(":me", run.holder.as_str().into())])),
+            ..Ask::of(self.runs_table()?)
+        };
+        is_done(self.ask::<IgnoredAny>(Operation::DeleteItem, delete).await).map(drop)
     }
 }
 
-fn item(run: &Run, now: &Now, lease_until: Option<u64>) -> Item {
-    let mut item = Item::from([
-        ("run".to_owned(), AttributeValue::S(run.name.clone())),
-        ("holder".to_owned(), AttributeValue::S(run.holder.clone())),
-    ]);
-    if !run.for_ever {
-        let expiry = now.secs().max(wall_millis() / 1000) + REMEMBERED_SECS;
-        item.insert("expires_at".to_owned(), number(expiry));
+fn item<'a>(run: &'a Run, now: &Now, lease_until: Option<u64>) -> RunItem<'a> {
+    let remembered_until = || natural(now.secs().max(wall_millis() / 1000) + REMEMBERED_SECS);
+    RunItem {
+        run: s(&run.name),
+        holder: s(&run.holder),
+        expires_at: (!run.for_ever).then(remembered_until),
+        lease_until: lease_until.map(natural),
     }
-    if let Some(until) = lease_until {
-        item.insert("lease_until".to_owned(), number(until));
-    }
-    item
-}
-
-fn number(value: u64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }

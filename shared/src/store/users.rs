@@ -1,12 +1,14 @@
 //! The users' table: partition key `phone`, so that one conditional write makes a phone unique; and its sparse
 //! index `by_id` (`shard`, `id`), which serves "newest first". See `docs/decisions/0002-users-table.md`.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
 use futures_util::future::try_join_all;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
-use super::{Item, Kind, Store, broken, failed};
-use crate::error::Error;
+use super::Store;
+use super::dynamodb::Failure;
+use super::item::{ALL_OLD, Ask, N, Named, Operation, S, SHARD_NAME, TOTAL, n, s};
+use crate::error::{Cause, Error};
 use crate::phone::Phone;
 use crate::user::{Role, User, UserId};
 
@@ -25,35 +27,61 @@ pub enum Inserted {
     },
 }
 
+/// A user as the table has it. `T` is `&str` on the way in, and `String` on the way out.
+#[derive(Serialize, Deserialize)]
+struct UserItem<T> {
+    phone: S<T>,
+    id: S<T>,
+    role: S<T>,
+    user_name: S<T>,
+    gender: N,
+    birth_day: S<T>,
+    #[serde(default)]
+    province: S<T>,
+    #[serde(default)]
+    city: S<T>,
+    create_time: N,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    update_time: Option<N>,
+    is_delete: N,
+    #[serde(default)]
+    receipt: S<T>,
+    /// A deleted user has none, and so leaves the index.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<N>,
+}
+
+/// Whose phone it is.
+#[derive(Deserialize)]
+struct Owner {
+    id: S<String>,
+    #[serde(default)]
+    receipt: S<String>,
+}
+
 impl Store {
     /// Writes a user unless the phone has a live one. A deleted one is written over.
     ///
     /// # Errors
     /// [`Error::Db`].
     pub async fn insert_user(&self, user: &User) -> Result<Inserted, Error> {
-        let write = self
-            .client
-            .put_item()
-            .table_name(self.users_table()?)
-            .set_item(Some(to_item(user)))
-            .condition_expression("attribute_not_exists(phone) OR is_delete = :deleted")
-            .expression_attribute_values(":deleted", number(1))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send();
-        match self.trip(write).await {
-            Ok(done) => {
-                self.charge(done.consumed_capacity(), Kind::Write);
-                Ok(Inserted::New)
-            }
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(refused)) => {
-                    // DynamoDB charges for a refused write too, but does not say so.
-                    let old = refused.item().ok_or_else(|| broken("a refused write", "item"))?;
-                    Ok(Inserted::Exists { id: id_of(old)?, receipt: text(old, "receipt").unwrap_or_default() })
-                }
-                _ => Err(failed(&error)),
+        let id = user.id.to_string();
+        let write = Ask {
+            item: Some(to_item(user, &id)),
+            condition_expression: Some("attribute_not_exists(phone) OR is_delete = :deleted"),
+            expression_attribute_values: Some(Named(&[(":deleted", n(1).into())])),
+            return_values_on_condition_check_failure: ALL_OLD,
+            return_consumed_capacity: TOTAL,
+            ..Ask::of(self.users_table()?)
+        };
+        match self.ask::<IgnoredAny>(Operation::PutItem, write).await {
+            Ok(_) => Ok(Inserted::New),
+            // DynamoDB charges for a refused write too, but does not say so.
+            Err(Failure::Condition(refusal)) => match refusal.item::<Owner>()? {
+                Some(owner) => Ok(Inserted::Exists { id: id_of(&owner.id.text)?, receipt: owner.receipt.text }),
+                None => Err(Error::Internal(Cause::new("a refused write without the item that is in its way"))),
             },
+            Err(Failure::Failed(error)) => Err(error),
         }
     }
 
@@ -62,18 +90,15 @@ impl Store {
     /// # Errors
     /// [`Error::Db`].
     pub async fn user_by_phone(&self, phone: &Phone) -> Result<Option<User>, Error> {
-        let read = self
-            .client
-            .get_item()
-            .table_name(self.users_table()?)
-            .key("phone", AttributeValue::S(phone.e164().to_owned()))
+        let read = Ask::<()> {
+            key: Some(Named(&[("phone", phone.e164().into())])),
             // Strongly consistent, so that a login right after a registration finds the user.
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send();
-        let found = self.trip(read).await.map_err(|error| failed(&error))?;
-        self.charge(found.consumed_capacity(), Kind::Read);
-        let user = found.item.as_ref().map(from_item).transpose()?;
+            consistent_read: Some(true),
+            return_consumed_capacity: TOTAL,
+            ..Ask::of(self.users_table()?)
+        };
+        let found = self.ask(Operation::GetItem, read).await?;
+        let user = found.item.map(from_item).transpose()?;
         Ok(user.filter(|user| !user.is_delete))
     }
 
@@ -83,92 +108,75 @@ impl Store {
     /// # Errors
     /// [`Error::Db`].
     pub async fn newest_users(&self, shards: u8, before: Option<UserId>, count: usize) -> Result<Vec<User>, Error> {
-        let pages = try_join_all((0..shards).map(|shard| self.newest_of_shard(shard, before, count))).await?;
-        let mut users: Vec<User> = pages.into_iter().flatten().collect();
+        let before = before.map(|id| id.to_string());
+        let pages = (0..shards).map(|shard| self.newest_of_shard(shard, before.as_deref(), count));
+        let mut users: Vec<User> = try_join_all(pages).await?.into_iter().flatten().collect();
         users.sort_unstable_by_key(|user| std::cmp::Reverse(user.id));
         users.truncate(count);
         Ok(users)
     }
 
-    async fn newest_of_shard(&self, shard: u8, before: Option<UserId>, count: usize) -> Result<Vec<User>, Error> {
-        let query = self
-            .client
-            .query()
-            .table_name(self.users_table()?)
-            .index_name(INDEX)
-            // A reserved word of DynamoDB's expressions.
-            .expression_attribute_names("#shard", "shard")
-            .expression_attribute_values(":shard", number(shard))
-            .scan_index_forward(false)
-            .limit(i32::try_from(count).unwrap_or(i32::MAX))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let query = match before {
-            None => query.key_condition_expression("#shard = :shard"),
-            Some(id) => query
-                .key_condition_expression("#shard = :shard AND id < :before")
-                .expression_attribute_values(":before", AttributeValue::S(id.to_string())),
+    async fn newest_of_shard(&self, shard: u8, before: Option<&str>, count: usize) -> Result<Vec<User>, Error> {
+        let values = [(":shard", n(shard).into()), (":before", before.unwrap_or_default().into())];
+        let (condition, values) = match before {
+            Some(_) => ("#shard = :shard AND id < :before", &values[..]),
+            None => ("#shard = :shard", &values[..1]),
         };
-        let found = self.trip(query.send()).await.map_err(|error| failed(&error))?;
-        self.charge(found.consumed_capacity(), Kind::Read);
-        found.items().iter().map(from_item).collect()
+        let query = Ask::<()> {
+            index_name: Some(INDEX),
+            key_condition_expression: Some(condition),
+            expression_attribute_names: SHARD_NAME,
+            expression_attribute_values: Some(Named(values)),
+            scan_index_forward: Some(false),
+            limit: Some(count),
+            return_consumed_capacity: TOTAL,
+            ..Ask::of(self.users_table()?)
+        };
+        let found = self.ask(Operation::Query, query).await?;
+        found.items.into_iter().map(from_item).collect()
     }
 }
 
-fn to_item(user: &User) -> Item {
-    let mut item = Item::from([
-        ("phone".to_owned(), AttributeValue::S(user.phone.e164().to_owned())),
-        ("id".to_owned(), AttributeValue::S(user.id.to_string())),
-        ("role".to_owned(), AttributeValue::S(user.role.as_str().to_owned())),
-        ("user_name".to_owned(), AttributeValue::S(user.user_name.clone())),
-        ("gender".to_owned(), number(user.gender)),
-        ("birth_day".to_owned(), AttributeValue::S(user.birth_day.clone())),
-        ("province".to_owned(), AttributeValue::S(user.province.clone())),
-        ("city".to_owned(), AttributeValue::S(user.city.clone())),
-        ("create_time".to_owned(), number(user.create_time)),
-        ("is_delete".to_owned(), number(u8::from(user.is_delete))),
-        ("receipt".to_owned(), AttributeValue::S(user.receipt.clone())),
-    ]);
-    if let Some(time) = user.update_time {
-        item.insert("update_time".to_owned(), number(time));
+fn to_item<'a>(user: &'a User, id: &'a str) -> UserItem<&'a str> {
+    UserItem {
+        phone: s(user.phone.e164()),
+        id: s(id),
+        role: s(user.role.as_str()),
+        user_name: s(&user.user_name),
+        gender: n(user.gender),
+        birth_day: s(&user.birth_day),
+        province: s(&user.province),
+        city: s(&user.city),
+        create_time: n(user.create_time),
+        update_time: user.update_time.map(n),
+        is_delete: n(user.is_delete),
+        receipt: s(&user.receipt),
+        shard: (!user.is_delete).then(|| n(user.id.shard())),
     }
-    if !user.is_delete {
-        // A deleted user has no shard and so leaves the index.
-        item.insert("shard".to_owned(), number(user.id.shard()));
-    }
-    item
 }
 
-fn from_item(item: &Item) -> Result<User, Error> {
-    let string = |name: &str| text(item, name).ok_or_else(|| broken("a user", name));
-    let integer = |name: &str| integer(item, name).ok_or_else(|| broken("a user", name));
+fn from_item(item: UserItem<String>) -> Result<User, Error> {
     Ok(User {
-        id: id_of(item)?,
-        phone: Phone::stored(string("phone")?),
-        role: Role::of(&string("role")?),
-        user_name: string("user_name")?,
-        gender: u8::try_from(integer("gender")?).map_err(|_| broken("a user", "gender"))?,
-        birth_day: string("birth_day")?,
-        province: text(item, "province").unwrap_or_default(),
-        city: text(item, "city").unwrap_or_default(),
-        create_time: integer("create_time")?,
-        update_time: self::integer(item, "update_time"),
-        is_delete: integer("is_delete")? != 0,
-        receipt: text(item, "receipt").unwrap_or_default(),
+        id: id_of(&item.id.text)?,
+        phone: Phone::stored(item.phone.text),
+        role: Role::of(&item.role.text),
+        user_name: item.user_name.text,
+        gender: u8::try_from(item.gender.number).map_err(|_| broken("gender"))?,
+        birth_day: item.birth_day.text,
+        province: item.province.text,
+        city: item.city.text,
+        create_time: item.create_time.number,
+        update_time: item.update_time.map(|time| time.number),
+        is_delete: item.is_delete.number != 0,
+        receipt: item.receipt.text,
     })
 }
 
-fn id_of(item: &Item) -> Result<UserId, Error> {
-    text(item, "id").and_then(|id| id.parse().ok()).ok_or_else(|| broken("a user", "id"))
+fn id_of(text: &str) -> Result<UserId, Error> {
+    text.parse().map_err(|_| broken("id"))
 }
 
-fn text(item: &Item, name: &str) -> Option<String> {
-    item.get(name)?.as_s().ok().cloned()
-}
-
-fn integer(item: &Item, name: &str) -> Option<i64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
-}
-
-pub(super) fn number(value: impl Into<i64>) -> AttributeValue {
-    AttributeValue::N(value.into().to_string())
+/// An item that has something else than what this service writes.
+fn broken(name: &str) -> Error {
+    Error::Internal(Cause::new(&format!("a user without a proper {name}")))
 }
