@@ -41,7 +41,9 @@ pub fn phone(data: &[u8]) {
     let allowed_regions = env!("BADGE_REGIONS").split(',').map(|code| code.try_into().unwrap()).collect();
     let all = PhoneRules { allowed_regions, ..only_cn.clone() };
     for rules in [only_cn, all] {
-        let Ok(phone) = Phone::parse(text, &rules) else { continue };
+        let read = Phone::parse(text, &rules);
+        assert!(read == Phone::ask_library(text, &rules));
+        let Ok(phone) = read else { continue };
         let e164 = phone.e164();
         let digits = e164.strip_prefix('+').unwrap();
         assert!((7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()));

@@ -1,5 +1,7 @@
 //! A phone number, in the one spelling under which it is stored.
 
+mod plain;
+
 use std::sync::LazyLock;
 
 use prost::Message;
@@ -55,20 +57,10 @@ impl PhoneRules {
         if let [only] = self.allowed_regions[..] {
             return Some(only);
         }
-        let plans = PLANS.as_ref()?;
-        plans.get_region_for_number(&plans.parse(phone.e164(), None).ok()?)
-    }
-
-    /// Reads one number, so that the first request does not wait for tables and patterns to be made.
-    pub(crate) fn warm(&self) {
-        let mobile = PhoneNumberType::Mobile;
-        let example = PLANS
-            .as_ref()
-            .and_then(|plans| plans.get_example_number_for_type_and_region(self.default_region, mobile).ok());
-        if let Some(example) = example {
-            // A default region that is not served refuses its example, after the same work.
-            let _ = Phone::parse(&example.national_number.to_string(), self);
-        }
+        plain::region_of(phone.e164()).or_else(|| {
+            let plans = PLANS.as_ref()?;
+            plans.get_region_for_number(&plans.parse(phone.e164(), None).ok()?)
+        })
     }
 }
 
@@ -81,6 +73,14 @@ impl Phone {
     /// # Errors
     /// The reason to tell the client.
     pub fn parse(text: &str, rules: &PhoneRules) -> Result<Self, Reason> {
+        match plain::read(text, rules) {
+            Some(e164) => Ok(Self(e164)),
+            None => Self::ask_library(text, rules),
+        }
+    }
+
+    /// What [`Self::parse`] gives, without the short way for plain numbers.
+    pub(crate) fn ask_library(text: &str, rules: &PhoneRules) -> Result<Self, Reason> {
         // The library would take letters for keys of a telephone ("FLOWERS") and drop an extension; both would
         // bend what the client wrote into some other number.
         if text.len() > LONGEST_SPELLING || text.chars().any(|c| c.is_alphabetic() || matches!(c, ';' | '#' | '*')) {

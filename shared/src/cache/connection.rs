@@ -56,7 +56,9 @@ impl Connection {
         } else {
             None
         };
-        Ok(Self { host, port, tls, settings: info.redis_settings().clone(), user, open: Mutex::default() })
+        // What the library is called is nothing to wait for: without it, opening makes no round trip of its own.
+        let settings = info.redis_settings().clone().set_skip_set_lib_name();
+        Ok(Self { host, port, tls, settings, user, open: Mutex::default() })
     }
 
     /// Runs `access` on the open connection, and once more on a new one if that was lost. An access whose reply was

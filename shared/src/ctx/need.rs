@@ -88,12 +88,7 @@ fn open_code_key(kept: &mut Kept) -> Result<(), Fatal> {
 }
 
 fn warm_code_key(kept: &Kept) -> Warming<'_> {
-    let key = warm_key(kept, kept.code_key.as_ref());
-    Box::pin(async {
-        // Who needs the key of codes reads phones. It runs while the backends think.
-        let phones = async { kept.config.phone.warm() };
-        tokio::join!(key, phones).0
-    })
+    warm_key(kept, kept.code_key.as_ref())
 }
 
 fn open_token_key(kept: &mut Kept) -> Result<(), Fatal> {
