@@ -21,7 +21,7 @@ build() {
     # As `make build` has it, so that no crate gets features that it is not shipped with.
     # shellcheck disable=SC2086
     (cd "$1" && infra/setup/target.sh &&
-        cargo build --release --workspace --exclude stage --exclude bench --exclude hello $bins)
+        cargo build --release --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz $bins)
     for name in $FN; do cp "$CARGO_TARGET_DIR/release/$name" "$2/"; done
 }
 
