@@ -15,12 +15,12 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak fuzz bench check lint
-.PHONY: fmt build-local build deploy diff push rollback logs admin outputs destroy tools clean toolchain redis
-.PHONY: python
+.PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak fuzz bench
+.PHONY: bench-compare check lint fmt build-local build deploy diff push rollback logs admin outputs destroy tools
+.PHONY: clean toolchain redis python
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (PORT=9601 STAGE=local; KEEP=1 keeps what is stored)
 	@exec "$(DEV_BIN)/stage" --port "$(PORT)" --stage "$(STAGE)" --at-start deployed $(if $(KEEP),--keep)
@@ -59,8 +59,12 @@ fuzz: toolchain ## fuzz all that reads what strangers write, with figures (RUNS=
 	@infra/setup/target.sh
 	@RUNS="$(RUNS)" SECONDS_EACH="$(SECONDS)" SEED="$(SEED)" TARGET="$(TARGET)" infra/setup/fuzz.sh
 
-bench: redis build-local ## the functions beside one that says hello (RUNS=61 FN="login logout" BASE=HEAD~1)
-	@RUNS="$(RUNS)" WARM="$(WARM)" FN="$(FN)" BASE="$(BASE)" infra/setup/bench.sh
+bench: redis build-local ## the functions beside one that says hello (RUNS=61 WARM=400 FN="login logout" TLS=1 SHARE=14)
+	@RUNS="$(RUNS)" WARM="$(WARM)" FN="$(FN)" BASE="$(BASE)" TLS="$(TLS)" SHARE="$(SHARE)" infra/setup/bench.sh
+
+bench-compare: ## the same, and beside the functions of another commit (BASE=HEAD~1)
+	@[ -n "$(BASE)" ] || { echo "error: with which commit? type: make bench-compare BASE=HEAD~1" >&2; exit 1; }
+	@$(MAKE) --no-print-directory bench
 
 check: lint test ## everything that must hold before a commit: lint, then test
 

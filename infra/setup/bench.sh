@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds what is shipped and the floor that it is measured against, and measures: RUNS cold starts and WARM warm requests
-# of each function in FN (all without it). With BASE=<commit>, that commit's functions take turns with these.
+# of each function in FN (all without it). With BASE=<commit>, that commit's functions take turns with these. TLS=1 puts
+# everything behind TLS, TLS=cache the cache alone; SHARE=14 gives a process a fourteenth of a core after its init.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/setup/lib.sh
@@ -38,4 +39,5 @@ cp "$CARGO_TARGET_DIR/release/hello" "$here/"
 infra/setup/target.sh
 cargo build --workspace --bins
 # shellcheck disable=SC2086
-"$CARGO_TARGET_DIR/debug/bench" --bin-dir "$here" ${BASE:+--base "$base"} --runs "$RUNS" --warm "$WARM" $FN
+"$CARGO_TARGET_DIR/debug/bench" measure --bin-dir "$here" ${BASE:+--base "$base"} ${TLS:+--tls "$TLS"} \
+    ${SHARE:+--share "$SHARE"} --runs "$RUNS" --warm "$WARM" $FN

@@ -1,6 +1,9 @@
 //! Samples and what is told of them: medians and percentiles, and ratios of what was measured side by side.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::aims::Aim;
+use crate::instructions::Counted;
 
 /// Samples of one quantity, in the order in which they were taken.
 #[derive(Clone, Default)]
@@ -33,6 +36,11 @@ impl Samples {
         sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
     }
 
+    /// The sums, pair by pair.
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(mine, others)| mine + others).collect())
+    }
+
     /// The median of the ratios, pair by pair: what the machine did to both of a pair is in neither.
     pub(crate) fn ratio_to(&self, other: &Self) -> f64 {
         Self(self.0.iter().zip(&other.0).map(|(mine, others)| mine / others).collect()).median()
@@ -58,6 +66,31 @@ pub(crate) struct Measured {
     pub(crate) peak_mib: Samples,
     pub(crate) binary_mb: f64,
     pub(crate) zipped_mb: f64,
+    pub(crate) instructions: Option<Counted>,
+}
+
+/// What a function says of a warm request in its log, and the sizes of that line and of its answer.
+#[derive(Clone, Copy, Default, Serialize, Deserialize, PartialEq, Debug)]
+pub(crate) struct Spent {
+    pub(crate) steps: u32,
+    pub(crate) redis: u32,
+    pub(crate) dynamodb: u32,
+    pub(crate) http: u32,
+    pub(crate) read_units: f64,
+    pub(crate) write_units: f64,
+    #[serde(default)]
+    pub(crate) log_bytes: usize,
+    #[serde(default)]
+    pub(crate) answer_bytes: usize,
+}
+
+/// Raw round trips, and a warm request as a multiple of the floor and them.
+#[derive(Clone, Serialize)]
+pub(crate) struct Trips {
+    pub(crate) p50_us: f64,
+    /// In how many steps, one after another.
+    pub(crate) steps: usize,
+    pub(crate) ratio: f64,
 }
 
 /// One figure, and how many times the floor's it is.
@@ -78,10 +111,20 @@ pub(crate) struct Row {
     pub(crate) first_cpu_us: Figure,
     pub(crate) warm_p50_us: Figure,
     pub(crate) warm_p99_us: Figure,
+    pub(crate) p99_over_p50: f64,
     pub(crate) warm_cpu_us: Figure,
+    /// Processor time of the first request as a multiple of a warm one's.
+    pub(crate) first_over_warm: f64,
     pub(crate) peak_mib: Figure,
     pub(crate) binary_mb: Figure,
     pub(crate) zipped_mb: Figure,
+    pub(crate) raw: Option<Trips>,
+    /// In user space.
+    pub(crate) init_instructions: Option<Figure>,
+    pub(crate) warm_instructions: Option<Figure>,
+    pub(crate) spent: Option<Spent>,
+    /// Of an endpoint.
+    pub(crate) aims: Vec<Aim>,
 }
 
 impl Measured {
@@ -89,6 +132,10 @@ impl Measured {
     pub(crate) fn row(&self, name: &str, floor: &Self) -> Row {
         let paired = |mine: &Samples, floors: &Samples| Figure { value: mine.median(), ratio: mine.ratio_to(floors) };
         let plain = |mine: f64, floors: f64| Figure { value: mine, ratio: mine / floors };
+        let counted = |of: fn(&Counted) -> f64| {
+            let (mine, floors) = (self.instructions.as_ref()?, floor.instructions.as_ref()?);
+            Some(plain(of(mine), of(floors)))
+        };
         Row {
             name: name.to_owned(),
             init_ms: paired(&self.init_ms, &floor.init_ms),
@@ -98,10 +145,17 @@ impl Measured {
             first_cpu_us: paired(&self.first_cpu_us, &floor.first_cpu_us),
             warm_p50_us: Figure { value: self.warm_us.median(), ratio: self.block_us.ratio_to(&floor.block_us) },
             warm_p99_us: plain(self.warm_us.percentile(99.0), floor.warm_us.percentile(99.0)),
+            p99_over_p50: self.warm_us.percentile(99.0) / self.warm_us.median(),
             warm_cpu_us: paired(&self.warm_cpu_us, &floor.warm_cpu_us),
+            first_over_warm: self.first_cpu_us.median() / self.warm_cpu_us.median(),
             peak_mib: paired(&self.peak_mib, &floor.peak_mib),
             binary_mb: plain(self.binary_mb, floor.binary_mb),
             zipped_mb: plain(self.zipped_mb, floor.zipped_mb),
+            raw: None,
+            init_instructions: counted(|counted| counted.init),
+            warm_instructions: counted(|counted| counted.warm),
+            spent: None,
+            aims: Vec::new(),
         }
     }
 
@@ -117,6 +171,7 @@ impl Measured {
         self.warm_cpu_us.extend(&other.warm_cpu_us);
         self.peak_mib.extend(&other.peak_mib);
         (self.binary_mb, self.zipped_mb) = (other.binary_mb, other.zipped_mb);
+        self.instructions = self.instructions.or(other.instructions);
     }
 }
 

@@ -2,7 +2,7 @@
 //! outside: when it asks, when it answers, and what the kernel says that it used.
 
 use std::fs;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -20,12 +20,22 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// The variables of a process.
 pub(crate) type Environment = Vec<(String, String)>;
 
+/// What becomes of the lines that a process writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    Nothing,
+    /// They are read with [`Sandbox::line`].
+    Lines,
+}
+
 /// A process, and the API on which it asks for work. Dropping it kills the process.
 pub(crate) struct Sandbox {
     child: Child,
     born: Instant,
     events: Sender<Vec<u8>>,
     marks: Receiver<Mark>,
+    /// What it writes; nothing unless that was asked for.
+    lines: Receiver<String>,
     /// Whether it has asked for the next event.
     is_idle: bool,
 }
@@ -54,6 +64,16 @@ pub(crate) struct Served {
 impl Sandbox {
     /// Starts a process; it asks for its first event when its init is over.
     pub(crate) fn start(program: &Path, environment: &Environment) -> Result<Self, Failure> {
+        Self::start_under(&[], program, environment, Output::Nothing)
+    }
+
+    /// The same, as an argument of the command `under`.
+    pub(crate) fn start_under(
+        under: &[&str],
+        program: &Path,
+        environment: &Environment,
+        output: Output,
+    ) -> Result<Self, Failure> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let api = listener.local_addr()?.to_string();
         let (events, waiting) = channel();
@@ -67,16 +87,51 @@ impl Sandbox {
             }
         });
         let variables = environment.iter().filter(|(name, _)| name != "AWS_LAMBDA_RUNTIME_API");
-        let mut command = Command::new(program);
+        let mut command = match under.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
         command
             .env_clear()
             .envs(variables.map(|(name, value)| (name, value)))
             .env("AWS_LAMBDA_RUNTIME_API", api)
             .stdin(Stdio::null())
-            .stdout(Stdio::null());
+            .stdout(if output == Output::Lines { Stdio::piped() } else { Stdio::null() });
         let born = Instant::now();
-        let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
-        Ok(Self { child, born, events, marks, is_idle: false })
+        let mut child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
+        let (writer, lines) = channel();
+        if let Some(written) = child.stdout.take() {
+            thread::spawn(move || {
+                BufReader::new(written).lines().map_while(Result::ok).try_for_each(|line| writer.send(line))
+            });
+        }
+        Ok(Self { child, born, events, marks, lines, is_idle: false })
+    }
+
+    /// The next line with such a text that it writes.
+    pub(crate) fn line_with(&self, text: &str) -> Result<String, Failure> {
+        loop {
+            let line = self.lines.recv_timeout(LONGEST)?;
+            if line.contains(text) {
+                return Ok(line);
+            }
+        }
+    }
+
+    /// Asks it to end, and waits: all lines that were not read.
+    pub(crate) fn end(mut self) -> Result<Vec<String>, Failure> {
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        self.child.wait()?;
+        Ok(self.lines.iter().collect())
+    }
+
+    /// The id of the process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits until it asks for an event: how long after its start that was.

@@ -12,7 +12,9 @@ use tokio::runtime::Runtime;
 
 use crate::Failure;
 use crate::invoked::Invoked;
+use crate::options::Tls;
 use crate::sandbox::Environment;
+use crate::tls::Fronts;
 use crate::wire::Wire;
 
 /// What stands before the routes of stage `local`.
@@ -28,6 +30,8 @@ pub(crate) struct Service {
     front: Wire,
     invoked: Invoked,
     people: u32,
+    fronts: Option<Fronts>,
+    tls: Tls,
 }
 
 /// What the stage says of itself.
@@ -41,13 +45,14 @@ pub(crate) struct Reply {
 
 impl Service {
     /// Brings up a stage of the repository at `root`, with functions from `bin_dir`.
-    pub(crate) fn start(root: &Path, bin_dir: &Path) -> Result<Self, Failure> {
+    pub(crate) fn start(root: &Path, bin_dir: &Path, tls: Tls) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let options = Options { logs: None, state_dir: None, ..Options::new(root, bin_dir, "local") };
         let stage = runtime.block_on(Stage::start(options))?;
         let address = stage.url().trim_start_matches("http://").to_owned();
         let front = Wire::new(TcpStream::connect(address)?)?;
-        Ok(Self { stage, runtime, front, invoked: Invoked::listen()?, people: 0 })
+        let fronts = if tls == Tls::Nothing { None } else { Some(Fronts::new()?) };
+        Ok(Self { stage, runtime, front, invoked: Invoked::listen()?, people: 0, fronts, tls })
     }
 
     pub(crate) fn stop(self) {
@@ -62,6 +67,38 @@ impl Service {
             (function["routes"].as_array().is_none_or(Vec::is_empty), function["binary"].to_string())
         });
         Ok(functions.iter().filter_map(|function| function["binary"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// Where the cache answers: `redis://host:port`.
+    pub(crate) fn cache_url(&self) -> String {
+        self.stage.cache_url()
+    }
+
+    /// Whether a client waits for the function.
+    pub(crate) fn is_endpoint(&mut self, function: &str) -> Result<bool, Failure> {
+        let state = self.state()?;
+        let found = state.functions().find(|one| one["binary"] == function);
+        Ok(found.is_some_and(|found| found["routes"].as_array().is_some_and(|routes| !routes.is_empty())))
+    }
+
+    /// The variables of a sandbox, with everything reached over TLS that was asked for.
+    pub(crate) fn environment_over_tls(&mut self, function: &str) -> Result<Environment, Failure> {
+        let mut environment = self.environment(function)?;
+        let Some(fronts) = &self.fronts else { return Ok(environment) };
+        for (name, value) in &mut environment {
+            let (plain, secure) = match name.as_str() {
+                "CACHE_URL" => ("redis://", "rediss://"),
+                name if name.starts_with("AWS_ENDPOINT_URL") && self.tls == Tls::Stores => ("http://", "https://"),
+                _ => continue,
+            };
+            if let Some(to) = value.strip_prefix(plain) {
+                *value = format!("{secure}{}", fronts.before(to)?);
+            }
+        }
+        // The second is the name that AWS's own tools know.
+        let authority = |name: &str| (name.to_owned(), fronts.authority());
+        environment.extend([authority("CACHE_CA_FILE"), authority("AWS_CA_BUNDLE")]);
+        Ok(environment)
     }
 
     /// The variables of a sandbox of that function, as the stage sets them for its own, except that the stores are

@@ -78,6 +78,11 @@ impl Wire {
     pub(crate) fn write(&mut self, head: &str, body: &[u8]) -> io::Result<()> {
         let mut message = format!("{head}content-length: {}\r\n\r\n", body.len()).into_bytes();
         message.extend_from_slice(body);
-        self.stream.write_all(&message)
+        self.send(&message)
+    }
+
+    /// Sends bytes as they are, in one write.
+    pub(crate) fn send(&mut self, message: &[u8]) -> io::Result<()> {
+        self.stream.write_all(message)
     }
 }

@@ -1,0 +1,39 @@
+//! The aims of an endpoint, and which of them it meets.
+
+use serde::Serialize;
+
+use crate::figures::Row;
+
+/// One aim and what was measured for it.
+#[derive(Clone, Serialize)]
+pub(crate) struct Aim {
+    pub(crate) of: &'static str,
+    pub(crate) is: f64,
+    pub(crate) at_most: f64,
+}
+
+impl Aim {
+    /// What is not known is not met.
+    pub(crate) fn is_met(&self) -> bool {
+        self.is <= self.at_most
+    }
+}
+
+/// What an endpoint is held to. Behind TLS that is less, because the floor has no backends; with a part of a core it is
+/// nothing but what does not depend on that.
+pub(crate) fn aims(row: &Row, is_tls: bool, is_shared: bool) -> Vec<Aim> {
+    let mut aims = Vec::new();
+    let mut aim = |of, is, at_most| aims.push(Aim { of, is, at_most });
+    if !is_shared {
+        aim("init", row.init_ms.ratio, if is_tls { 3.0 } else { 1.6 });
+        aim("to response", row.first_response_ms.ratio, if is_tls { 3.0 } else { 1.9 });
+        aim("first CPU", row.first_over_warm, 2.0);
+        if let Some(raw) = &row.raw {
+            aim("warm", raw.ratio, 1.4);
+        }
+        aim("p99", row.p99_over_p50, 2.5);
+    }
+    aim("peak", row.peak_mib.value, 8.0);
+    aim("zipped", row.zipped_mb.value, 2.8);
+    aims
+}
