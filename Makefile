@@ -16,8 +16,8 @@ VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak fuzz bench
-.PHONY: bench-compare check lint fmt build-local build deploy diff push rollback logs admin outputs destroy tools
-.PHONY: clean toolchain redis python
+.PHONY: bench-compare bench-stage check lint fmt build-local build deploy diff push rollback logs admin outputs destroy
+.PHONY: tools clean toolchain redis python
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ bench: redis build-local ## the functions beside one that says hello (RUNS=61 WA
 bench-compare: ## the same, and beside the functions of another commit (BASE=HEAD~1)
 	@[ -n "$(BASE)" ] || { echo "error: with which commit? type: make bench-compare BASE=HEAD~1" >&2; exit 1; }
 	@$(MAKE) --no-print-directory bench
+
+bench-stage: redis ## the whole local stage under load (REQUESTS=1000 ROUNDS=3 KIND="register login" BASE=HEAD~1)
+	@REQUESTS="$(REQUESTS)" ROUNDS="$(ROUNDS)" KIND="$(KIND)" BASE="$(BASE)" infra/setup/bench_stage.sh
 
 check: lint test ## everything that must hold before a commit: lint, then test
 

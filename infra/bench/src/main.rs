@@ -9,6 +9,7 @@ mod aims;
 mod figures;
 mod instructions;
 mod invoked;
+mod load;
 mod measure;
 mod options;
 mod raw;
@@ -49,6 +50,7 @@ fn run() -> Result<(), Failure> {
     let mut arguments = env::args().skip(1);
     match arguments.next().as_deref() {
         Some("measure") => report::report(Options::read(arguments)?),
-        _ => Err("usage: bench measure …".into()),
+        Some("stage") => load::run(arguments),
+        _ => Err("usage: bench measure|stage …".into()),
     }
 }

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Builds the stage and the functions as they are shipped, and loads them: each kind of request in KIND (all without it), in
+# ROUNDS blocks of REQUESTS. With BASE=<commit>, the stage and the functions of that commit take turns with these.
+set -eu
+cd "$(dirname "$0")/../.."
+. infra/setup/lib.sh
+: "${CARGO_TARGET_DIR:?}" "${REQUESTS:=1000}" "${ROUNDS:=3}"
+
+here=$CARGO_TARGET_DIR/bench/stage
+base=$CARGO_TARGET_DIR/bench/stage-base
+mkdir -p "$here" "$base"
+
+# build FOLDER TARGET: the stage and the functions of the tree in FOLDER, into TARGET. The stage is built apart, so that
+# no function's crate gets features that it is not shipped with.
+build() {
+    (cd "$1" && infra/setup/target.sh &&
+        cargo build --release --workspace --exclude stage --exclude bench --exclude hello --bins &&
+        cargo build --release --package stage --bins)
+    for name in stage $(basename -a functions/*/*); do cp "$CARGO_TARGET_DIR/release/$name" "$2/"; done
+}
+
+if [ -n "${BASE-}" ]; then
+    tree=$(mktemp -d)
+    trap 'git worktree remove --force "$tree"' EXIT
+    git worktree add --quiet --detach "$tree" "$BASE"
+    build "$tree" "$base"
+fi
+build . "$here"
+infra/setup/target.sh
+cargo build --package bench
+# shellcheck disable=SC2086
+"$CARGO_TARGET_DIR/debug/bench" stage --bin-dir "$here" ${BASE:+--base "$base"} \
+    --requests "$REQUESTS" --rounds "$ROUNDS" ${KIND-}
