@@ -37,6 +37,9 @@ const WRITES: [&[u8]; 3] =
 const OUT_OF_MEMORY: &[u8] = b"*3\r\n$4\r\nEVAL\r\n$83\r\n\
     return redis.error_reply(\"OOM command not allowed when used memory > 'maxmemory'.\")\r\n$1\r\n0\r\n";
 
+/// What one read may bring: most requests and replies are smaller.
+const ROOM_BYTES: usize = 16 * 1024;
+
 /// A port that leads to a store.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -99,6 +102,9 @@ impl Line {
         store.set_nodelay(true)?;
         let (mut requests, mut replies) = (BytesMut::new(), BytesMut::new());
         loop {
+            // A buffer without room grows by 64 bytes a read, and each piece costs the other side a read too.
+            requests.reserve(ROOM_BYTES);
+            replies.reserve(ROOM_BYTES);
             tokio::select! {
                 read = client.read_buf(&mut requests) => {
                     if read? == 0 {
