@@ -84,11 +84,12 @@ impl Walk {
             let pattern = Some(kind.national_number_pattern()).filter(|pattern| !pattern.is_empty());
             patterns.push(format!("(?:{})\\z", pattern.unwrap_or("[^0-9]")));
         }
-        // What the library would take off the front, or for a code: numbers that begin so are left to it.
+        // What the library would take off the front, or for a code: numbers that begin so are left to it. The patterns of
+        // the library's file are anchored at both ends, so they match where exactly the front has been read.
         for prefix in
             [of.international_prefix(), of.national_prefix(), of.national_prefix_for_parsing(), country_code, "0"]
         {
-            patterns.push(format!("(?:{})[0-9]*\\z", if prefix.is_empty() { "[^0-9]" } else { prefix }));
+            patterns.push(format!("(?:{})\\z", if prefix.is_empty() { "[^0-9]" } else { prefix }));
         }
         let patterns = dense::Builder::new()
             .syntax(syntax::Config::new().unicode(false).utf8(false))
@@ -111,6 +112,11 @@ impl Walk {
         known: &mut HashMap<(StateID, usize), Node>,
         same: &mut HashMap<Steps, Node>,
     ) -> Result<Option<Steps>, Box<dyn Error>> {
+        let matched = self.matched(state, depth)?;
+        // One of length 0 takes nothing off.
+        if depth > 0 && matched[self.lengths.len()..].contains(&true) {
+            return Ok(None);
+        }
         let mut steps = [0; 10];
         if depth < LONGEST && !self.patterns.is_dead_state(state) {
             for (digit, step) in (b'0'..=b'9').zip(&mut steps) {
@@ -127,12 +133,12 @@ impl Walk {
                 *step = node;
             }
         }
-        let is_end = self.is_mobile(state, depth)?;
+        let is_end = self.is_mobile(&matched);
         Ok((is_end || steps != [0; 10]).then_some((steps, is_end)))
     }
 
-    /// Whether the digits so far are a number that the library would call mobile, or fixed-line or mobile.
-    fn is_mobile(&self, state: StateID, depth: usize) -> Result<bool, Box<dyn Error>> {
+    /// Whether each pattern matches the digits so far, in full.
+    fn matched(&self, state: StateID, depth: usize) -> Result<[bool; 16], Box<dyn Error>> {
         let end = self.patterns.next_eoi_state(state);
         let mut matched = [false; 16];
         if self.patterns.is_match_state(end) {
@@ -142,9 +148,14 @@ impl Walk {
                 matched[pattern] = lengths.is_empty() || lengths.contains(&i32::try_from(depth)?);
             }
         }
+        Ok(matched)
+    }
+
+    /// Whether the library would call such a number mobile, or fixed-line or mobile.
+    fn is_mobile(&self, matched: &[bool; 16]) -> bool {
         let [is_mobile, is_general, is_fixed_line, others @ ..] = matched;
         let is_kind = if self.are_mobile_and_fixed_line_one { is_fixed_line } else { is_mobile };
-        Ok(is_kind && is_general && !others.contains(&true))
+        *is_kind && *is_general && !others.contains(&true)
     }
 }
 
