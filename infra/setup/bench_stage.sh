@@ -14,7 +14,7 @@ mkdir -p "$here" "$base"
 # no function's crate gets features that it is not shipped with.
 build() {
     (cd "$1" && infra/setup/target.sh &&
-        cargo build --release --workspace --exclude stage --exclude bench --exclude hello --bins &&
+        cargo build --release --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz --bins &&
         cargo build --release --package stage --bins)
     for name in stage $(basename -a functions/*/*); do cp "$CARGO_TARGET_DIR/release/$name" "$2/"; done
 }
