@@ -27,9 +27,7 @@ build() {
 }
 
 if [ -n "${BASE-}" ]; then
-    tree=$(mktemp -d)
-    trap 'git worktree remove --force "$tree"' EXIT
-    git worktree add --quiet --detach "$tree" "$BASE"
+    tree_of "$BASE"
     build "$tree" "$base"
 fi
 build . "$here"

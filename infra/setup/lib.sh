@@ -8,6 +8,13 @@ fail() {
     exit 1
 }
 
+# Sets `tree` to a folder with the tree of a commit, for as long as the script runs.
+tree_of() {
+    tree=$(mktemp -d)
+    trap 'git worktree remove --force "$tree"' EXIT
+    git worktree add --quiet --detach "$tree" "$1"
+}
+
 # Whether Debian packages can be installed without asking: root, and a system that has apt-get.
 can_apt() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
 

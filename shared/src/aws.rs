@@ -195,7 +195,8 @@ impl Caller {
     }
 }
 
-const UNREADABLE: &str = "an answer that cannot be read";
+/// Of an answer that is not what the service is documented to give.
+pub(crate) const UNREADABLE: &str = "an answer that cannot be read";
 
 /// An error of an SDK as the log keeps it. The answer itself is left out: it can hold an item.
 pub(crate) fn cause<E, R>(error: &SdkError<E, R>) -> Cause

@@ -17,6 +17,7 @@ pub mod figures;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
+mod hex;
 pub mod http;
 pub mod keep;
 pub mod limits;

@@ -8,6 +8,7 @@ use crate::cache::slot_of;
 use crate::config;
 use crate::ctx::Ctx;
 use crate::error::{Cause, Error};
+use crate::hex;
 use crate::phone::Phone;
 use crate::random;
 use crate::request::Request;
@@ -39,12 +40,7 @@ impl Sid {
     }
 
     pub(crate) fn key(&self) -> SessionKey {
-        use std::fmt::Write;
-        let mut hash = String::with_capacity(64);
-        for byte in Sha256::digest(self.0.as_bytes()) {
-            let _ = write!(hash, "{byte:02x}");
-        }
-        SessionKey { slot: self.0[..2].to_owned(), hash }
+        SessionKey { slot: self.0[..2].to_owned(), hash: hex::of(&Sha256::digest(self.0.as_bytes())) }
     }
 
     /// The whole id, for the `Set-Cookie` header alone.

@@ -16,6 +16,7 @@ use crate::cache::codes::{Try, TryLimits, Use};
 use crate::check::{Checked, Field, Fields, Required, Rules, text_or_integer};
 use crate::ctx::Ctx;
 use crate::error::{Cause, Error, Reason};
+use crate::hex;
 use crate::limits::{self, Network, too_many};
 use crate::phone::Phone;
 use crate::random;
@@ -169,12 +170,7 @@ fn mac_of(key: &Key, phone: &Phone, code: &str) -> Result<CtOutput<Hmac<Sha256>>
 }
 
 fn hex(mac: &CtOutput<Hmac<Sha256>>) -> String {
-    use std::fmt::Write;
-    let mut hex = String::with_capacity(64);
-    for byte in mac.as_bytes() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex::of(mac.as_bytes())
 }
 
 /// HMAC-SHA-256 over a purpose and parts, each behind its length, so that no two lists give one message. The output's

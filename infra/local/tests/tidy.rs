@@ -220,6 +220,7 @@ const FORBIDDEN: &[(&[&str], &[&str])] = &[
             "session.rs",
             "login.rs",
             "phone.rs",
+            "phone",
             "check.rs",
             "clock.rs",
             "sms.rs",

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
-use crate::aws::Caller;
+use crate::aws::{Caller, UNREADABLE};
 use crate::error::{Cause, Error};
 use crate::http::{Answer, CALL, CONNECT};
 use crate::random;
@@ -24,7 +24,6 @@ const ATTEMPT: Duration = Duration::from_millis(800);
 const BACKOFF_MS: u8 = 25;
 
 const NO_ANSWER: &str = "no answer in time";
-const UNREADABLE: &str = "an answer that cannot be read";
 
 /// The client of a stage's tables.
 pub(super) struct DynamoDb {
@@ -56,7 +55,7 @@ pub(super) struct Refusal {
 enum Ended {
     /// Another may bring something.
     MayPass(Error),
-    Refused(Refusal),
+    Final(Failure),
 }
 
 impl DynamoDb {
@@ -89,7 +88,7 @@ impl DynamoDb {
         let answer = match timeout(CALL, self.attempts(&target, body)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(Ended::MayPass(error))) => return Err(Failure::Failed(error)),
-            Ok(Err(Ended::Refused(refusal))) => return Err(refusal.into()),
+            Ok(Err(Ended::Final(failure))) => return Err(failure),
             Err(_) => return Err(Failure::Failed(Error::Db(Cause::new(NO_ANSWER)))),
         };
         // What is wrong with it is not told, because that would quote the item.
@@ -101,7 +100,7 @@ impl DynamoDb {
             Err(Ended::MayPass(_)) => {}
             outcome => return outcome,
         }
-        let [drawn] = random::bytes().map_err(Ended::MayPass)?;
+        let [drawn] = random::bytes().map_err(|error| Ended::Final(error.into()))?;
         sleep(Duration::from_millis((drawn % (BACKOFF_MS + 1)).into())).await;
         self.attempt(target, body).await
     }
@@ -109,7 +108,7 @@ impl DynamoDb {
     async fn attempt(&self, target: &str, body: Bytes) -> Result<Bytes, Ended> {
         let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target)];
         let request = self.caller.signed("/", &headers, body);
-        let request = request.map_err(|cause| Ended::MayPass(Error::Internal(Cause::of(&cause))))?;
+        let request = request.map_err(|cause| Ended::Final(Error::Internal(Cause::of(&cause)).into()))?;
         match timeout(ATTEMPT, self.caller.http.exchange(request)).await {
             Ok(Ok(Answer { status: 200, body })) => Ok(body),
             Ok(Ok(answer)) => Err(refused(answer)),
@@ -131,7 +130,7 @@ fn refused(answer: Answer) -> Ended {
             refusal.name(),
             "ProvisionedThroughputExceededException" | "RequestLimitExceeded" | "ThrottlingException"
         );
-    if may_pass { Ended::MayPass(refusal.error()) } else { Ended::Refused(Refusal { body, ..refusal }) }
+    if may_pass { Ended::MayPass(refusal.error()) } else { Ended::Final(Refusal { body, ..refusal }.into()) }
 }
 
 fn unreadable(cause: &serde_json::Error) -> Error {
@@ -215,11 +214,8 @@ mod tests {
             r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no table"}"#,
             r#"{"__type":"ResourceNotFoundException","Message":"no table"}"#,
         ] {
-            let Ended::Refused(refusal) = ended(400, body) else { panic!("{body}") };
-            assert_eq!(
-                Error::from(Failure::from(refusal)).to_string(),
-                "dynamodb: ResourceNotFoundException: no table"
-            );
+            let Ended::Final(failure) = ended(400, body) else { panic!("{body}") };
+            assert_eq!(Error::from(failure).to_string(), "dynamodb: ResourceNotFoundException: no table");
         }
     }
 
@@ -227,8 +223,7 @@ mod tests {
     fn a_condition_brings_the_item_that_is_in_the_way() {
         let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
             "message":"The conditional request failed","Item":{"run":{"S":"r"}}}"#;
-        let Ended::Refused(refusal) = ended(400, body) else { panic!() };
-        let Failure::Condition(refusal) = Failure::from(refusal) else { panic!() };
+        let Ended::Final(Failure::Condition(refusal)) = ended(400, body) else { panic!() };
         let item: Option<serde_json::Value> = refusal.item().unwrap();
         assert_eq!(item.unwrap()["run"]["S"], "r");
     }
