@@ -16,8 +16,8 @@ VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak fuzz bench
-.PHONY: bench-compare bench-stage check lint fmt build-local build deploy diff push rollback logs admin outputs destroy
-.PHONY: tools clean toolchain redis python
+.PHONY: bench-compare bench-baseline guard size bench-stage check lint fmt build-local build deploy diff push
+.PHONY: rollback logs admin outputs destroy tools clean toolchain redis python
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ job: ## run a job now and tell how it ended (NAME=daily STAGE=local TIME=2026-11
 redrive: ## drive the failed events of a stage again (STAGE=local)
 	@infra/setup/redrive.sh
 
-test: test-rust test-api ## every test: units, the stage from outside, the API description
+test: test-rust test-api guard ## every test: units, the stage from outside, the API description, what functions cost
 
 test-rust: redis python build-local
 	@echo "Tests of the workspace: cargo test" >&2
@@ -68,6 +68,17 @@ bench-compare: ## the same, and beside the functions of another commit (BASE=HEA
 
 bench-stage: redis ## the whole local stage under load (REQUESTS=1000 ROUNDS=3 KIND="register login" BASE=HEAD~1)
 	@REQUESTS="$(REQUESTS)" ROUNDS="$(ROUNDS)" KIND="$(KIND)" BASE="$(BASE)" infra/setup/bench_stage.sh
+
+guard: redis build-local ## whether a function makes more round trips, units or instructions than agreed
+	@echo "Round trips, units and instructions beside infra/bench/baseline.json" >&2
+	@"$(DEV_BIN)/bench" guard
+
+size: build-local ## whether an endpoint, as it is shipped, is larger than agreed, or has two TLS stacks
+	@infra/setup/size.sh
+
+bench-baseline: redis build-local ## agree to what functions cost and weigh now: writes infra/bench/baseline.json
+	@"$(DEV_BIN)/bench" guard --renew
+	@infra/setup/size.sh --renew
 
 check: lint test ## everything that must hold before a commit: lint, then test
 

@@ -1,9 +1,10 @@
 //! Samples and what is told of them: medians and percentiles, and ratios of what was measured side by side.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::aims::Aim;
 use crate::instructions::Counted;
+use crate::told::Told;
 
 /// Samples of one quantity, in the order in which they were taken.
 #[derive(Clone, Default)]
@@ -69,21 +70,6 @@ pub(crate) struct Measured {
     pub(crate) instructions: Option<Counted>,
 }
 
-/// What a function says of a warm request in its log, and the sizes of that line and of its answer.
-#[derive(Clone, Copy, Default, Serialize, Deserialize, PartialEq, Debug)]
-pub(crate) struct Spent {
-    pub(crate) steps: u32,
-    pub(crate) redis: u32,
-    pub(crate) dynamodb: u32,
-    pub(crate) http: u32,
-    pub(crate) read_units: f64,
-    pub(crate) write_units: f64,
-    #[serde(default)]
-    pub(crate) log_bytes: usize,
-    #[serde(default)]
-    pub(crate) answer_bytes: usize,
-}
-
 /// Raw round trips, and a warm request as a multiple of the floor and them.
 #[derive(Clone, Serialize)]
 pub(crate) struct Trips {
@@ -122,7 +108,8 @@ pub(crate) struct Row {
     /// In user space.
     pub(crate) init_instructions: Option<Figure>,
     pub(crate) warm_instructions: Option<Figure>,
-    pub(crate) spent: Option<Spent>,
+    /// Of a warm request.
+    pub(crate) told: Option<Told>,
     /// Of an endpoint.
     pub(crate) aims: Vec<Aim>,
 }
@@ -154,7 +141,7 @@ impl Measured {
             raw: None,
             init_instructions: counted(|counted| counted.init),
             warm_instructions: counted(|counted| counted.warm),
-            spent: None,
+            told: None,
             aims: Vec::new(),
         }
     }

@@ -6,7 +6,9 @@
 //! request says to the stores is recorded (`record`) and replayed on bare sockets (`raw`) in the same turns.
 
 mod aims;
+mod baseline;
 mod figures;
+mod guard;
 mod instructions;
 mod invoked;
 mod load;
@@ -22,6 +24,7 @@ mod service;
 mod share;
 mod table;
 mod tls;
+mod told;
 mod wire;
 
 use std::env;
@@ -51,6 +54,8 @@ fn run() -> Result<(), Failure> {
     match arguments.next().as_deref() {
         Some("measure") => report::report(Options::read(arguments)?),
         Some("stage") => load::run(arguments),
-        _ => Err("usage: bench measure|stage …".into()),
+        Some("guard") => guard::guard(arguments),
+        Some("size") => guard::size(arguments),
+        _ => Err("usage: bench measure|stage|guard|size …".into()),
     }
 }

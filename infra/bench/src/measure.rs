@@ -3,12 +3,10 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::figures::{Measured, Samples, Spent};
+use crate::figures::{Measured, Samples};
+use crate::guard;
 use crate::instructions;
 use crate::options::{BLOCK, Options, Tls};
 use crate::raw::{self, Raw};
@@ -17,6 +15,7 @@ use crate::requests;
 use crate::sandbox::{Environment, Output, Sandbox};
 use crate::service::Service;
 use crate::share::Held;
+use crate::told::{self, Told};
 use crate::{FLOOR, Failure};
 
 /// Requests after a start that count as neither cold nor warm.
@@ -43,7 +42,7 @@ pub(crate) struct Program {
 pub(crate) struct Turns {
     pub(crate) programs: Vec<Program>,
     pub(crate) raw: Raw,
-    pub(crate) spent: Spent,
+    pub(crate) told: Told,
     pub(crate) is_endpoint: bool,
     /// How the processor was shared out, if it was.
     pub(crate) held: Option<String>,
@@ -71,7 +70,7 @@ pub(crate) fn measure(
         measured: Measured::default(),
     }];
     let to_record = events.split_off(events.len() - recorded);
-    let (mut raw, spent) = record(service, function, &files[0].1, to_record)?;
+    let (mut raw, told) = record(service, function, &files[0].1, to_record)?;
     for (name, file) in files {
         let events = events.split_off(events.len() - count);
         let environment = service.environment_over_tls(function)?;
@@ -117,7 +116,7 @@ pub(crate) fn measure(
     if options.tls != Tls::Nothing {
         raw.forget();
     }
-    Ok(Turns { programs, raw, spent, is_endpoint: service.is_endpoint(function)?, held })
+    Ok(Turns { programs, raw, told, is_endpoint: service.is_endpoint(function)?, held })
 }
 
 /// Listens to what a function says to its backends, and to its log, while it serves some requests.
@@ -126,18 +125,12 @@ fn record(
     function: &str,
     program: &Path,
     mut events: Vec<Vec<u8>>,
-) -> Result<(Raw, Spent), Failure> {
+) -> Result<(Raw, Told), Failure> {
     let recorder = Recorder::before(&service.environment(function)?)?;
     let mut sandbox = Sandbox::start_under(&[], program, recorder.environment(), Output::Lines)?;
-    let (mut raw, mut spent) = (Raw::default(), Spent::default());
+    let (mut raw, mut told) = (Raw::default(), Told::default());
     let mut serve = || -> Result<(), Failure> {
-        let served = sandbox.serve(events.pop().ok_or("too few events")?)?;
-        requests::check(function, &served.answer)?;
-        let line = sandbox.line_with("\"spent\"")?;
-        spent = serde_json::from_value(serde_json::from_str::<Value>(&line)?["spent"].take())?;
-        // With the end of the line.
-        spent.log_bytes = line.len() + 1;
-        spent.answer_bytes = served.answer.body.len();
+        told = told::serve(&mut sandbox, function, events.pop().ok_or("too few events")?)?;
         Ok(())
     };
     (0..BEFORE_RECORDED).try_for_each(|_| serve())?;
@@ -145,7 +138,7 @@ fn record(
     for _ in 0..RECORDED {
         raw.record(&recorder, &mut serve)?;
     }
-    Ok((raw, spent))
+    Ok((raw, told))
 }
 
 impl Program {
@@ -203,9 +196,8 @@ fn micros(span: Duration) -> f64 {
     span.as_secs_f64() * 1e6
 }
 
-/// The size of a program and of what is deployed, in millions of bytes. A zip deflates as gzip does.
+/// The size of a program and of what is deployed, in millions of bytes.
 #[expect(clippy::cast_precision_loss, reason = "far from the limits of the type")]
 fn sizes(file: &Path) -> Result<(f64, f64), Failure> {
-    let zipped = Command::new("gzip").args(["-9", "-c"]).arg(file).output()?;
-    Ok((fs::metadata(file)?.len() as f64 / 1e6, zipped.stdout.len() as f64 / 1e6))
+    Ok((fs::metadata(file)?.len() as f64 / 1e6, guard::zipped_bytes(file)? as f64 / 1e6))
 }

@@ -74,6 +74,14 @@ pub(crate) fn prepare(
     }
 }
 
+/// Endpoints and tasks that there are events for; jobs are all alike.
+const KNOWN: [&str; 7] = ["fallback", "veri_code", "register", "login", "logout", "user_index", "send_sms"];
+
+/// Whether there are events for the function.
+pub(crate) fn is_known(service: &mut Service, function: &str) -> Result<bool, Failure> {
+    Ok(KNOWN.contains(&function) || service.is_job(function)?)
+}
+
 /// Whether that is the answer of the good way.
 pub(crate) fn check(function: &str, answer: &Answer) -> Result<(), Failure> {
     let code = || {

@@ -76,9 +76,18 @@ impl Service {
 
     /// Whether a client waits for the function.
     pub(crate) fn is_endpoint(&mut self, function: &str) -> Result<bool, Failure> {
+        self.has(function, "routes")
+    }
+
+    /// Whether a schedule starts the function.
+    pub(crate) fn is_job(&mut self, function: &str) -> Result<bool, Failure> {
+        self.has(function, "schedules")
+    }
+
+    fn has(&mut self, function: &str, list: &str) -> Result<bool, Failure> {
         let state = self.state()?;
         let found = state.functions().find(|one| one["binary"] == function);
-        Ok(found.is_some_and(|found| found["routes"].as_array().is_some_and(|routes| !routes.is_empty())))
+        Ok(found.is_some_and(|found| found[list].as_array().is_some_and(|list| !list.is_empty())))
     }
 
     /// The variables of a sandbox, with everything reached over TLS that was asked for.
