@@ -16,7 +16,7 @@ VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak fuzz bench
-.PHONY: bench-compare bench-baseline guard size bench-stage check lint fmt build-local build deploy diff push
+.PHONY: bench-compare bench-growth bench-baseline guard size bench-stage check lint fmt build-local build deploy diff push
 .PHONY: rollback logs admin outputs destroy tools clean toolchain redis python
 
 help:
@@ -65,6 +65,10 @@ bench: redis build-local ## the functions beside one that says hello (RUNS=61 WA
 bench-compare: ## the same, and beside the functions of another commit (BASE=HEAD~1)
 	@[ -n "$(BASE)" ] || { echo "error: with which commit? type: make bench-compare BASE=HEAD~1" >&2; exit 1; }
 	@$(MAKE) --no-print-directory bench
+
+bench-growth: redis build-local ## the same requests with ever more stored, and one sandbox with ever more (SIZES="100 10000" REQUESTS=100000)
+	@SIZES="$(or $(SIZES),100 10000 1000000)" REQUESTS="$(or $(REQUESTS),1000000)" WARM="$(WARM)" \
+	    FN="$(or $(FN),user_index login register logout veri_code)" infra/setup/bench.sh
 
 bench-stage: redis ## the whole local stage under load (REQUESTS=1000 ROUNDS=3 KIND="register login" BASE=HEAD~1)
 	@REQUESTS="$(REQUESTS)" ROUNDS="$(ROUNDS)" KIND="$(KIND)" BASE="$(BASE)" infra/setup/bench_stage.sh

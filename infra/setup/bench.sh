@@ -2,6 +2,7 @@
 # Builds what is shipped and the floor that it is measured against, and measures: RUNS cold starts and WARM warm requests
 # of each function in FN (all without it). With BASE=<commit>, that commit's functions take turns with these. TLS=1 puts
 # everything behind TLS, TLS=cache the cache alone; SHARE=14 gives a process a fourteenth of a core after its init.
+# With SIZES="100 10000" it is measured how requests fare with so much stored, and a sandbox that serves REQUESTS, instead.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/setup/lib.sh
@@ -10,11 +11,13 @@ cd "$(dirname "$0")/../.."
 here=$CARGO_TARGET_DIR/bench/here
 base=$CARGO_TARGET_DIR/bench/base
 mkdir -p "$here" "$base"
+# One sandbox of it serves very many requests.
+built="$FN ${SIZES:+user_index}"
 
 # build FOLDER TARGET: the functions of the tree in FOLDER, into TARGET.
 build() {
     bins=
-    for name in $FN; do
+    for name in $built; do
         [ -d "$1/functions/api/$name" ] || [ -d "$1/functions/tasks/$name" ] || [ -d "$1/functions/jobs/$name" ] ||
             fail "there is no function $name"
         bins="$bins --bin $name"
@@ -23,7 +26,7 @@ build() {
     # shellcheck disable=SC2086
     (cd "$1" && infra/setup/target.sh &&
         cargo build --release --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz $bins)
-    for name in $FN; do cp "$CARGO_TARGET_DIR/release/$name" "$2/"; done
+    for name in $built; do cp "$CARGO_TARGET_DIR/release/$name" "$2/"; done
 }
 
 if [ -n "${BASE-}" ]; then
@@ -36,6 +39,11 @@ cp "$CARGO_TARGET_DIR/release/hello" "$here/"
 # The harness and the stage around it are as `make run` builds them; another commit may have taken their place.
 infra/setup/target.sh
 cargo build --workspace --bins
+# shellcheck disable=SC2086
+if [ -n "${SIZES-}" ]; then
+    # shellcheck disable=SC2086
+    exec "$CARGO_TARGET_DIR/debug/bench" growth --bin-dir "$here" --sizes "$SIZES" --requests "$REQUESTS" --warm "$WARM" $FN
+fi
 # shellcheck disable=SC2086
 "$CARGO_TARGET_DIR/debug/bench" measure --bin-dir "$here" ${BASE:+--base "$base"} ${TLS:+--tls "$TLS"} \
     ${SHARE:+--share "$SHARE"} --runs "$RUNS" --warm "$WARM" $FN

@@ -8,6 +8,7 @@
 mod aims;
 mod baseline;
 mod figures;
+mod growth;
 mod guard;
 mod instructions;
 mod invoked;
@@ -54,8 +55,9 @@ fn run() -> Result<(), Failure> {
     match arguments.next().as_deref() {
         Some("measure") => report::report(Options::read(arguments)?),
         Some("stage") => load::run(arguments),
+        Some("growth") => growth::run(arguments),
         Some("guard") => guard::guard(arguments),
         Some("size") => guard::size(arguments),
-        _ => Err("usage: bench measure|stage|guard|size …".into()),
+        _ => Err("usage: bench measure|stage|growth|guard|size …".into()),
     }
 }

@@ -239,6 +239,12 @@ impl Redis {
         self.reply()
     }
 
+    /// Sends commands in one go and reads their replies.
+    pub(crate) fn pipeline(&mut self, commands: &[u8], count: usize) -> Result<(), Failure> {
+        self.stream.write_all(commands)?;
+        self.replies(count)
+    }
+
     fn replies(&mut self, count: usize) -> Result<(), Failure> {
         (0..count).try_for_each(|_| self.reply().map(drop))
     }

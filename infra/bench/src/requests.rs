@@ -31,6 +31,16 @@ pub(crate) fn prepare(
     stage_dir: &Path,
 ) -> Result<Vec<Vec<u8>>, Failure> {
     service.reset()?;
+    more(service, function, count, stage_dir)
+}
+
+/// The same, on stores as they are.
+pub(crate) fn more(
+    service: &mut Service,
+    function: &str,
+    count: usize,
+    stage_dir: &Path,
+) -> Result<Vec<Vec<u8>>, Failure> {
     match function {
         "fallback" => Ok((0..count).map(|_| request(service, "GET", "/nowhere", &[], "")).collect()),
         "veri_code" => {
@@ -61,7 +71,7 @@ pub(crate) fn prepare(
             Ok((0..count).map(|_| request(service, "GET", &path, &[&cookie], "")).collect())
         }
         "send_sms" => {
-            let codes = prepare(service, "veri_code", count, stage_dir)?;
+            let codes = more(service, "veri_code", count, stage_dir)?;
             let environment = service.environment("veri_code")?;
             let mut sandbox = Sandbox::start(&stage_dir.join("veri_code"), &environment)?;
             service.invoked();

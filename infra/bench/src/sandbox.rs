@@ -122,6 +122,11 @@ impl Sandbox {
         }
     }
 
+    /// Throws away what it has written until now; how many bytes that was.
+    pub(crate) fn drain(&self) -> usize {
+        self.lines.try_iter().map(|line| line.len() + 1).sum()
+    }
+
     /// Asks it to end, and waits: all lines that were not read.
     pub(crate) fn end(mut self) -> Result<Vec<String>, Failure> {
         Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
@@ -177,10 +182,19 @@ impl Sandbox {
 
     /// The most memory that was resident, in MiB.
     pub(crate) fn peak_mib(&self) -> io::Result<f64> {
+        self.memory_mib("VmHWM:")
+    }
+
+    /// The memory that is resident, in MiB.
+    pub(crate) fn resident_mib(&self) -> io::Result<f64> {
+        self.memory_mib("VmRSS:")
+    }
+
+    fn memory_mib(&self, name: &str) -> io::Result<f64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
         let kib: Option<f64> = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-        kib.map(|kib| kib / 1024.0).ok_or_else(|| io::Error::other("a kernel that does not tell VmHWM"))
+        kib.map(|kib| kib / 1024.0).ok_or_else(|| io::Error::other(format!("a kernel that does not tell {name}")))
     }
 }
 

@@ -74,6 +74,11 @@ impl Service {
         self.stage.cache_url()
     }
 
+    /// Where DynamoDB answers.
+    pub(crate) fn dynamodb_url(&self) -> String {
+        self.stage.dynamodb_url()
+    }
+
     /// Whether a client waits for the function.
     pub(crate) fn is_endpoint(&mut self, function: &str) -> Result<bool, Failure> {
         self.has(function, "routes")

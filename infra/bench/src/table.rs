@@ -3,7 +3,7 @@
 use crate::figures::{Figure, Row};
 
 /// A title, and the cell of a row.
-type Column = (&'static str, fn(&Row) -> String);
+pub(crate) type Column<R = Row> = (&'static str, fn(&R) -> String);
 
 const COLUMNS: [Column; 13] = [
     ("function", |row| row.name.clone()),
@@ -46,7 +46,8 @@ pub(crate) fn compared(rows: &[Row]) -> String {
     markdown(&RATIOS, rows)
 }
 
-fn markdown<const N: usize>(columns: &[Column; N], rows: &[Row]) -> String {
+/// A table whose columns are as wide as they have to be.
+pub(crate) fn markdown<R, const N: usize>(columns: &[Column<R>; N], rows: &[R]) -> String {
     let mut lines = vec![columns.map(|(title, _)| title.to_owned())];
     lines.extend(rows.iter().map(|row| columns.map(|(_, cell)| cell(row))));
     let widths: [usize; N] =
