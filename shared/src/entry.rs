@@ -1,5 +1,5 @@
 //! From cold start to reply. `main` of every function is one call into this room, and says by its name who may
-//! come in: [`open`], [`guarded`], [`with_session`], [`unrouted`], [`task`], [`job`].
+//! come in: [`open`], [`guarded`], [`leaving`], [`unrouted`], [`task`], [`job`].
 
 mod job;
 mod sandbox;
@@ -57,16 +57,17 @@ where
     serve_callers(needs, Accepts::SessionOrToken, handler)
 }
 
-/// Serves an endpoint for those who have a session; a token does not open it.
+/// Serves an endpoint at which a session ends: it is taken from the cache by the round trip that finds it, so the handler
+/// has only to say goodbye. A token does not open it.
 ///
 /// # Errors
 /// What stopped the start.
-pub fn with_session<H, F>(needs: &[Need], handler: H) -> Result<(), Fatal>
+pub fn leaving<H, F>(needs: &[Need], handler: H) -> Result<(), Fatal>
 where
     H: Fn(Ctx, Request, Caller) -> F,
     F: Future<Output = Reply>,
 {
-    serve_callers(needs, Accepts::Session, handler)
+    serve_callers(needs, Accepts::EndingSession, handler)
 }
 
 /// Answers what no other function takes. API Gateway sends it under the path's `ANY` route when only the method is

@@ -68,8 +68,9 @@ pub struct Caller {
 /// Which credentials a function takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Accepts {
-    Session,
     SessionOrToken,
+    /// A session, which has ended when it is found.
+    EndingSession,
 }
 
 /// What the cache keeps of a session.
@@ -101,14 +102,10 @@ pub async fn open(ctx: &Ctx, proof: &Proof, user: &User) -> Result<Sid, Error> {
     Ok(sid)
 }
 
-/// Ends the caller's session; gives the cookie that makes a browser forget it.
-///
-/// # Errors
-/// [`Error::Redis`]; the session goes on.
-pub async fn end(ctx: &Ctx, caller: &Caller) -> Result<String, Error> {
-    let sid = caller.session.as_ref().ok_or(Error::NotLoggedIn)?;
-    ctx.cache()?.end_session(&sid.key()).await?;
-    Ok(cookie("", 0, &ctx.config().session))
+/// The cookie that makes a browser forget its session.
+#[must_use]
+pub fn forgetting(ctx: &Ctx) -> String {
+    cookie("", 0, &ctx.config().session)
 }
 
 /// Finds out who is asking. A token in `Authorization` is judged without a round trip; else the cookie is tried,
@@ -125,7 +122,10 @@ pub(crate) async fn identify(ctx: &Ctx, request: &Request, accepts: Accepts) -> 
         return Ok(Caller { user_id, role, session: None });
     }
     for sid in [request.cookie(COOKIE), Some(authorization)].into_iter().flatten().filter_map(Sid::parse) {
-        let found = ctx.cache()?.touch_session(&sid.key(), ctx.config().session.ttl_secs).await?;
+        let found = match accepts {
+            Accepts::SessionOrToken => ctx.cache()?.touch_session(&sid.key(), ctx.config().session.ttl_secs).await?,
+            Accepts::EndingSession => ctx.cache()?.take_session(&sid.key()).await?,
+        };
         if let Some(kept) = found.and_then(|value| serde_json::from_str::<Kept>(&value).ok()) {
             return Ok(Caller { user_id: kept.user_id, role: kept.role, session: Some(sid) });
         }

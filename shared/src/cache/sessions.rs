@@ -77,12 +77,13 @@ impl Cache {
         self.command(&command).await
     }
 
-    /// Ends a session.
+    /// What the session stood for, and its end, in one round trip. `None`: it is unknown or has ended, or the reply to a
+    /// first attempt was lost with the connection, and the session with it.
     ///
     /// # Errors
     /// [`Error::Redis`].
-    pub async fn end_session(&self, session: &SessionKey) -> Result<(), Error> {
-        let mut command = redis::cmd("DEL");
+    pub async fn take_session(&self, session: &SessionKey) -> Result<Option<String>, Error> {
+        let mut command = redis::cmd("GETDEL");
         command.arg(self.session_key(session));
         self.command(&command).await
     }

@@ -6,11 +6,10 @@ use shared::envelope::{self, Reply};
 use shared::request::Request;
 use shared::session::{self, Caller};
 
-async fn logout(ctx: Ctx, _req: Request, caller: Caller) -> Reply {
-    let cleared = session::end(&ctx, &caller).await?;
-    Ok(envelope::done()?.with_cookie(cleared))
+async fn logout(ctx: Ctx, _req: Request, _caller: Caller) -> Reply {
+    Ok(envelope::done()?.with_cookie(session::forgetting(&ctx)))
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::with_session(&[Need::CACHE], logout)
+    entry::leaving(&[Need::CACHE], logout)
 }
