@@ -15,6 +15,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::Failure;
+use crate::cores;
 use crate::figures::{Figure, Samples};
 use crate::options::{BLOCK, Tls};
 use crate::report;
@@ -59,6 +60,7 @@ struct Options {
 
 pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<(), Failure> {
     let options = options(arguments)?;
+    cores::leave_one()?;
     let root = env::current_dir()?;
     // Cargo puts the stage's functions beside this program.
     let stage_dir = env::current_exe()?.parent().map(PathBuf::from).ok_or("this program lies in no folder")?;

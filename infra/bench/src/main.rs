@@ -7,6 +7,7 @@
 
 mod aims;
 mod baseline;
+mod cores;
 mod figures;
 mod growth;
 mod guard;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::cores;
 use crate::figures::{Measured, Samples};
 use crate::guard;
 use crate::instructions;
@@ -100,7 +101,7 @@ pub(crate) fn measure(
             program.measured.warm_cpu_us.push(cpu / f64::from(BLOCK));
         }
         // The store takes calls of a client that does not trust it, so what is raw is without TLS.
-        raw.block(&cache, REPLAYS)?;
+        cores::on_theirs(|| raw.block(&cache, REPLAYS))??;
     }
     let held = sandboxes.iter().find_map(|(_, held)| held.as_ref().map(Held::how));
     for (program, (sandbox, _)) in programs.iter_mut().zip(&sandboxes) {

@@ -7,6 +7,7 @@ use std::{env, fs, thread};
 use serde::Serialize;
 
 use crate::aims;
+use crate::cores;
 use crate::figures::{Measured, Row};
 use crate::instructions;
 use crate::measure::measure;
@@ -33,6 +34,7 @@ struct Report {
 }
 
 pub(crate) fn report(mut options: Options) -> Result<(), Failure> {
+    cores::leave_one()?;
     let root = env::current_dir()?;
     let mut service = Service::start(&root, &options.stage_dir, options.tls)?;
     if options.functions.is_empty() {

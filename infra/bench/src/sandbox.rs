@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Failure;
+use crate::cores;
 use crate::wire::Wire;
 
 /// Nothing here takes this long unless it hangs.
@@ -101,8 +102,8 @@ impl Sandbox {
             .env("AWS_LAMBDA_RUNTIME_API", api)
             .stdin(Stdio::null())
             .stdout(if output == Output::Lines { Stdio::piped() } else { Stdio::null() });
-        let born = Instant::now();
-        let mut child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
+        let (born, child) = cores::on_theirs(|| (Instant::now(), command.spawn()))?;
+        let mut child = child.map_err(|error| format!("{}: {error}", program.display()))?;
         let (writer, lines) = channel();
         if let Some(written) = child.stdout.take() {
             thread::spawn(move || {
