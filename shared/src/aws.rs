@@ -16,12 +16,13 @@ use bytes::Bytes;
 use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Uri};
+use tokio::time::timeout;
 
 pub(crate) use self::sigv4::Signer;
 use crate::clock;
 use crate::config::AwsEnv;
 use crate::error::{Cause, Error, Fatal};
-use crate::http::{Answer, Http};
+use crate::http::{Answer, CONNECT, Http};
 use crate::telemetry::Tally;
 use crate::tls;
 
@@ -45,7 +46,6 @@ pub struct Aws {
 /// What needs connections.
 struct Open {
     http: Http,
-    lambda: Caller,
     secrets_manager: Caller,
 }
 
@@ -92,9 +92,8 @@ impl Aws {
             open
         } else {
             let http = Http::new(tls::client(&self.env.authorities)?, tally.clone());
-            let lambda = self.caller(&http, Service::Lambda)?;
             let secrets_manager = self.caller(&http, Service::SecretsManager)?;
-            Open { http, lambda, secrets_manager }
+            Open { http, secrets_manager }
         };
         Ok(&self.open.insert(open).http)
     }
@@ -102,14 +101,9 @@ impl Aws {
     /// The client of all calls.
     ///
     /// # Errors
-    /// [`Error::Internal`] when no need of the function has opened it; so the two below.
+    /// [`Error::Internal`] when no need of the function has opened it; so the one below.
     pub(crate) fn http(&self) -> Result<&Http, Error> {
         self.opened().map(|open| &open.http)
-    }
-
-    /// AWS Lambda.
-    pub(crate) fn lambda(&self) -> Result<&Caller, Error> {
-        self.opened().map(|open| &open.lambda)
     }
 
     /// AWS Secrets Manager.
@@ -189,11 +183,23 @@ impl Caller {
         request.body(body)
     }
 
-    /// A GET of `/` that nobody signs.
-    pub(crate) fn hello(&self) -> Result<Request<Bytes>, http::Error> {
-        Request::get(self.address.clone()).body(Bytes::new())
+    /// Opens a connection, so that the first call finds it open, by a GET of `/` that nobody signs: it needs no right and
+    /// costs nothing. How the service answers does not matter.
+    ///
+    /// # Errors
+    /// Why there is no answer. It has no longer than a connection may take: a call that comes with the cold start has its
+    /// own time after this.
+    pub(crate) async fn warm(&self) -> Result<(), Cause> {
+        let hello = Request::get(self.address.clone()).body(Bytes::new()).map_err(|cause| Cause::of(&cause))?;
+        match timeout(CONNECT, self.http.exchange(hello)).await {
+            Ok(answer) => answer.map(drop).map_err(|cause| Cause::of(&*cause)),
+            Err(_) => Err(Cause::new(NO_ANSWER)),
+        }
     }
 }
+
+/// Of a call that took its whole time.
+pub(crate) const NO_ANSWER: &str = "no answer in time";
 
 /// Of an answer that is not what the service is documented to give.
 pub(crate) const UNREADABLE: &str = "an answer that cannot be read";
@@ -209,7 +215,7 @@ where
             let message = meta.message().unwrap_or("without a message");
             meta.code().map_or_else(|| UNREADABLE.to_owned(), |code| format!("{code}: {message}"))
         }
-        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::TimeoutError(_) => NO_ANSWER.to_owned(),
         SdkError::DispatchFailure(failure) => failure
             .as_connector_error()
             .map_or_else(|| "not sent".to_owned(), |cause| DisplayErrorContext(cause).to_string()),

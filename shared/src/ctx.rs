@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 
 pub use self::need::Need;
-use crate::aws::Aws;
+use crate::aws::{Aws, Caller};
 use crate::cache::Cache;
 use crate::clock::Now;
 use crate::config::{AwsEnv, Config};
@@ -38,6 +38,7 @@ pub(crate) struct Kept {
     token_key: Option<Secret>,
     sms_key: Option<Secret>,
     sns: Option<Sns>,
+    lambda: Option<Caller>,
 }
 
 impl Kept {
@@ -55,6 +56,7 @@ impl Kept {
             token_key: None,
             sms_key: None,
             sns: None,
+            lambda: None,
         };
         for need in needs {
             (need.open)(&mut kept)?;
@@ -142,6 +144,11 @@ impl Ctx {
     /// As [`Self::code_keys`], and when that is not the SMS provider.
     pub async fn sms_keys(&self) -> Result<Arc<KeyRing>, Error> {
         declared(self.kept.sms_key.as_ref(), "Need::SMS_KEY")?.keys(&self.kept.aws, self.now).await
+    }
+
+    /// AWS Lambda.
+    pub(crate) fn lambda(&self) -> Result<&Caller, Error> {
+        declared(self.kept.lambda.as_ref(), "Need::TASKS or Need::AGAIN")
     }
 
     pub(crate) fn aws(&self) -> &Aws {

@@ -51,7 +51,7 @@ impl Ctx {
     pub(crate) async fn invoke(&self, function: &str, event: Vec<u8>) -> Result<(), Error> {
         let path = format!("/2015-03-31/functions/{function}{ALIAS}/invocations");
         let headers = [("content-type", "application/json"), ("x-amz-invocation-type", "Event")];
-        let answer = self.aws().lambda()?.post(&path, &headers, event).await?;
+        let answer = self.lambda()?.post(&path, &headers, event).await?;
         match answer.status {
             202 => Ok(()),
             status => Err(Error::Http(Cause::new(&format!("Lambda did not take {function}: status {status}")))),

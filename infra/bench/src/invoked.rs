@@ -26,7 +26,9 @@ impl Invoked {
                 thread::spawn(move || -> io::Result<()> {
                     let mut wire = wire?;
                     while let Some(request) = wire.read()? {
-                        kept.lock().unwrap_or_else(PoisonError::into_inner).push(request.body);
+                        if request.start.starts_with("POST ") {
+                            kept.lock().unwrap_or_else(PoisonError::into_inner).push(request.body);
+                        }
                         wire.write("HTTP/1.1 202 Accepted\r\n", b"")?;
                     }
                     Ok(())

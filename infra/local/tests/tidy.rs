@@ -133,6 +133,8 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("Need::TOKEN_KEY", &["JwtSecret"]),
     ("Need::SMS_KEY", &["SmsSecret"]),
     ("Need::SNS", &["sns:Publish"]),
+    ("Need::TASKS", &["-send_sms:live"]),
+    ("Need::AGAIN", &["-daily:live", "-deployed:live"]),
     ("Need::STORE", &["UsersTable", "RunsTable"]),
     ("Need::ELASTICACHE", &["elasticache:"]),
 ];

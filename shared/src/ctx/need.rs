@@ -41,6 +41,10 @@ impl Need {
     pub const SMS_KEY: Self = Self { open: open_sms_key, warm: warm_sms_key };
     /// Amazon SNS, if that is the SMS provider.
     pub const SNS: Self = Self { open: open_sns, warm: nothing };
+    /// Lambda, which tasks are handed to.
+    pub const TASKS: Self = Self { open: open_lambda, warm: warm_lambda };
+    /// Lambda, which a job hands what is left of a long run to. That is seldom, so nothing is opened beforehand.
+    pub const AGAIN: Self = Self { open: open_lambda, warm: nothing };
 }
 
 fn open_store(kept: &mut Kept) -> Result<(), Fatal> {
@@ -120,6 +124,21 @@ fn open_sns(kept: &mut Kept) -> Result<(), Fatal> {
         kept.sns = Some(Sns::new(&kept.aws, &http, kept.tally.clone()));
     }
     Ok(())
+}
+
+fn open_lambda(kept: &mut Kept) -> Result<(), Fatal> {
+    let http = kept.aws.open(&kept.tally)?.clone();
+    kept.lambda = Some(kept.aws.caller(&http, Service::Lambda)?);
+    Ok(())
+}
+
+fn warm_lambda(kept: &Kept) -> Warming<'_> {
+    Box::pin(async {
+        match &kept.lambda {
+            Some(lambda) => Ok(lambda.warm().await.err().map(Error::Http)),
+            None => Ok(None),
+        }
+    })
 }
 
 /// A key that cannot be used stops the start.

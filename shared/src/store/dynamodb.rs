@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
-use crate::aws::{Caller, UNREADABLE};
+use crate::aws::{Caller, NO_ANSWER, UNREADABLE};
 use crate::error::{Cause, Error};
-use crate::http::{Answer, CALL, CONNECT};
+use crate::http::{Answer, CALL};
 use crate::random;
 use crate::telemetry::{Backend, Tally};
 
@@ -22,8 +22,6 @@ const ATTEMPT: Duration = Duration::from_millis(800);
 /// The longest wait before the second attempt. How long it is is drawn, so that clients who were refused together do not
 /// come back together.
 const BACKOFF_MS: u8 = 25;
-
-const NO_ANSWER: &str = "no answer in time";
 
 /// The client of a stage's tables.
 pub(super) struct DynamoDb {
@@ -63,16 +61,9 @@ impl DynamoDb {
         Self { caller, tally }
     }
 
-    /// Opens the connection, so that the first request finds it open. The endpoint says that it is healthy to
-    /// anyone who asks; this costs no capacity unit and needs no right.
+    /// Opens the connection. The endpoint says that it is healthy to anyone who asks, for no capacity unit.
     pub(super) async fn warm(&self) -> Result<(), Error> {
-        let hello = self.caller.hello().map_err(|cause| Error::Db(Cause::of(&cause)))?;
-        // No longer than a connection may take: a call that comes with the cold start has its own time after this.
-        match timeout(CONNECT, self.caller.http.exchange(hello)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(cause)) => Err(Error::Db(Cause::of(&*cause))),
-            Err(_) => Err(Error::Db(Cause::new(NO_ANSWER))),
-        }
+        self.caller.warm().await.map_err(Error::Db)
     }
 
     /// Carries one operation out, in one counted round trip. A write whose answer was lost is sent again, so whoever

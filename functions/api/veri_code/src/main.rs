@@ -13,5 +13,5 @@ async fn veri_code(ctx: Ctx, req: Request) -> Reply {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::open(&[Need::CACHE, Need::CODE_KEY], veri_code)
+    entry::open(&[Need::CACHE, Need::CODE_KEY, Need::TASKS], veri_code)
 }

@@ -15,5 +15,5 @@ async fn daily(ctx: Ctx, tick: Tick) -> Result<Progress<Report>, Error> {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::job(&[Need::STORE, Need::CACHE], daily)
+    entry::job(&[Need::STORE, Need::CACHE, Need::AGAIN], daily)
 }

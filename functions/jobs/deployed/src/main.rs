@@ -14,5 +14,5 @@ async fn deployed(ctx: Ctx, tick: Tick) -> Result<Progress<Report>, Error> {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::job(&[Need::STORE, Need::CACHE, Need::CODE_KEY, Need::TOKEN_KEY, Need::SMS_KEY], deployed)
+    entry::job(&[Need::STORE, Need::CACHE, Need::CODE_KEY, Need::TOKEN_KEY, Need::SMS_KEY, Need::AGAIN], deployed)
 }
