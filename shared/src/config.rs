@@ -201,7 +201,8 @@ impl Config {
     }
 }
 
-fn is_stage_name(name: &str) -> bool {
+/// Whether a stage could have this name.
+pub(crate) fn is_stage_name(name: &str) -> bool {
     name.len() <= 16
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')

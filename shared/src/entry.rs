@@ -99,7 +99,7 @@ where
     H: Fn(Ctx, String, T) -> F,
     F: Future<Output = Result<(), Error>>,
 {
-    run(needs, &async |sandbox: &Sandbox, event: LambdaEvent<Box<RawValue>>| {
+    run(needs, None, &async |sandbox: &Sandbox, event: LambdaEvent<Box<RawValue>>| {
         let start = sandbox.begin();
         let outcome = match serde_json::from_str::<Spawned<T>>(event.payload.get()) {
             Ok(spawned) => {
@@ -168,11 +168,14 @@ impl From<Reply> for Answer {
     }
 }
 
+/// A request of a stage that there is not, so that it is refused before the handler sees it.
+const REHEARSAL: &str = include_str!("entry/rehearsal.json");
+
 fn serve<H>(needs: &[Need], handler: H) -> Result<(), Fatal>
 where
     H: AsyncFn(Ctx, Request) -> Answer,
 {
-    run(needs, &async |sandbox: &Sandbox, event: LambdaEvent<Box<RawValue>>| {
+    run(needs, Some(REHEARSAL), &async |sandbox: &Sandbox, event: LambdaEvent<Box<RawValue>>| {
         let start = sandbox.begin();
         let id = event.context.request_id;
         Ok(match read(sandbox, event.payload.get()) {
@@ -255,6 +258,14 @@ mod tests {
             let request = Request::from_event(serde_json::from_value(event).unwrap()).unwrap();
             assert_eq!(logged_path(&request), logged);
         }
+    }
+
+    #[test]
+    fn a_rehearsal_is_a_request_to_a_stage_that_no_settings_can_name() {
+        let request = Request::from_event(serde_json::from_str(REHEARSAL).unwrap()).unwrap();
+        assert_eq!((request.stage_in_path.as_deref(), request.body_len()), (Some("-"), 2));
+        // So the two doors of `admit` see it differ from every stage.
+        assert!(!crate::config::is_stage_name("-"));
     }
 
     #[test]

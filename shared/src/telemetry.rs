@@ -120,9 +120,12 @@ impl From<Value> for Report {
 }
 
 /// Who writes: the same in every line of a sandbox.
+#[derive(Clone, Default)]
 pub(crate) struct Source {
     pub(crate) stage: String,
     pub(crate) function: String,
+    /// Lines are made and thrown away.
+    pub(crate) is_silent: bool,
 }
 
 /// One request, or one run of a task.
@@ -178,7 +181,9 @@ impl Source {
     pub(crate) fn write(&self, level: Level, line: impl Serialize) {
         if let Ok(mut text) = serde_json::to_vec(&self.framed(level, line)) {
             text.push(b'\n');
-            let _ = std::io::stdout().write_all(&text);
+            if !self.is_silent {
+                let _ = std::io::stdout().write_all(&text);
+            }
         }
     }
 
@@ -284,7 +289,7 @@ mod tests {
     }
 
     fn written(metrics: Vec<Metric>) -> Value {
-        let source = Source { stage: "prod".to_owned(), function: "badge-prod-daily".to_owned() };
+        let source = Source { stage: "prod".to_owned(), function: "badge-prod-daily".to_owned(), ..Source::default() };
         let metrics = Embedded { time_epoch_ms: 1_795_276_800_000, metrics };
         serde_json::to_value(source.framed(Level::Info, Line { metrics, ..Line::default() })).unwrap()
     }

@@ -35,7 +35,7 @@ where
     H: Fn(Ctx, Tick) -> F,
     F: Future<Output = Result<Progress<Report>, Error>>,
 {
-    run(needs, &async |sandbox: &Sandbox, event: LambdaEvent<Box<RawValue>>| {
+    run(needs, None, &async |sandbox: &Sandbox, event: LambdaEvent<Box<RawValue>>| {
         let start = sandbox.begin();
         let (payload, context) = event.into_parts();
         let scheduled = serde_json::from_str::<Event>(payload.get()).map(|event| event.time);

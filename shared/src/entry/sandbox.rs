@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
 
 use super::Fatal;
@@ -58,8 +58,9 @@ pub(super) fn is_ours(error: &Error) -> bool {
     )
 }
 
-/// Cold start, then calls until the process is ended.
-pub(super) fn run<H, R>(needs: &[Need], handler: &H) -> Result<(), Fatal>
+/// Cold start, then calls until the process is ended. `rehearsal` is an event that the handler refuses before it does
+/// anything.
+pub(super) fn run<H, R>(needs: &[Need], rehearsal: Option<&str>, handler: &H) -> Result<(), Fatal>
 where
     H: AsyncFn(&Sandbox, LambdaEvent<Box<RawValue>>) -> Result<R, Diagnostic>,
     R: serde::Serialize,
@@ -69,18 +70,36 @@ where
         LAST_PANIC.with_borrow_mut(|last| *last = at);
     }));
     let config = Config::load().map_err(Fatal::of)?;
-    let source = Source { stage: config.stage.clone(), function: config::function_name() };
+    let source = Source { stage: config.stage.clone(), function: config::function_name(), is_silent: false };
     // One call at a time needs one thread; measured, a second one costs and gains nothing.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Fatal::of)?;
     runtime.block_on(async {
-        let kept = Kept::build(config, needs)?;
-        for error in kept.warm(needs).await? {
-            source.note(Level::Warn, &format!("init goes on without {error}"));
+        let kept = Arc::new(Kept::build(config, needs)?);
+        let sandbox = Sandbox { kept, source, is_cold: AtomicBool::new(true) };
+        // The rehearsal comes second: it has the time in which connections are being opened.
+        let (warmed, ()) = tokio::join!(sandbox.kept.warm(needs), rehearse(&sandbox, rehearsal, handler));
+        for error in warmed? {
+            sandbox.source.note(Level::Warn, &format!("init goes on without {error}"));
         }
-        let sandbox = Sandbox { kept: Arc::new(kept), source, is_cold: AtomicBool::new(true) };
         let service = service_fn(|event| handler(&sandbox, event));
         Runtime::new(service).run().await.map_err(Fatal::of)
     })
+}
+
+/// Answers an event that nobody sent, without a line. What a call does for the first time (touching code and memory that
+/// are not there yet, above all) is done in init then, which has a whole core, where a small function's calls have a
+/// part of one.
+async fn rehearse<H, R>(sandbox: &Sandbox, event: Option<&str>, handler: &H)
+where
+    H: AsyncFn(&Sandbox, LambdaEvent<Box<RawValue>>) -> Result<R, Diagnostic>,
+    R: serde::Serialize,
+{
+    let Some(event) = event.and_then(|event| RawValue::from_string(event.to_owned()).ok()) else { return };
+    let source = Source { is_silent: true, ..sandbox.source.clone() };
+    let rehearsing = Sandbox { kept: Arc::clone(&sandbox.kept), source, is_cold: AtomicBool::new(true) };
+    let answer = handler(&rehearsing, LambdaEvent::new(event, Context::default())).await;
+    // Whatever it says, nobody waits for it.
+    drop(answer.map(|answer| serde_json::to_vec(&answer)));
 }
 
 thread_local! {

@@ -176,7 +176,7 @@ fn log(reply: &Reply, request: &Request) {
     assert_tells_nothing(&path);
     let noted = request.noted.get();
     assert!(noted.and_then(|noted| noted.phone.as_ref()).is_none_or(|phone| phone.contains("****")));
-    let source = Source { stage: "local".to_owned(), function: "badge-local-login".to_owned() };
+    let source = Source { stage: "local".to_owned(), function: "badge-local-login".to_owned(), ..Source::default() };
     let line = Line {
         request_id: "1",
         method: &request.method,
