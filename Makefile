@@ -15,7 +15,7 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch rotate job redrive test test-rust test-api attack test-cluster soak fuzz bench
+.PHONY: help run watch rotate endpoint job redrive test test-rust test-api attack test-cluster soak fuzz bench
 .PHONY: bench-compare bench-growth bench-baseline guard size bench-stage check lint fmt build-local build deploy diff push
 .PHONY: rollback logs admin outputs destroy tools clean toolchain redis python
 
@@ -31,8 +31,16 @@ watch: redis build-local ## the same, and rebuild and reload at each change of a
 rotate: python ## another key signs, and nobody is refused for it (STAGE=test SECRET=jwt; by default every secret)
 	@$(VENV_BIN)/python infra/setup/rotate.py $(if $(FORCE),--force) "$(STAGE)" $(SECRET)
 
-job: ## run a job now and tell how it ended (NAME=daily STAGE=local TIME=2026-11-22T00:00:00Z)
+endpoint: toolchain ## make an endpoint, with its route, description and test (NAME=ping METHOD=GET ROUTE=/ping)
+	@python3 infra/setup/scaffold.py endpoint "$(NAME)" "$(METHOD)" "$(ROUTE)"
+
+ifdef SCHEDULE
+job: toolchain
+	@python3 infra/setup/scaffold.py job "$(NAME)" "$(SCHEDULE)"
+else
+job: ## run a job now (NAME=daily STAGE=local TIME=2026-11-22T00:00:00Z), or make one (NAME=report SCHEDULE="rate(1 hour)")
 	@NAME="$(NAME)" TIME="$(TIME)" infra/setup/job.sh
+endif
 
 redrive: ## drive the failed events of a stage again (STAGE=local)
 	@infra/setup/redrive.sh

@@ -11,6 +11,9 @@ use crate::told::Spent;
 
 const RENEW: &str = "; if that is meant to be, type: make bench-baseline";
 
+/// A function is judged from when it was first agreed to.
+const NEW: &str = "not in the baseline yet";
+
 /// By function.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Baseline {
@@ -66,13 +69,16 @@ impl Baseline {
         match self.functions.get(function).map(|entry| entry.spent) {
             Some(agreed) if agreed == now => Verdict::Good(said(now)),
             Some(agreed) => Verdict::Bad(format!("{}, and not {}{RENEW}", said(now), said(agreed))),
-            None => Verdict::Bad(format!("not in the baseline{RENEW}")),
+            None => Verdict::Good(format!("{}; {NEW}", said(now))),
         }
     }
 
     pub(crate) fn judge_instructions(&self, function: &str, now: Instructions) -> Vec<Verdict> {
         let Some(agreed) = self.functions.get(function).and_then(|entry| entry.kilo_instructions) else {
-            return vec![Verdict::Bad(format!("its instructions are not in the baseline{RENEW}"))];
+            return vec![Verdict::Good(format!(
+                "{} k instructions of init, {} k of a request; {NEW}",
+                now.init, now.warm
+            ))];
         };
         let percent = self.instructions_tolerance_percent;
         let each = [("k instructions of init", now.init, agreed.init), ("k of a warm request", now.warm, agreed.warm)];
@@ -86,7 +92,7 @@ impl Baseline {
             Some(agreed) => {
                 within(now as f64 / 1000.0, agreed as f64 / 1000.0, self.zipped_tolerance_percent, "kB zipped")
             }
-            None => Verdict::Bad(format!("its size is not in the baseline{RENEW}")),
+            None => Verdict::Good(format!("{now} bytes zipped; {NEW}")),
         }
     }
 }

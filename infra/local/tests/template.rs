@@ -223,7 +223,7 @@ fn a_midnight_is_that_of_the_stage() {
             }
         }
     }
-    assert_eq!(midnights, 1);
+    assert!(midnights > 0);
 }
 
 #[test]

@@ -12,25 +12,33 @@ use crate::job::runs;
 
 const MONTH_S: i64 = 30 * 86_400;
 
+/// The jobs whose month it is. Others may have been added.
+const JOBS: [&str; 2] = ["cache_watch", "daily"];
+
+/// The template with the schedules of these jobs alone.
+fn with_schedules_of(jobs: &[&str], template: &str) -> String {
+    let name_of = |line: &str| line.strip_prefix("            Name: !Sub badge-${Stage}-").map(str::to_owned);
+    assert_eq!(template.lines().filter_map(name_of).count(), template.matches("Type: ScheduleV2").count());
+    let lines = template.lines().map(|line| match name_of(line) {
+        Some(job) if !jobs.contains(&job.as_str()) => format!("{line}\n            State: DISABLED\n"),
+        _ => format!("{line}\n"),
+    });
+    // `deployed` is disabled as it is.
+    lines.collect::<String>().replace("State: DISABLED\n            State: DISABLED\n", "State: DISABLED\n")
+}
+
 /// A stage in a time zone, without schedules until [`begin`].
 async fn stage_in(zone: &str, is_kept: bool) -> Bed {
-    let without_schedules = |template: &str| {
-        let is_name = |line: &&str| line.starts_with("            Name: !Sub badge-${Stage}-");
-        assert_eq!(template.lines().filter(is_name).count(), 3);
-        let lines = template.lines().map(|line| {
-            if is_name(&line) { format!("{line}\n            State: DISABLED\n") } else { format!("{line}\n") }
-        });
-        // `deployed` is disabled as it is.
-        lines.collect::<String>().replace("State: DISABLED\n            State: DISABLED\n", "State: DISABLED\n")
-    };
-    let opening =
-        Opening::new().template(without_schedules).settings(|settings| settings.replace("Asia/Shanghai", zone));
+    let opening = Opening::new()
+        .template(|template| with_schedules_of(&[], template))
+        .settings(|settings| settings.replace("Asia/Shanghai", zone));
     opening.options(|options| options.keep = is_kept).open().await
 }
 
 /// Sets both schedules going.
 async fn begin(bed: &Bed) {
-    fs::copy(root().join("infra/template.yaml"), bed.folder.path().join("infra/template.yaml")).unwrap();
+    let template = fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+    fs::write(bed.folder.path().join("infra/template.yaml"), with_schedules_of(&JOBS, &template)).unwrap();
     bed.stage.reload().await.unwrap();
 }
 
