@@ -331,7 +331,12 @@ fn alarms_reach_the_topic_and_miss_no_endpoint() {
         assert_eq!(alarm["Threshold"], percent);
         assert_eq!(alarm["Metrics"][1]["Expression"], json!({ "Sub": "100 * sent / ${SmsPerDay}" }));
     }
-    let near = template["Resources"]["NearTimeoutAlarm"]["Properties"]["Threshold"].as_u64().unwrap();
+    let near = &template["Resources"]["NearTimeoutAlarm"]["Properties"];
+    let slow = &template["Resources"]["SlowAnswers"]["Properties"];
+    assert_eq!(slow["FilterPattern"], "{ $.duration_ms > 2500 && $.path = \"/*\" }");
+    assert_eq!(slow["MetricTransformations"][0]["MetricValue"], "$.duration_ms");
+    assert_eq!(slow["MetricTransformations"][0]["MetricName"], near["MetricName"]);
+    let near = near["Threshold"].as_u64().unwrap();
     let timeout = template["Globals"]["Function"]["Timeout"].as_u64().unwrap() * 1000;
     assert!((timeout / 2..timeout).contains(&near));
 }
