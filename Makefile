@@ -17,7 +17,7 @@ VENV_BIN := .tools/venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help run watch rotate endpoint job redrive test test-rust test-api attack test-cluster soak fuzz bench
 .PHONY: bench-compare bench-growth bench-baseline guard size bench-stage check lint fmt build-local build deploy diff push
-.PHONY: rollback logs admin outputs destroy tools clean toolchain redis python
+.PHONY: rollback logs admin outputs destroy cost test-cost tools clean toolchain redis python
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,7 @@ endif
 redrive: ## drive the failed events of a stage again (STAGE=local)
 	@infra/setup/redrive.sh
 
-test: test-rust test-api guard ## every test: units, the stage from outside, the API description, what functions cost
+test: test-rust test-api guard test-cost ## every test: units, the stage from outside, the API description, what functions cost
 
 test-rust: redis python build-local
 	@echo "Tests of the workspace: cargo test" >&2
@@ -88,9 +88,17 @@ guard: redis build-local ## whether a function makes more round trips, units or 
 size: build-local ## whether an endpoint, as it is shipped, is larger than agreed, or has two TLS stacks
 	@infra/setup/size.sh
 
-bench-baseline: redis build-local ## agree to what functions cost and weigh now: writes infra/bench/baseline.json
+bench-baseline: redis build-local ## agree to what functions cost and weigh now: writes infra/bench/baseline.json and docs/cost.md
 	@"$(DEV_BIN)/bench" guard --renew
 	@infra/setup/size.sh --renew
+	@$(MAKE) --no-print-directory cost
+
+cost: python ## what requests and an idle month cost in dollars: writes docs/cost.md (TAKE=1 after `make bench TLS=1`)
+	@$(VENV_BIN)/python infra/cost/page.py $(if $(TAKE),--take)
+
+test-cost: python
+	@echo "Tests of the bill: pytest" >&2
+	@$(VENV_BIN)/pytest --quiet -p no:cacheprovider infra/cost
 
 check: lint test ## everything that must hold before a commit: lint, then test
 
@@ -107,6 +115,8 @@ lint: toolchain python ## format, clippy, template, API description, dependencie
 	@echo "API description: openapi-spec-validator, examples" >&2
 	@$(VENV_BIN)/openapi-spec-validator docs/openapi.yaml >/dev/null
 	@$(VENV_BIN)/python infra/local/tests/contract/examples.py docs/openapi.yaml
+	@echo "Bill: docs/cost.md, an idle month, memory" >&2
+	@$(VENV_BIN)/python infra/cost/page.py --check
 	@infra/setup/deny.sh
 
 fmt: toolchain ## format the code
