@@ -312,7 +312,10 @@ fn alarms_reach_the_topic_and_miss_no_endpoint() {
         })
         .map(|(name, _)| name)
         .collect();
+    let operations = read("docs/operations.md");
     for (id, alarm) in &alarms {
+        let name = alarm["AlarmName"]["Sub"].as_str().unwrap().trim_start_matches("badge-${Stage}-");
+        assert!(operations.contains(&format!("`{name}`")), "{id}: what is to be done");
         assert_eq!(alarm["AlarmActions"], json!([reference("AlarmTopic")]), "{id}");
         assert!(body.contains(&format!("\"${{{id}.Arn}}\"")), "{id} is not on the dashboard");
         let is_of_cache = id.as_str() == "CacheAlarm";
