@@ -31,12 +31,14 @@ watch: redis build-local ## the same, and rebuild and reload at each change of a
 rotate: python ## another key signs, and nobody is refused for it (STAGE=test SECRET=jwt; by default every secret)
 	@$(VENV_BIN)/python infra/setup/rotate.py $(if $(FORCE),--force) "$(STAGE)" $(SECRET)
 
-endpoint: toolchain ## make an endpoint, with its route, description and test (NAME=ping METHOD=GET ROUTE=/ping)
+endpoint: toolchain python ## make an endpoint, with its route, description and test (NAME=ping METHOD=GET ROUTE=/ping)
 	@python3 infra/setup/scaffold.py endpoint "$(NAME)" "$(METHOD)" "$(ROUTE)"
+	@$(MAKE) --no-print-directory cost
 
 ifdef SCHEDULE
-job: toolchain
+job: toolchain python
 	@python3 infra/setup/scaffold.py job "$(NAME)" "$(SCHEDULE)"
+	@$(MAKE) --no-print-directory cost
 else
 job: ## run a job now (NAME=daily STAGE=local TIME=2026-11-22T00:00:00Z), or make one (NAME=report SCHEDULE="rate(1 hour)")
 	@NAME="$(NAME)" TIME="$(TIME)" infra/setup/job.sh
