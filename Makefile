@@ -11,6 +11,9 @@ export CARGO_TARGET_DIR BADGE_TOOLS PORT STAGE
 
 # A lock file that does not fit its manifests is an error in CI, and a thing to be updated elsewhere.
 LOCKED := $(if $(CI),--locked)
+# What somebody wants to step through is built for that; the rest stays as it is.
+DEBUGGABLE := $(if $(DEBUG),$(foreach package,shared $(FN),\
+    --config profile.dev.package.$(package).debug=2 --config profile.dev.package.$(package).opt-level=0))
 DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
@@ -22,8 +25,8 @@ VENV_BIN := .tools/venv/bin
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (PORT=9601 STAGE=local; KEEP=1 keeps what is stored)
-	@exec "$(DEV_BIN)/stage" --port "$(PORT)" --stage "$(STAGE)" --at-start deployed $(if $(KEEP),--keep)
+run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (PORT=9601; KEEP=1 keeps what is stored; FN=login DEBUG=1 waits for a debugger)
+	@exec "$(DEV_BIN)/stage" --port "$(PORT)" --stage "$(STAGE)" --at-start deployed $(if $(KEEP),--keep) $(if $(DEBUG),--debug "$(FN)")
 
 watch: redis build-local ## the same, and rebuild and reload at each change of a file
 	@exec infra/setup/watch.sh
@@ -128,7 +131,7 @@ build-local: toolchain ## build the functions and the stage as `make run` uses t
 	@infra/setup/target.sh
 	@[ -x "$(DEV_BIN)/stage" ] || \
 	    echo "The first build takes some minutes: $$(grep -c '^name = ' Cargo.lock) crates" >&2
-	@cargo build $(LOCKED) --workspace --bins
+	@cargo build $(LOCKED) --workspace --bins $(DEBUGGABLE)
 
 build: toolchain ## build and pack the functions as they are shipped, for ARM: target/lambda/<function>.zip
 	@infra/setup/build.sh

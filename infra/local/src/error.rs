@@ -49,6 +49,14 @@ pub enum StageError {
         /// File names of the binaries.
         names: Vec<String>,
     },
+    /// There is no such function to wait for a debugger.
+    #[error("there is no function {name} to debug; there are: {}", known.join(", "))]
+    UnknownFunction {
+        /// The name that was asked for.
+        name: String,
+        /// The functions of the template, by their binaries.
+        known: Vec<String>,
+    },
     /// The template cannot be used.
     #[error("{}: {place}: {problem}", file.display())]
     Template {

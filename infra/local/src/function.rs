@@ -336,6 +336,7 @@ mod tests {
             concurrency: None,
             environment: BTreeMap::new(),
             routes: Vec::new(),
+            waits_for_debugger: false,
         };
         let queue = VecDeque::from([job("expired", now), job("first", later), job("second", later)]);
         let mut pool = Pool {

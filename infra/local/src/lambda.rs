@@ -130,7 +130,9 @@ impl Event {
 
 /// Runs a function for a caller that waits at most [`MAX_WAIT`].
 pub(crate) async fn run(function: &Arc<Function>, event: Event, trigger: &Arc<str>) -> Result<Completion, NoAnswer> {
-    match timeout(MAX_WAIT, submit(function, event, trigger, 1, MAX_WAIT)).await {
+    let spec = function.spec();
+    let patience = if spec.waits_for_debugger { spec.timeout } else { MAX_WAIT };
+    match timeout(patience, submit(function, event, trigger, 1, patience)).await {
         Ok(Some(completion)) => Ok(completion),
         Ok(None) => Err(NoAnswer::Lost),
         Err(_) => Err(NoAnswer::TooLate),

@@ -12,6 +12,7 @@ mod account;
 mod aws;
 mod cache;
 mod clock;
+mod debugger;
 mod delivery;
 mod doors;
 mod elasticache;

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use crate::cache;
 use crate::clock::Clock;
+use crate::debugger;
 use crate::error::StageError;
 use crate::faults::Plan;
 use crate::function::{Function, Host};
@@ -53,7 +54,14 @@ impl Live {
     /// Reads the template and makes the stage what it says. Called again, it changes the running stage: sandboxes are
     /// replaced, new tables and secrets made, and nothing stored is lost.
     pub(crate) async fn load(&self) -> Result<(), StageError> {
-        let template = self.template()?;
+        let mut template = self.template()?;
+        if let Some(name) = &self.options.debug {
+            let Some(spec) = template.functions.iter_mut().find(|spec| spec.binary == *name) else {
+                let known = template.functions.into_iter().map(|spec| spec.binary).collect();
+                return Err(StageError::UnknownFunction { name: name.clone(), known });
+            };
+            debugger::prepare(spec);
+        }
         self.check_binaries(&template.functions)?;
         self.secrets.load(&template.secrets, &self.clock)?;
         let tables: Arc<[TableSpec]> = template.tables.into();

@@ -11,7 +11,7 @@ use stage::{CacheMode, Options, Stage};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: stage [--port N] [--stage NAME] [--bin-dir DIR] [--root DIR] [--at-start JOB] [--keep] \
-                     [--cache cluster]";
+                     [--cache cluster] [--debug FUNCTION]";
 
 const DEFAULT_PORT: u16 = 9600;
 
@@ -69,7 +69,7 @@ async fn run() -> Result<(), Failure> {
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Option<String>), Failure> {
     let (mut port, mut stage) = (env::var("PORT").ok(), env::var("STAGE").ok());
     let (mut bin_dir, mut root, mut at_start) = (None, None, None);
-    let (mut cache, mut keep) = (CacheMode::Alone, false);
+    let (mut cache, mut keep, mut debug) = (CacheMode::Alone, false, None);
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value; {USAGE}"));
         match name.as_str() {
@@ -78,6 +78,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Opti
             "--bin-dir" => bin_dir = Some(PathBuf::from(value()?)),
             "--at-start" => at_start = Some(value()?),
             "--cache" => cache = value()?.parse()?,
+            "--debug" => debug = Some(value()?),
             "--keep" => keep = true,
             "--root" => root = Some(PathBuf::from(value()?)),
             _ => return Err(format!("unknown argument {name}; {USAGE}").into()),
@@ -98,7 +99,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Opti
     if keep && cache == CacheMode::Cluster {
         return Err("a cluster is not kept: leave out --keep or --cache".to_owned().into());
     }
-    Ok((Options { port, keep, cache, ..Options::new(root, bin_dir, stage) }, at_start))
+    Ok((Options { port, keep, cache, debug, ..Options::new(root, bin_dir, stage) }, at_start))
 }
 
 fn welcome(stage: &Stage, options: &Options, took: Duration) -> String {

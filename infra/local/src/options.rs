@@ -33,6 +33,9 @@ pub struct Options {
     pub retry_delay: Duration,
     /// How Redis or Valkey runs.
     pub cache: CacheMode,
+    /// The binary of a function that waits for a debugger: its first event is held until one is there (on Linux), and
+    /// neither its own timeout nor that of its caller is heeded.
+    pub debug: Option<String>,
     /// Values for further parameters of the template, over those that the stage supplies.
     pub parameters: BTreeMap<String, String>,
 }
@@ -77,6 +80,7 @@ impl Options {
             idle_limit: Duration::from_mins(5),
             retry_delay: Duration::from_millis(200),
             cache: CacheMode::Alone,
+            debug: None,
             parameters: BTreeMap::new(),
         }
     }

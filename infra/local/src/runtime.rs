@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
 
+use crate::debugger;
 use crate::function::Offer;
 use crate::invocation::{Job, Outcome, Payload};
 use crate::sandbox::{Sandbox, error_document};
@@ -54,7 +55,11 @@ async fn next(sandbox: &Arc<Sandbox>) -> Reply {
         );
         sandbox.settle(active, Outcome::Error, error_document("Runtime.NoResponse", &message));
     }
-    let job = match sandbox.function.offer(sandbox, sandbox.ready()) {
+    let is_first = sandbox.ready();
+    if is_first && sandbox.spec.waits_for_debugger {
+        debugger::attached(&sandbox.spec.binary, sandbox.process).await;
+    }
+    let job = match sandbox.function.offer(sandbox, is_first) {
         Offer::Job(job) => Some(job),
         Offer::Wait(receiver) => receiver.await.ok(),
         Offer::Retire => {

@@ -44,6 +44,8 @@ pub(crate) struct FunctionSpec {
     pub(crate) concurrency: Option<usize>,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) routes: Vec<RouteKey>,
+    /// Whether its first event is held until a debugger is there. Not of the template: whoever starts the stage asks for it.
+    pub(crate) waits_for_debugger: bool,
 }
 
 /// A route as API Gateway names it: `POST /path`, `ANY /path` or `$default`.

@@ -52,6 +52,7 @@ impl Reader<'_> {
             },
             environment,
             routes: self.routes()?,
+            waits_for_debugger: false,
         })
     }
 

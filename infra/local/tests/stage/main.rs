@@ -4,6 +4,7 @@
 
 mod bed;
 mod client;
+mod debugger;
 mod doors;
 mod faults;
 mod gateway;
