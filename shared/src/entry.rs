@@ -2,14 +2,12 @@
 //! come in: [`open`], [`guarded`], [`leaving`], [`unrouted`], [`task`], [`job`].
 
 mod job;
+mod response;
 mod sandbox;
 
 use std::future::Future;
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use aws_lambda_events::encodings::Body;
-use aws_lambda_events::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue};
+pub use ::http::Method;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::value::RawValue;
@@ -17,14 +15,15 @@ use serde_json::value::RawValue;
 #[cfg(feature = "fuzz")]
 pub(crate) use self::job::Event;
 pub use self::job::{Report, job};
+use self::response::Response;
 use self::sandbox::{Sandbox, caught, run};
 use crate::check::Rules;
 use crate::clock;
 use crate::ctx::{Ctx, Need};
-use crate::envelope::{self, Reply, Sealed};
+use crate::envelope::{self, Reply};
 pub use crate::error::Fatal;
 use crate::error::{Cause, Error};
-use crate::request::{BODY_LIMIT_BYTES, Language, Request};
+use crate::request::{self, BODY_LIMIT_BYTES, Front, Language, Request};
 pub use crate::runs::Tick;
 use crate::session::{self, Accepts, Caller};
 use crate::tasks::{Spawned, Task};
@@ -34,12 +33,12 @@ use crate::telemetry::{self, Line};
 ///
 /// # Errors
 /// What stopped the start.
-pub fn open<H, F>(needs: &[Need], handler: H) -> Result<(), Fatal>
+pub fn open<H, F>(method: &Method, needs: &[Need], handler: H) -> Result<(), Fatal>
 where
     H: Fn(Ctx, Request) -> F,
     F: Future<Output = Reply>,
 {
-    serve(needs, async |ctx: Ctx, request: Request| match admit(&ctx, &request) {
+    serve(needs, async |ctx: Ctx, request: Request| match admit(&ctx, &request, method) {
         Ok(()) => handler(ctx, request).await.into(),
         Err(error) => Err(error).into(),
     })
@@ -49,12 +48,12 @@ where
 ///
 /// # Errors
 /// What stopped the start.
-pub fn guarded<H, F>(needs: &[Need], handler: H) -> Result<(), Fatal>
+pub fn guarded<H, F>(method: &Method, needs: &[Need], handler: H) -> Result<(), Fatal>
 where
     H: Fn(Ctx, Request, Caller) -> F,
     F: Future<Output = Reply>,
 {
-    serve_callers(needs, Accepts::SessionOrToken, handler)
+    serve_callers(method, needs, Accepts::SessionOrToken, handler)
 }
 
 /// Serves an endpoint at which a session ends: it is taken from the cache by the round trip that finds it, so the handler
@@ -62,24 +61,23 @@ where
 ///
 /// # Errors
 /// What stopped the start.
-pub fn leaving<H, F>(needs: &[Need], handler: H) -> Result<(), Fatal>
+pub fn leaving<H, F>(method: &Method, needs: &[Need], handler: H) -> Result<(), Fatal>
 where
     H: Fn(Ctx, Request, Caller) -> F,
     F: Future<Output = Reply>,
 {
-    serve_callers(needs, Accepts::EndingSession, handler)
+    serve_callers(method, needs, Accepts::EndingSession, handler)
 }
 
-/// Answers what no other function takes. API Gateway sends it under the path's `ANY` route when only the method is
-/// wrong, else under `$default`.
+/// Answers what no other function takes. API Gateway sends it by the path's `ANY` route when only the method is wrong,
+/// else by `$default` or `{proxy+}`.
 ///
 /// # Errors
 /// What stopped the start.
 pub fn unrouted() -> Result<(), Fatal> {
     serve(&[], async |ctx: Ctx, request: Request| {
         let path = request.path.clone();
-        let has_route = request.route.starts_with("ANY ") && is_of_this_stage(&ctx, &request);
-        let error = if has_route {
+        let error = if request.route.is_some() && is_of_this_stage(&ctx, &request) {
             Error::WrongMethod { method: request.method.clone(), path }
         } else {
             Error::NoRoute { path }
@@ -117,13 +115,13 @@ where
     })
 }
 
-fn serve_callers<H, F>(needs: &[Need], accepts: Accepts, handler: H) -> Result<(), Fatal>
+fn serve_callers<H, F>(method: &Method, needs: &[Need], accepts: Accepts, handler: H) -> Result<(), Fatal>
 where
     H: Fn(Ctx, Request, Caller) -> F,
     F: Future<Output = Reply>,
 {
     serve(needs, async |ctx: Ctx, request: Request| {
-        let caller = match admit(&ctx, &request) {
+        let caller = match admit(&ctx, &request, method) {
             Ok(()) => session::identify(&ctx, &request, accepts).await,
             Err(error) => Err(error),
         };
@@ -139,10 +137,14 @@ where
     })
 }
 
-/// What is refused before any login check.
-fn admit(ctx: &Ctx, request: &Request) -> Result<(), Error> {
+/// What is refused before any login check. That nobody comes by another method is also held where the front knows no
+/// routes: a link must not sign anybody out.
+fn admit(ctx: &Ctx, request: &Request, method: &Method) -> Result<(), Error> {
     if !is_of_this_stage(ctx, request) {
         return Err(Error::NoRoute { path: request.path.clone() });
+    }
+    if request.method != method.as_str() {
+        return Err(Error::WrongMethod { method: request.method.clone(), path: request.path.clone() });
     }
     if request.body_len() > BODY_LIMIT_BYTES {
         return Err(Error::BodyTooLarge);
@@ -178,7 +180,9 @@ where
     run(needs, Some(REHEARSAL), &async |sandbox: &Sandbox, event: LambdaEvent<Box<RawValue>>| {
         let start = sandbox.begin();
         let id = event.context.request_id;
-        Ok(match read(sandbox, event.payload.get()) {
+        let event = request::Event::read(event.payload.get());
+        let front = event.as_ref().map_or(Front::default(), request::Event::front);
+        Ok(match event.and_then(|event| take(sandbox, event)) {
             Ok((ctx, request)) => {
                 let (method, path, language) = (request.method.clone(), logged_path(&request), request.language);
                 let noted = request.noted.clone();
@@ -195,24 +199,25 @@ where
                     ..Line::default()
                 };
                 sandbox.log(&start, line, answer.reply.as_ref().err());
-                response(sealed, &id, answer.cookie)
+                Response::new(front, sealed, &id, answer.cookie)
             }
             Err(error) => {
                 let reply = Err(error);
                 let sealed = envelope::seal(&reply, Language::Chinese);
                 let line = Line { request_id: &id, code: sealed.code, ..Line::default() };
                 sandbox.log(&start, line, reply.as_ref().err());
-                response(sealed, &id, None)
+                Response::new(front, sealed, &id, None)
             }
         })
     })
 }
 
-fn read(sandbox: &Sandbox, event: &str) -> Result<(Ctx, Request), Error> {
-    let event: ApiGatewayV2httpRequest =
-        serde_json::from_str(event).map_err(|cause| Error::BadEvent(Cause::new(&format!("{:?}", cause.classify()))))?;
+fn take(sandbox: &Sandbox, event: request::Event) -> Result<(Ctx, Request), Error> {
     let mut request = Request::from_event(event)?;
-    let now = Timestamp::from_millisecond(request.time_epoch_ms).map_err(|cause| Error::BadEvent(Cause::of(&cause)))?;
+    let now = match request.time_epoch_ms {
+        Some(millis) => Timestamp::from_millisecond(millis).map_err(|cause| Error::BadEvent(Cause::of(&cause)))?,
+        None => clock::wall_timestamp(),
+    };
     let ctx = Ctx::new(sandbox.kept.clone(), now);
     request.set_rules(Rules { today: ctx.now().today(), phone: ctx.config().phone.clone() });
     Ok((ctx, request))
@@ -220,26 +225,11 @@ fn read(sandbox: &Sandbox, event: &str) -> Result<(Ctx, Request), Error> {
 
 /// The path of the route, which is ours but for the stage in it; a path that has no route is somebody's free text.
 pub(crate) fn logged_path(request: &Request) -> String {
-    let path = match request.route.split_once(' ') {
-        Some((_, path)) => &path.replace("{stage}", request.stage_in_path.as_deref().unwrap_or("{stage}")),
+    let path = match &request.route {
+        Some(path) => &path.replace("{stage}", request.stage_in_path.as_deref().unwrap_or("{stage}")),
         None => &request.path,
     };
     telemetry::scrub(path, 128)
-}
-
-fn response(sealed: Sealed, request_id: &str, cookie: Option<String>) -> ApiGatewayV2httpResponse {
-    let mut headers = HeaderMap::with_capacity(3);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
-    }
-    let mut response = ApiGatewayV2httpResponse::default();
-    response.status_code = 200;
-    response.headers = headers;
-    response.body = Some(Body::Text(sealed.body));
-    response.cookies = cookie.into_iter().collect();
-    response
 }
 
 #[cfg(test)]
@@ -262,20 +252,9 @@ mod tests {
 
     #[test]
     fn a_rehearsal_is_a_request_to_a_stage_that_no_settings_can_name() {
-        let request = Request::from_event(serde_json::from_str(REHEARSAL).unwrap()).unwrap();
+        let request = Request::from_event(request::Event::read(REHEARSAL).unwrap()).unwrap();
         assert_eq!((request.stage_in_path.as_deref(), request.body_len()), (Some("-"), 2));
         // So the two doors of `admit` see it differ from every stage.
         assert!(!crate::config::is_stage_name("-"));
-    }
-
-    #[test]
-    fn a_reply_has_the_headers_of_the_contract() {
-        let sealed = envelope::seal(&envelope::done(), Language::Chinese);
-        let response = response(sealed, "id-1", Some("a=b".to_owned()));
-        assert_eq!(response.status_code, 200);
-        assert_eq!(response.headers["cache-control"], "no-store");
-        assert_eq!(response.headers["content-type"], "application/json");
-        assert_eq!(response.headers["x-request-id"], "id-1");
-        assert_eq!(response.cookies, ["a=b"]);
     }
 }

@@ -59,8 +59,8 @@ pub enum Error {
     /// The body is larger than [`crate::request::BODY_LIMIT_BYTES`].
     #[error("the body is too large")]
     BodyTooLarge,
-    /// The event is not one that API Gateway makes.
-    #[error("not an API Gateway event: {0}")]
+    /// The event is not one that a front makes of a request.
+    #[error("not the event of a request: {0}")]
     BadEvent(Cause),
     /// A broken invariant of ours.
     #[error("internal: {0}")]

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::phone::Phone;
 use crate::random;
 
-/// Who asks, as far as the network tells: the address that the gateway saw, never one that a header states.
+/// Who asks, as far as the network tells: the address that the front saw, never one that the client states.
 pub struct Network(pub(crate) String);
 
 impl Network {

@@ -1,14 +1,14 @@
-//! One HTTP request, read out of an API Gateway HTTP API event (payload format 2.0).
+//! One HTTP request, whichever front took it.
+
+mod event;
+mod headers;
 
 use std::sync::{Arc, OnceLock};
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use aws_lambda_events::http::HeaderMap;
-use aws_lambda_events::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
+pub(crate) use self::event::{Event, Front};
+use self::headers::Headers;
 use crate::check::{self, Checked, Fields, Rules};
 use crate::error::{Cause, Error, Reason};
 use crate::limits::Network;
@@ -36,15 +36,15 @@ const LONGEST_KEY: usize = 255;
 pub struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
-    /// The route that API Gateway chose: `POST /a/b`, `ANY /a/b` or `$default`.
-    pub(crate) route: String,
-    /// The stage's name in the path, when the route has one.
+    /// The path of the route that the front chose, `/a/{b}`; none if the front knows no routes, or has no other.
+    pub(crate) route: Option<String>,
+    /// The stage's name in the path. A route that has none in it is chosen for a stage by whoever made it.
     pub(crate) stage_in_path: Option<String>,
-    /// When the gateway took the request, in milliseconds since the Unix epoch.
-    pub(crate) time_epoch_ms: i64,
+    /// When the front took the request, in milliseconds since the Unix epoch; not every front says.
+    pub(crate) time_epoch_ms: Option<i64>,
     pub(crate) language: Language,
     network: Network,
-    headers: HeaderMap,
+    headers: Headers,
     cookies: Vec<String>,
     query: Vec<(String, String)>,
     body: Vec<u8>,
@@ -66,32 +66,24 @@ impl Request {
     /// Reads an event.
     ///
     /// # Errors
-    /// [`Error::BadEvent`] when its body is not the base64 that it claims to be.
-    pub(crate) fn from_event(event: ApiGatewayV2httpRequest) -> Result<Self, Error> {
-        let body = event.body.unwrap_or_default();
-        let body = if event.is_base64_encoded {
-            STANDARD.decode(body).map_err(|cause| Error::BadEvent(Cause::of(&cause)))?
-        } else {
-            body.into_bytes()
-        };
-        let context = event.request_context;
-        let language = language(event.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()));
+    /// [`Error::BadEvent`] when it has no method, or its body is not the base64 that it claims to be.
+    pub(crate) fn from_event(mut event: Event) -> Result<Self, Error> {
+        let (path, route, mut headers) = (event.path(), event.route(), event.headers());
         Ok(Self {
-            method: context.http.method.to_string(),
-            path: event.raw_path.unwrap_or_default(),
-            route: context.route_key.unwrap_or_default(),
-            stage_in_path: event.path_parameters.get("stage").cloned(),
-            time_epoch_ms: context.time_epoch,
-            language,
-            network: Network::of(context.http.source_ip.as_deref().unwrap_or_default()),
-            headers: event.headers,
-            cookies: event.cookies.unwrap_or_default(),
-            query: event
-                .query_string_parameters
-                .iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-            body,
+            method: event.method()?,
+            stage_in_path: match route {
+                Some(_) => event.stage_in_route(),
+                None => Some(path.split('/').nth(1).unwrap_or_default().to_owned()),
+            },
+            path,
+            route,
+            time_epoch_ms: event.time_epoch_ms(),
+            language: language(headers.accept_language.as_deref()),
+            network: Network::of(&event.source_ip(&headers)),
+            cookies: event.cookies(&mut headers),
+            headers,
+            query: event.query(),
+            body: event.body()?,
             rules: None,
             noted: Arc::default(),
         })
@@ -116,18 +108,17 @@ impl Request {
     /// # Errors
     /// [`Error::Invalid`] when it is empty, longer than 255 characters, or not printable ASCII.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Error> {
-        let Some(value) = self.headers.get("idempotency-key") else { return Ok(None) };
-        // `to_str` takes a tab for visible.
-        let is_key = |text: &&str| (1..=LONGEST_KEY).contains(&text.len()) && !text.contains('\t');
-        match value.to_str().ok().map(str::trim).filter(is_key) {
-            Some(text) => Ok(Some(IdempotencyKey(text.to_owned()))),
-            None => Err(Error::Invalid(vec![("idempotency_key", Reason::NotAKey)])),
+        let Some(value) = &self.headers.idempotency_key else { return Ok(None) };
+        let text = value.trim_ascii();
+        if (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+            return Ok(Some(IdempotencyKey(text.to_owned())));
         }
+        Err(Error::Invalid(vec![("idempotency_key", Reason::NotAKey)]))
     }
 
     /// The value of the `Authorization` header, trimmed.
     pub(crate) fn authorization(&self) -> Option<&str> {
-        self.headers.get(AUTHORIZATION)?.to_str().ok().map(str::trim)
+        self.headers.authorization.as_deref().map(str::trim)
     }
 
     /// The value of a cookie; of several with one name the first (RFC 6265, section 5.4: the most specific).
@@ -155,6 +146,17 @@ impl Request {
         let query =
             self.query.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect::<Map<_, _>>();
         self.read(&query)
+    }
+
+    /// What the front has told, but for the route and the time.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn told(&self) -> Value {
+        let query: Map<_, _> = self.query.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        serde_json::json!({
+            "method": self.method, "path": self.path, "english": self.language == Language::English,
+            "network": self.network.0, "authorization": self.authorization(), "cookies": self.cookies,
+            "key": self.headers.idempotency_key, "query": query, "body": self.body,
+        })
     }
 
     fn read<T: Checked>(&self, given: &Map<String, Value>) -> Result<T, Error> {

@@ -18,7 +18,14 @@ pub(crate) fn event() -> Seeds {
 "body":"{\"phone\":\"13800138000\",\"veri_code\":\"012345\"}","isBase64Encoded":false}"#;
     let encoded = event.replace(r#""isBase64Encoded":false"#, r#""isBase64Encoded":true"#);
     let routed = event.replace("$default", "ANY /{stage}/iwc/badge/user/login");
-    of(&[event, &encoded, &routed, r#"{"requestContext":{"http":{"method":"GET"},"timeEpoch":0}}"#])
+    let rest_api = r#"{"resource":"/iwc/badge/user/login","path":"/iwc/badge/user/login","httpMethod":"POST","headers":{"Cookie":"a=1"},
+"multiValueHeaders":{"Cookie":["a=1","b=2"],"Idempotency-Key":["k"]},"multiValueQueryStringParameters":{"limit":["1","2"]},"pathParameters":null,
+"requestContext":{"path":"/local/iwc/badge/user/login","identity":{"sourceIp":"203.0.113.7"},"requestTimeEpoch":1795333020500},
+"body":"{}","isBase64Encoded":false}"#;
+    let load_balancer = r#"{"httpMethod":"GET","path":"/local/iwc/badge/user/index","queryStringParameters":{"limit":"%32%30"},
+"headers":{"authorization":"jwt a.b.c","x-forwarded-for":"1.2.3.4, [2001:db8::1]:4711"},"requestContext":{"elb":{}},"body":"","isBase64Encoded":false}"#;
+    let least = r#"{"requestContext":{"http":{"method":"GET"},"timeEpoch":0}}"#;
+    of(&[event, &encoded, &routed, rest_api, load_balancer, least])
 }
 
 pub(crate) fn request() -> Seeds {

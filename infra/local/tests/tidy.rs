@@ -117,9 +117,11 @@ fn every_endpoint_has_its_route_its_description_and_its_tests() {
 }
 
 #[test]
-fn who_may_enter_is_the_same_in_main_and_in_the_description() {
-    for (id, _, is_open) in operations() {
+fn who_may_enter_and_how_is_the_same_in_main_and_in_the_description() {
+    for (id, route, is_open) in operations() {
         let main = read(format!("functions/api/{id}/src/main.rs"));
+        let method = format!("(&Method::{}, ", route.split_once(' ').unwrap().0);
+        assert!(main.contains(&method), "{id}: main takes another method than {route}");
         let doors = ["entry::open(", "entry::guarded(", "entry::leaving("].map(|door| main.contains(door));
         assert_eq!(doors.iter().filter(|&&is_there| is_there).count(), 1, "{id}");
         assert_eq!(doors[0], is_open, "{id}: x-badge-open and main disagree");

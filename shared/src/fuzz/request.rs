@@ -1,16 +1,13 @@
 //! Events and requests: through everything that a function does with them before it asks a store.
 
-use std::collections::HashMap;
-
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use aws_lambda_events::http::{HeaderName, HeaderValue};
+use ::http::HeaderValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::assert_tells_nothing;
 use crate::check::{self, Checked, Fields, Rules};
@@ -21,7 +18,7 @@ use crate::envelope::{self, Reply};
 use crate::error::Error;
 use crate::login::Attempt;
 use crate::request::Language::{Chinese, English};
-use crate::request::Request;
+use crate::request::{Event, Request};
 use crate::session::{self, Sid};
 use crate::telemetry::{Level, Line, Source};
 use crate::user::applicant::{Applicant, PlaceCode};
@@ -36,41 +33,72 @@ const CODES: &[u32] = &[
 
 /// An event as JSON; whether the service could read it.
 pub fn event(data: &[u8]) -> bool {
-    serde_json::from_slice::<ApiGatewayV2httpRequest>(data).is_ok_and(serve)
+    let event = std::str::from_utf8(data).ok().and_then(|json| Event::read(json).ok());
+    event.is_some_and(serve)
 }
 
 /// A request: the lines path, route, stage, `Accept-Language`, `Authorization`, cookie, `Idempotency-Key` and query; the
-/// rest is the body.
+/// rest is the body. Every front tells the same of it, but for its route.
 pub fn request(data: &[u8]) {
     let mut lines = data.splitn(9, |&byte| byte == b'\n');
-    let mut line = || lines.next().unwrap_or_default();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let mut event = ApiGatewayV2httpRequest::default();
-    event.raw_path = Some(text(line()));
-    event.request_context.route_key = Some(text(line()));
-    event.path_parameters.insert("stage".to_owned(), text(line()));
-    event.request_context.time_epoch = 1_795_333_020_500;
-    for name in ["accept-language", "authorization", "cookie", "idempotency-key"] {
-        let value = line();
-        if name == "cookie" {
-            event.cookies = Some(text(value).split(';').map(str::to_owned).collect());
-        } else if let Ok(value) = HeaderValue::from_bytes(value) {
-            event.headers.insert(HeaderName::from_static(name), value);
-        }
+    let mut text = || String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
+    let (path, route, stage) = (text(), text(), text());
+    let (language, authorization, cookie, key, query) = (text(), text(), text(), text(), text());
+    let body = lines.next().unwrap_or_default();
+    let (body, is_encoded) = match std::str::from_utf8(body) {
+        Ok(text) => (text.to_owned(), false),
+        Err(_) => (STANDARD.encode(body), true),
+    };
+    // Names that are the same once they are decoded have an order in the text alone.
+    let query = if query.split('&').any(|pair| pair.split('=').next().unwrap().contains(['%', '+'])) {
+        String::new()
+    } else {
+        query
+    };
+    let raw = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let raw = lists(raw.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let decoded = lists(form_urlencoded::parse(query.as_bytes()).into_owned());
+    let once = json!({ "accept-language": language, "authorization": authorization, "idempotency-key": key, "cookie": cookie });
+    let list = json!({
+        "Accept-Language": [language], "AUTHORIZATION": [authorization], "Idempotency-Key": [key], "Cookie": [cookie],
+        "X-Forwarded-For": ["198.51.100.1", "198.51.100.2, 203.0.113.7"],
+    });
+    let format_2 = json!({
+        "rawPath": path, "rawQueryString": query, "cookies": [cookie], "headers": once, "body": body,
+        "isBase64Encoded": is_encoded, "pathParameters": { "stage": stage },
+        "requestContext": {
+            "routeKey": route, "http": { "method": "POST", "sourceIp": "203.0.113.7" }, "timeEpoch": 1_795_333_020_500_i64,
+        },
+    });
+    let format_1 = json!({
+        "resource": "/{proxy+}", "path": "", "httpMethod": "POST", "headers": {}, "multiValueHeaders": list, "body": body,
+        "isBase64Encoded": is_encoded, "multiValueQueryStringParameters": decoded,
+        "requestContext": {
+            "path": path, "identity": { "sourceIp": "203.0.113.7" }, "requestTimeEpoch": 1_795_333_020_500_i64,
+        },
+    });
+    let load_balancer = json!({
+        "path": path, "httpMethod": "POST", "multiValueHeaders": list, "body": body, "isBase64Encoded": is_encoded,
+        "multiValueQueryStringParameters": raw, "requestContext": { "elb": {} },
+    });
+    let read = |event: &Value| Event::read(&event.to_string()).ok().unwrap();
+    let told = |event: &Value| Request::from_event(read(event)).ok().unwrap().told();
+    assert_eq!(told(&format_1), told(&format_2));
+    assert_eq!(told(&load_balancer), told(&format_2));
+    assert!(serve(read(&format_2)));
+}
+
+/// A query as fronts write it that take the text apart.
+fn lists(pairs: impl Iterator<Item = (String, String)>) -> Map<String, Value> {
+    let mut lists = Map::new();
+    for (name, value) in pairs {
+        lists.entry(name).or_insert_with(|| json!([])).as_array_mut().unwrap().push(value.into());
     }
-    let mut query = HashMap::<String, Vec<String>>::new();
-    for (name, value) in text(line()).split('&').filter_map(|pair| pair.split_once('=')) {
-        query.entry(name.to_owned()).or_default().push(value.to_owned());
-    }
-    event.query_string_parameters = query.into();
-    let body = line();
-    event.is_base64_encoded = std::str::from_utf8(body).is_err();
-    event.body = Some(if event.is_base64_encoded { STANDARD.encode(body) } else { text(body) });
-    assert!(serve(event));
+    lists
 }
 
 /// Does with an event what the functions do before they ask a store.
-fn serve(event: ApiGatewayV2httpRequest) -> bool {
+fn serve(event: Event) -> bool {
     let mut request = match Request::from_event(event) {
         Ok(request) => request,
         Err(error) => {
@@ -78,7 +106,7 @@ fn serve(event: ApiGatewayV2httpRequest) -> bool {
             return false;
         }
     };
-    let Ok(at) = Timestamp::from_millisecond(request.time_epoch_ms) else { return false };
+    let Ok(at) = Timestamp::from_millisecond(request.time_epoch_ms.unwrap_or_default()) else { return false };
     let now = Now::new(at, TimeZone::get("Asia/Shanghai").unwrap());
     assert!((1..=90_000).contains(&now.rest_seconds_of_day()));
     let rules = Rules { today: now.today(), ..Rules::sample() };
@@ -194,13 +222,11 @@ fn log(reply: &Reply, request: &Request) {
 
 /// Cookies, a line each, below an `Authorization` header.
 pub fn session(data: &[u8]) {
-    let mut lines = data.split(|&byte| byte == b'\n');
-    let mut event = ApiGatewayV2httpRequest::default();
-    if let Some(value) = lines.next().and_then(|line| HeaderValue::from_bytes(line).ok()) {
-        event.headers.insert("authorization", value);
-    }
-    event.cookies = Some(lines.map(|line| String::from_utf8_lossy(line).into_owned()).collect());
-    credentials(&Request::from_event(event).ok().unwrap());
+    let mut lines = data.split(|&byte| byte == b'\n').map(String::from_utf8_lossy);
+    let headers = json!({ "authorization": lines.next() });
+    let cookies: Vec<_> = lines.collect();
+    let event = json!({ "requestContext": { "http": { "method": "GET" } }, "headers": headers, "cookies": cookies });
+    credentials(&Request::from_event(Event::read(&event.to_string()).ok().unwrap()).ok().unwrap());
 }
 
 /// A session id is one that we can have given, and as a cookie it is one cookie.

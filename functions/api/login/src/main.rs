@@ -1,7 +1,7 @@
 //! `POST /user/login`: a user who proved the phone with a code gets a session and a token.
 
 use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal};
+use shared::entry::{self, Fatal, Method};
 use shared::envelope::{self, Reply};
 use shared::login::{self, Attempt};
 use shared::request::Request;
@@ -13,5 +13,5 @@ async fn login(ctx: Ctx, req: Request) -> Reply {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::open(&[Need::STORE, Need::CACHE, Need::CODE_KEY, Need::TOKEN_KEY], login)
+    entry::open(&Method::POST, &[Need::STORE, Need::CACHE, Need::CODE_KEY, Need::TOKEN_KEY], login)
 }

@@ -1,7 +1,7 @@
 //! `POST /user/logout`: ends the session that the caller came with.
 
 use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal};
+use shared::entry::{self, Fatal, Method};
 use shared::envelope::{self, Reply};
 use shared::request::Request;
 use shared::session::{self, Caller};
@@ -11,5 +11,5 @@ async fn logout(ctx: Ctx, _req: Request, _caller: Caller) -> Reply {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::leaving(&[Need::CACHE], logout)
+    entry::leaving(&Method::POST, &[Need::CACHE], logout)
 }

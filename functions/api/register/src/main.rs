@@ -1,7 +1,7 @@
 //! `POST /user/register`: a phone that proved itself with a code becomes a user.
 
 use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal};
+use shared::entry::{self, Fatal, Method};
 use shared::envelope::{self, Reply};
 use shared::request::Request;
 use shared::user;
@@ -14,5 +14,5 @@ async fn register(ctx: Ctx, req: Request) -> Reply {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::open(&[Need::STORE, Need::CACHE, Need::CODE_KEY], register)
+    entry::open(&Method::POST, &[Need::STORE, Need::CACHE, Need::CODE_KEY], register)
 }

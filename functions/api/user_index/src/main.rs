@@ -1,7 +1,7 @@
 //! `GET /user/index`: one page of users, newest first.
 
 use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal};
+use shared::entry::{self, Fatal, Method};
 use shared::envelope::{self, Reply};
 use shared::request::Request;
 use shared::session::Caller;
@@ -14,5 +14,5 @@ async fn user_index(ctx: Ctx, req: Request, caller: Caller) -> Reply {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::guarded(&[Need::STORE, Need::CACHE, Need::TOKEN_KEY], user_index)
+    entry::guarded(&Method::GET, &[Need::STORE, Need::CACHE, Need::TOKEN_KEY], user_index)
 }

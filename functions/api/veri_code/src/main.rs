@@ -1,7 +1,7 @@
 //! `POST /user/veri_code`: a phone receives the code that it proves itself with.
 
 use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal};
+use shared::entry::{self, Fatal, Method};
 use shared::envelope::{self, Reply};
 use shared::request::Request;
 use shared::veri_code::{self, Recipient};
@@ -13,5 +13,5 @@ async fn veri_code(ctx: Ctx, req: Request) -> Reply {
 }
 
 fn main() -> Result<(), Fatal> {
-    entry::open(&[Need::CACHE, Need::CODE_KEY, Need::TASKS], veri_code)
+    entry::open(&Method::POST, &[Need::CACHE, Need::CODE_KEY, Need::TASKS], veri_code)
 }

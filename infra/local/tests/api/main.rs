@@ -13,6 +13,7 @@ mod client;
 mod cluster;
 mod emulator;
 mod fallback;
+mod front;
 mod idempotency;
 mod job;
 mod job_failure;
