@@ -47,7 +47,7 @@ PYTHON
 }
 
 on_aws() {
-    need_aws
+    need_region
     time=${TIME:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT

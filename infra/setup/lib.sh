@@ -45,12 +45,17 @@ need_aws() {
     AWS=.tools/aws/bin/aws
 }
 
-# Sets ACCOUNT and REGION to what the credentials and the settings of AWS's own tools say.
-need_account() {
+# Sets AWS, and REGION to what the settings of AWS's own tools say. Version 1 of the command line does not know AWS_REGION.
+need_region() {
     need_aws
     REGION=${AWS_REGION:-${AWS_DEFAULT_REGION:-$("$AWS" configure get region || true)}}
     [ -n "$REGION" ] || fail "in which region? type: export AWS_REGION=ap-southeast-1"
     export AWS_DEFAULT_REGION="$REGION" AWS_REGION="$REGION" AWS_PAGER=
+}
+
+# Sets ACCOUNT as well, to what the credentials say.
+need_account() {
+    need_region
     ACCOUNT=$("$AWS" sts get-caller-identity --query Account --output text) ||
         fail "AWS does not know who you are; the line above says why. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     say "Stage $STAGE: account $ACCOUNT, $REGION"

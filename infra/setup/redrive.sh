@@ -43,7 +43,7 @@ PYTHON
 }
 
 on_aws() {
-    need_aws
+    need_region
     url=$("$AWS" sqs get-queue-url --queue-name "badge-$STAGE-failed-events" --query QueueUrl --output text) ||
         fail "the queue badge-$STAGE-failed-events was not found; the line above says why"
     file=$(mktemp)
