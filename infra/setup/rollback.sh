@@ -7,14 +7,6 @@ cd "$(dirname "$0")/../.."
 
 need_stage rollback
 need_account
-moved=0
-for function in $(functions_of_stage); do
-    live=$(alias_of "$function" live)
-    before=$(alias_of "$function" before)
-    case $before in "" | "$live") continue ;; esac
-    set_alias "$function" live "$before"
-    set_alias "$function" before "$live"
-    say "$function: $live -> $before"
-    moved=$((moved + 1))
-done
-[ "$moved" -gt 0 ] || fail "there is no version before; nothing was changed"
+moved=$(functions_of_stage | at_once 1 exchange)
+[ -n "$moved" ] || fail "there is no version before; nothing was changed"
+say "$moved"
