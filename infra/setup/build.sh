@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the functions as they are shipped, for Lambda's ARM processors, and packs them: target/lambda/<function>.zip.
-# With a name, that one alone.
+# With a name, that one alone. With BUILT_IN=<folder> nothing is built: what this machine has built there is packed for an
+# emulator of AWS that runs it here (`make test-deploy`).
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/setup/lib.sh
@@ -10,6 +11,14 @@ TOOLS=$PWD/.tools/lambda
 
 if [ -n "${1-}" ]; then
     ls -d functions/*/"$1" >/dev/null 2>&1 || fail "there is no function $1 in functions/"
+fi
+if [ -n "${BUILT_IN-}" ]; then
+    for folder in functions/*/${1:-*}; do
+        name=${folder##*/}
+        mkdir -p "target/lambda/$name"
+        strip -o "target/lambda/$name/bootstrap" "$BUILT_IN/$name"
+    done
+    exec python3 infra/setup/pack.py --here ${1:+"$1"}
 fi
 [ -d "$(rustc --print sysroot)/lib/rustlib/$TARGET" ] ||
     fail "Rust's library for $TARGET is missing; type: rustup target add $TARGET"

@@ -3,6 +3,7 @@
     pack.py            all of them; refuses a binary that Amazon Linux 2023 could not start, and a zip that is too large
     pack.py FUNCTION   that one, marked as pushed: Lambda makes no second version of the same bytes, so what is pushed
                        must not be what the next deployment brings
+    pack.py --here ... the same for this machine, which refuses neither, and is quick rather than small
 
 The same binary and settings give the same bytes whenever they are packed, so that a deployment of nothing new changes
 nothing.
@@ -32,16 +33,16 @@ def add(archive, name, data, mode):
     entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     entry.external_attr = mode << 16
     entry.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(entry, data, compresslevel=9)
+    archive.writestr(entry, data, compresslevel=archive.compresslevel)
 
 
-def pack(folder, is_pushed):
+def pack(folder, is_pushed, is_here):
     binary = (folder / "bootstrap").read_bytes()
     glibc = newest_glibc(binary)
-    if glibc > GLIBC:
+    if glibc > GLIBC and not is_here:
         sys.exit(f"error: {folder.name} needs glibc {glibc[0]}.{glibc[1]}, and Lambda has 2.34; was it built by `make build`?")
     path = BUILT / f"{folder.name}.zip"
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", compresslevel=1 if is_here else 9) as archive:
         add(archive, "bootstrap", binary, 0o755)
         for conf in sorted(Path("conf").glob("*.toml")):
             add(archive, str(conf), conf.read_bytes(), 0o644)
@@ -49,16 +50,18 @@ def pack(folder, is_pushed):
             add(archive, "pushed", str(time.time_ns()), 0o644)
     size = path.stat().st_size
     print(f"{folder.name:<12} {size / 1024 / 1024:5.2f} MB zipped, glibc {glibc[0]}.{glibc[1]}")
-    if size > MAX_ZIP_BYTES:
+    if size > MAX_ZIP_BYTES and not is_here:
         sys.exit(f"error: {path} has more than 4 MB")
 
 
-def main(only):
+def main(arguments):
+    is_here = "--here" in arguments
+    only = next((argument for argument in arguments if argument != "--here"), None)
     folders = sorted(one.parent for one in BUILT.glob("*/bootstrap") if only in (None, one.parent.name))
     if not folders:
         sys.exit(f"error: nothing was built in {BUILT}" + (f" for {only}" if only else "") + "; type: make build")
     for folder in folders:
-        pack(folder, only is not None)
+        pack(folder, only is not None, is_here)
 
 
-main(sys.argv[1] if len(sys.argv) > 1 else None)
+main(sys.argv[1:])

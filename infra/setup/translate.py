@@ -1,8 +1,11 @@
 """Makes of infra/template.yaml what CloudFormation would get of it, by SAM's own translator.
 
+    translate.py infra/template.yaml
+
 cfn-lint reads SAM's own resources but loosely; what comes out of this it reads in full.
 """
 
+import copy
 import json
 import os
 import sys
@@ -21,10 +24,16 @@ class NoPolicies:
         return {}
 
 
-with open(sys.argv[1]) as file:
-    template = yaml_parse(file)
-for resource in template["Resources"].values():
-    if resource["Type"] == "AWS::Serverless::Function":
-        # As it is once the code was uploaded.
-        resource["Properties"]["CodeUri"] = "s3://bucket/key"
-json.dump(transform(template, {"Stage": "test"}, NoPolicies()), sys.stdout)
+def translated(template):
+    """The template without anything of SAM; the one that was given stays as it is."""
+    template = copy.deepcopy(template)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            # As it is once the code was uploaded.
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    return transform(template, {"Stage": "test"}, NoPolicies())
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1]) as file:
+        json.dump(translated(yaml_parse(file)), sys.stdout)
