@@ -18,7 +18,7 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch rotate endpoint job redrive test test-rust test-api attack test-cluster soak fuzz bench
+.PHONY: help run watch rotate endpoint job redrive test test-rust test-api attack test-deploy test-cluster soak fuzz bench
 .PHONY: bench-compare bench-growth bench-baseline guard size bench-stage check lint fmt build-local build deploy diff push
 .PHONY: rollback logs admin outputs destroy cost test-cost tools clean toolchain redis python
 
@@ -61,6 +61,9 @@ test-api: redis python build-local ## only the API description against a running
 
 attack: redis python build-local ## attacks on the limits at full size, with their figures; some minutes
 	@BADGE_ATTACK_PART=1 cargo test $(LOCKED) --workspace --test api attack:: -- --nocapture --test-threads=1
+
+test-deploy: redis python build-local ## the deployment, on an emulator of AWS that enforces policies; some minutes (ONLY=rights)
+	@ONLY="$(ONLY)" infra/setup/test_deploy.sh
 
 test-cluster: redis build-local ## the API's tests again, on a cache in cluster mode
 	@STAGE_CACHE=cluster cargo test $(LOCKED) --workspace --test api -- --test-threads 4

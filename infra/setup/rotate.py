@@ -37,7 +37,8 @@ class Refusal(Exception):
 
 def client(stage):
     if stage != "local":
-        return Session().create_client("secretsmanager")
+        # botocore knows AWS_DEFAULT_REGION and profiles alone.
+        return Session().create_client("secretsmanager", os.environ.get("AWS_REGION"))
     origin = f"http://127.0.0.1:{os.environ.get('PORT') or 9600}"
     try:
         with urllib.request.urlopen(f"{origin}/_stage/state", timeout=10) as state:

@@ -1,0 +1,34 @@
+"""The account and the stage in it, which all tests here share: to bring one up takes longer than any of them.
+
+Each test has phones of its own. Those that change what is live (test_versions.py) leave a stage that works, and the last
+file takes it down; infra/setup/test_deploy.sh names the files in their order.
+"""
+
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import parts
+import pytest
+from bed import Bed
+
+# Ended from outside, the tests end what they have started.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+@pytest.fixture(scope="session")
+def bed():
+    """A stage that `make deploy` has brought up in an empty account."""
+    with tempfile.TemporaryDirectory(prefix="badge-") as name:
+        folder = Path(name)
+        for part in ("cache", "emulator", "tree"):
+            (folder / part).mkdir()
+        sink = parts.Sink()
+        try:
+            with parts.cache(folder / "cache") as cache, parts.emulator(folder / "emulator") as emulator:
+                bed = Bed(folder / "tree", emulator, cache, sink)
+                bed.first = bed.done("deploy")
+                yield bed
+        finally:
+            sink.close()

@@ -1,0 +1,176 @@
+"""What each function may do: every call below is made with its role, and exactly those that are listed for it go through.
+
+So a line that a policy lacks is as red as one that it has too much. Calls that are allowed change nothing: they are about
+what is not there, or lack an argument that is looked for after the rights.
+"""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from bed import STAGE
+from parts import REGION
+
+ACCOUNT = "000000000000"
+REFUSED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
+USERS, RUNS, OTHER = f"badge-{STAGE}-users", f"badge-{STAGE}-runs", "badge-other-users"
+QUEUE = f"badge-{STAGE}-failed-events"
+TO_A_TOPIC = "Publish to a topic"
+
+# To keep the record of a run: once, and one at a time.
+OF_RUNS = {f"{operation} {RUNS}" for operation in ("PutItem", "UpdateItem", "DeleteItem")}
+# Of everything that is invoked asynchronously: what failed goes to the queue, by Lambda with the function's role.
+KEEPS_FAILED = {f"SendMessage {QUEUE}"}
+
+RIGHTS = {
+    "veri_code": {"GetSecretValue veri_code", "Invoke send_sms:live"},
+    "register": {"GetSecretValue veri_code", f"PutItem {USERS}"},
+    "login": {"GetSecretValue veri_code", "GetSecretValue jwt", f"GetItem {USERS}"},
+    "logout": set(),
+    "user_index": {"GetSecretValue jwt", f"Query {USERS} by_id"},
+    "fallback": set(),
+    "send_sms": {"GetSecretValue veri_code", "GetSecretValue sms", "Publish to a phone", *OF_RUNS, *KEEPS_FAILED},
+    "daily": {
+        f"Query {USERS} by_id",
+        f"Query {USERS} by_delete_time",
+        f"DeleteItem {USERS}",
+        "Invoke daily:live",
+        *OF_RUNS,
+        *KEEPS_FAILED,
+    },
+    "cache_watch": {"DescribeReplicationGroups", "DescribeCacheClusters", *OF_RUNS, *KEEPS_FAILED},
+    "deployed": {
+        "GetSecretValue veri_code",
+        "GetSecretValue jwt",
+        "GetSecretValue sms",
+        *(f"{operation} {USERS}" for operation in ("DescribeTable", "Scan", "UpdateItem")),
+        f"DescribeTable {RUNS}",
+        "Invoke deployed:live",
+        *OF_RUNS,
+        *KEEPS_FAILED,
+    },
+}
+
+# What the emulator knows no resource of, asked of the policies instead (SimulatePrincipalPolicy).
+OF_THE_CACHE = {
+    "elasticache:Connect": ("serverlesscache", "user"),
+    "elasticache:DescribeServerlessCaches": ("serverlesscache",),
+    "elasticache:DescribeServerlessCacheSnapshots": ("serverlesscache", "serverlesscachesnapshot"),
+    "elasticache:DescribeReplicationGroups": ("replicationgroup",),
+    "elasticache:DescribeCacheClusters": ("cluster",),
+    "elasticache:DescribeSnapshots": ("snapshot",),
+}
+SIGNS_IN = {"veri_code", "register", "login", "logout", "user_index", "daily", "deployed"}
+
+
+def of_table(table, key):
+    nobody = {key: {"S": "nobody"}}
+    changes = {"TableName": table, "ConditionExpression": f"attribute_exists({key})"}
+    yield "GetItem", "get_item", {"TableName": table, "Key": nobody}
+    yield "PutItem", "put_item", {**changes, "Item": nobody}
+    yield "UpdateItem", "update_item", {**changes, "Key": nobody, "UpdateExpression": "REMOVE nothing"}
+    yield "DeleteItem", "delete_item", {**changes, "Key": nobody}
+    yield "Scan", "scan", {"TableName": table, "Limit": 1}
+    yield "Query", "query", query(table, key, "S", "nobody")
+    yield "DescribeTable", "describe_table", {"TableName": table}
+    yield "UpdateTable", "update_table", {"TableName": table}
+    yield "DeleteTable", "delete_table", {"TableName": table}
+
+
+def query(table, key, kind, value, **more):
+    condition = {"KeyConditionExpression": "#key = :key", "ExpressionAttributeNames": {"#key": key}}
+    return {"TableName": table, **condition, "ExpressionAttributeValues": {":key": {kind: value}}, **more}
+
+
+def calls(bed):
+    """Name, service, operation and arguments of each call."""
+    for table, key in ((USERS, "phone"), (RUNS, "run"), (OTHER, "phone")):
+        for name, operation, arguments in of_table(table, key):
+            yield f"{name} {table}", "dynamodb", operation, arguments
+    for index, key in (("by_id", "shard"), ("by_delete_time", "is_delete")):
+        yield f"Query {USERS} {index}", "dynamodb", "query", query(USERS, key, "N", "99", IndexName=index)
+    for secret in ("jwt", "veri_code", "sms"):
+        found = {"SecretId": f"badge/{STAGE}/{secret}"}
+        yield f"GetSecretValue {secret}", "secretsmanager", "get_secret_value", found
+        yield f"PutSecretValue {secret}", "secretsmanager", "put_secret_value", found
+    yield "GetSecretValue of another stage", "secretsmanager", "get_secret_value", {"SecretId": "badge/other/jwt"}
+    for function in bed.functions():
+        for qualifier in ("", ":live"):
+            target = {"FunctionName": bed.name(function) + qualifier, "InvocationType": "DryRun"}
+            yield f"Invoke {function}{qualifier}", "lambda", "invoke", target
+    yield "UpdateFunctionCode", "lambda", "update_function_code", {"FunctionName": bed.name("login"), "DryRun": True}
+    yield "Publish to a phone", "sns", "publish", {"PhoneNumber": "+8613800138000", "Message": "x"}
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:badge-{STAGE}-alarms"
+    yield TO_A_TOPIC, "sns", "publish", {"TopicArn": topic, "Message": "x"}
+    queue = {"QueueUrl": f"http://127.0.0.1:{bed.port}/{ACCOUNT}/{QUEUE}"}
+    yield f"SendMessage {QUEUE}", "sqs", "send_message", {**queue, "MessageBody": ""}
+    yield f"ReceiveMessage {QUEUE}", "sqs", "receive_message", {**queue, "VisibilityTimeout": 0}
+    yield "CreateLogGroup", "logs", "create_log_group", {"logGroupName": "/aws/lambda/nobody"}
+    yield "ListObjects", "s3", "list_objects_v2", {"Bucket": f"badge-code-{ACCOUNT}-{REGION}"}
+    group, cluster = {"ReplicationGroupId": f"badge-{STAGE}"}, {"CacheClusterId": f"badge-{STAGE}-001"}
+    yield "DescribeReplicationGroups", "elasticache", "describe_replication_groups", group
+    yield "DescribeCacheClusters", "elasticache", "describe_cache_clusters", cluster
+
+
+def allowed(bed, name, role):
+    """Names of the calls that go through with that role."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(Path(__file__).with_name("probe.py"), "probe.py")
+    client = bed.aws("lambda")
+    client.create_function(
+        FunctionName=f"probe-{name}",
+        Role=role,
+        Runtime="python3.13",
+        Handler="probe.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Environment={"Variables": {"AWS_ENDPOINT": f"http://127.0.0.1:{bed.port}"}},
+        Timeout=60,
+    )
+    answer = client.invoke(FunctionName=f"probe-{name}", Payload=json.dumps(list(calls(bed))))
+    client.delete_function(FunctionName=f"probe-{name}")
+    errors = json.load(answer["Payload"])
+    assert "FunctionError" not in answer, errors
+    may = {call for call, error in errors.items() if error not in REFUSED}
+    # A topic's own policy lets every role of its account publish. Only whom a policy denies it is kept out.
+    return may if name == "send_sms" else may - {TO_A_TOPIC}
+
+
+def role_of(bed, function):
+    return bed.aws("lambda").get_function_configuration(FunctionName=bed.name(function))["Role"]
+
+
+def test_every_function_is_listed(bed):
+    assert sorted(RIGHTS) == bed.functions()
+
+
+@pytest.mark.parametrize("function", RIGHTS)
+def test_a_function_may_do_what_is_listed_and_nothing_else(bed, function):
+    assert allowed(bed, function, role_of(bed, function)) == RIGHTS[function]
+
+
+@pytest.mark.parametrize("job", ["daily", "cache_watch", "deployed"])
+def test_a_schedule_may_call_its_job_and_nothing_else(bed, job):
+    target = bed.aws("scheduler").get_schedule(Name=bed.name(job))["Target"]
+    assert allowed(bed, f"schedule-{job}", target["RoleArn"]) == {f"Invoke {job}:live", *KEEPS_FAILED}
+
+
+@pytest.mark.parametrize("function", RIGHTS)
+def test_rights_to_the_cache_are_exact(bed, function):
+    def may(action, kind, name):
+        arn = f"arn:aws:elasticache:{REGION}:{ACCOUNT}:{kind}:{name}"
+        answer = bed.aws("iam").simulate_principal_policy(
+            PolicySourceArn=role_of(bed, function), ActionNames=[action], ResourceArns=[arn]
+        )
+        return answer["EvaluationResults"][0]["EvalDecision"] == "allowed"
+
+    for action, kinds in OF_THE_CACHE.items():
+        for kind in kinds:
+            # Of one that is made here the user has no name, as its cache is somebody else's.
+            name = {"cluster": f"badge-{STAGE}-001", "user": ""}.get(kind, f"badge-{STAGE}")
+            expected = function in SIGNS_IN if action.endswith(":Connect") else function == "cache_watch"
+            assert may(action, kind, name) is expected, f"{action} on {kind}:{name}"
+            if "snapshot" not in kind:
+                assert not may(action, kind, "badge-other-001"), f"{action} on a {kind} of another stage"
