@@ -18,15 +18,16 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch rotate endpoint job redrive test test-rust test-api attack test-deploy test-cluster soak fuzz bench
+.PHONY: help run watch rotate endpoint job redrive test test-rust test-api test-console attack test-deploy test-cluster soak fuzz bench
 .PHONY: bench-compare bench-growth bench-baseline guard size bench-stage check lint fmt build-local build deploy diff push
 .PHONY: rollback logs admin outputs destroy cost test-cost tools clean toolchain redis python
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (PORT=9601; KEEP=1 keeps what is stored; FN=login DEBUG=1 waits for a debugger)
-	@exec "$(DEV_BIN)/stage" --port "$(PORT)" --stage "$(STAGE)" --at-start deployed $(if $(KEEP),--keep) $(if $(DEBUG),--debug "$(FN)")
+run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (PORT=9601; OPEN=1 opens the console; KEEP=1 keeps what is stored; FN=login DEBUG=1 waits for a debugger)
+	@exec "$(DEV_BIN)/stage" --port "$(PORT)" --stage "$(STAGE)" --at-start deployed $(if $(KEEP),--keep) $(if $(OPEN),--open) \
+	    $(if $(DEBUG),--debug "$(FN)")
 
 watch: redis build-local ## the same, and rebuild and reload at each change of a file
 	@exec infra/setup/watch.sh
@@ -58,6 +59,9 @@ test-rust: redis python build-local
 
 test-api: redis python build-local ## only the API description against a running stage (SEED=2 for other requests)
 	@infra/setup/api_check.sh
+
+test-console: redis build-local ## the console in a browser: journeys, accessibility, both languages and themes; two minutes
+	@infra/setup/console.sh $(if $(K),-k "$(K)")
 
 attack: redis python build-local ## attacks on the limits at full size, with their figures; some minutes
 	@BADGE_ATTACK_PART=1 cargo test $(LOCKED) --workspace --test api attack:: -- --nocapture --test-threads=1

@@ -70,6 +70,9 @@ pub enum StageError {
     /// The embedded DynamoDB refuses.
     #[error("DynamoDB: {0}")]
     Store(String),
+    /// Redis refuses, or what is in it cannot be read.
+    #[error("Redis: {0}")]
+    Cache(String),
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -86,6 +89,10 @@ pub enum StageError {
 impl StageError {
     pub(crate) fn store(error: impl fmt::Display) -> Self {
         Self::Store(error.to_string())
+    }
+
+    pub(crate) fn cache(error: impl fmt::Display) -> Self {
+        Self::Cache(error.to_string())
     }
 
     pub(crate) fn template(file: PathBuf, error: TemplateError) -> Self {

@@ -269,11 +269,13 @@ impl Function {
             request_id: job.request_id,
             function: Arc::clone(&self.name),
             trigger: job.trigger,
+            began: self.host.clock.now(),
             cold: true,
             init_ms: Some(init),
             duration_ms: Duration::ZERO,
             outcome: Outcome::InitError,
             code: OnceLock::new(),
+            front_ms: OnceLock::new(),
             attempt: job.attempt,
             log,
         };

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::event::{self, Context};
@@ -61,9 +62,10 @@ impl Gateway {
         let Some(found) = found else {
             return server::message(StatusCode::NOT_FOUND, "Not Found");
         };
+        let arrived = Instant::now();
         let request_id = random::gateway_id();
         let mut reply = match self.prepare(request, peer, &found, &request_id).await {
-            Ok(event) => run(&found, event).await,
+            Ok(event) => run(&found, event, arrived).await,
             Err(Refusal(status, text)) => server::message(status, text),
         };
         if let Ok(value) = HeaderValue::try_from(request_id) {
@@ -109,10 +111,15 @@ impl Gateway {
     }
 }
 
-async fn run(found: &Found<Arc<Function>>, event: Event) -> Reply {
+async fn run(found: &Found<Arc<Function>>, event: Event, arrived: Instant) -> Reply {
     let unavailable = || server::message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
     let failed = || server::message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
-    match lambda::run(&found.target.to, event, &found.target.key).await {
+    let answer = lambda::run(&found.target.to, event, &found.target.key).await;
+    if let Ok(completion) = &answer {
+        // Nobody else sets it, so it cannot be set already.
+        let _ = completion.record.front_ms.set(arrived.elapsed());
+    }
+    match answer {
         Ok(completion) => match completion.outcome {
             Outcome::Ok => reply::read(&completion.payload).map_or_else(failed, |(reply, code)| {
                 if let Some(code) = code {

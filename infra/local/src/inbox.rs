@@ -27,6 +27,8 @@ struct Messages {
     /// The digits of the phone with each message, oldest first.
     list: VecDeque<(String, Message)>,
     ids: HashSet<String>,
+    /// How many there have been.
+    count: u64,
 }
 
 /// A message as the sender posts it.
@@ -63,6 +65,7 @@ impl Inbox {
         }
         let code = code(&text).map(str::to_owned);
         let message = Message { id, time, phone, text, code };
+        messages.count += 1;
         messages.list.push_back((digits(&message.phone), message));
         drop(messages);
         self.arrived.notify_waiters();
@@ -83,6 +86,14 @@ impl Inbox {
             }
         };
         if wait.is_zero() { self.find(phone_digits) } else { timeout(wait, look).await.unwrap_or_default() }
+    }
+
+    /// How many messages there have been, and those after the first `count` as far as they are kept, the oldest first.
+    pub(crate) fn since(&self, count: u64) -> (u64, Vec<Message>) {
+        let messages = self.messages.lock();
+        let new = usize::try_from(messages.count.saturating_sub(count)).unwrap_or(usize::MAX);
+        let from = messages.list.len() - new.min(messages.list.len());
+        (messages.count, messages.list.range(from..).map(|(_, message)| message.clone()).collect())
     }
 
     /// Forgets every message.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -102,6 +103,8 @@ pub(crate) struct Record {
     pub(crate) function: Arc<str>,
     #[serde(serialize_with = "text")]
     pub(crate) trigger: Arc<str>,
+    /// When it began, in the stage's time.
+    pub(crate) began: Timestamp,
     pub(crate) cold: bool,
     /// From the start of the process to its first question for an event; null when warm.
     #[serde(serialize_with = "optional_ms")]
@@ -112,9 +115,25 @@ pub(crate) struct Record {
     /// `code` of a JSON envelope; the gateway fills it in, because only it looks into the body.
     #[serde(serialize_with = "once")]
     pub(crate) code: OnceLock<i64>,
+    /// From the request to the response at the front, with the wait for a sandbox; null if it came another way.
+    #[serde(serialize_with = "once_ms")]
+    pub(crate) front_ms: OnceLock<Duration>,
     pub(crate) attempt: u32,
     #[serde(serialize_with = "lines")]
     pub(crate) log: Lines,
+}
+
+impl Record {
+    /// Its `code`: as the gateway read it in the answer, else as the function says it in its line, which is how jobs and
+    /// tasks tell it (section 7 of the contract: one JSON line for each request).
+    pub(crate) fn code(&self) -> Option<i64> {
+        let told = || {
+            let lines = self.log.lock();
+            let line = lines.iter().rev().find(|line| line.starts_with('{'))?;
+            serde_json::from_str::<Value>(line).ok()?["code"].as_i64()
+        };
+        self.code.get().copied().or_else(told)
+    }
 }
 
 /// The last runs of one function and how many there were.
@@ -140,13 +159,29 @@ impl History {
         self.records.iter().rev().take(limit).cloned()
     }
 
+    /// Those after the first `count`, as far as they are kept; the oldest first.
+    pub(crate) fn since(&self, count: u64) -> impl Iterator<Item = Arc<Record>> {
+        let new = usize::try_from(self.invocations.saturating_sub(count)).unwrap_or(usize::MAX);
+        self.records.range(self.records.len() - new.min(self.records.len())..).cloned()
+    }
+
+    /// The records of one request, attempt by attempt.
+    pub(crate) fn of_request(&self, request_id: &str) -> impl Iterator<Item = Arc<Record>> {
+        self.records.iter().filter(move |record| *record.request_id == *request_id).cloned()
+    }
+
+    /// How long the last runs took, of those that are kept.
+    pub(crate) fn durations(&self) -> Vec<Duration> {
+        self.records.iter().map(|record| record.duration_ms).collect()
+    }
+
     pub(crate) fn last_duration_ms(&self) -> Option<f64> {
         self.records.back().map(|record| to_ms(record.duration_ms))
     }
 }
 
 /// Milliseconds with three decimals: the microseconds are real, the rest is noise.
-fn to_ms(duration: Duration) -> f64 {
+pub(crate) fn to_ms(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
@@ -159,12 +194,16 @@ fn optional_ms<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Res
     duration.map(to_ms).serialize(serializer)
 }
 
-fn text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(text)
 }
 
 fn once<S: Serializer>(code: &OnceLock<i64>, serializer: S) -> Result<S::Ok, S::Error> {
     code.get().serialize(serializer)
+}
+
+fn once_ms<S: Serializer>(duration: &OnceLock<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    duration.get().copied().map(to_ms).serialize(serializer)
 }
 
 fn lines<S: Serializer>(lines: &Lines, serializer: S) -> Result<S::Ok, S::Error> {

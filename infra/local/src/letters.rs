@@ -77,6 +77,12 @@ impl DeadLetters {
         self.letters.lock().iter().rev().cloned().collect()
     }
 
+    /// How many there are, and the id of the newest: equal as long as nothing has come or gone.
+    pub(crate) fn mark(&self) -> (usize, Option<String>) {
+        let letters = self.letters.lock();
+        (letters.len(), letters.back().map(|letter| letter.id.clone()))
+    }
+
     /// Takes out the letter with that id, or all of them without one; oldest first. They outlive the stage until they
     /// are forgotten.
     pub(crate) fn take(&self, id: Option<&str>) -> Vec<DeadLetter> {

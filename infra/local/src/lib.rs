@@ -4,7 +4,7 @@
 //! `sandbox`, which fetches the event over its `runtime` API; the answer comes back the same way and `reply` makes a
 //! response of it. `template` reads `infra/template.yaml`, which decides what there is. `cache` and `store` are the
 //! stage's Redis and DynamoDB, `aws` the AWS APIs that functions call (`lambda`, `secrets`, `elasticache`), `inbox` the SMS
-//! provider, `doors` the control door. `scheduler` fires each `schedule` when the `clock` says so; `delivery` tries each
+//! provider, `doors` the control door, behind which `data` looks into the stores. `scheduler` fires each `schedule` when the `clock` says so; `delivery` tries each
 //! event as often as it may, `letters` keeps those that failed, and `shelf` keeps what outlives a stage. `faults` says what
 //! else fails, on the `line` to a store for instance. `guardian` sees to it that nothing else outlives the stage.
 
@@ -12,6 +12,7 @@ mod account;
 mod aws;
 mod cache;
 mod clock;
+mod data;
 mod debugger;
 mod delivery;
 mod doors;

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use parking_lot::RwLock;
 use tokio::time::sleep;
 
@@ -48,6 +50,10 @@ pub(crate) struct Live {
     pub(crate) gateway: Gateway,
     pub(crate) host: Arc<Host>,
     pub(crate) tables: RwLock<Arc<[TableSpec]>>,
+    /// Where the stage's midnight is.
+    pub(crate) zone: RwLock<TimeZone>,
+    /// How often the stage has begun anew.
+    pub(crate) resets: AtomicU64,
 }
 
 impl Live {
@@ -63,6 +69,9 @@ impl Live {
             debugger::prepare(spec);
         }
         self.check_binaries(&template.functions)?;
+        // A zone that does not exist is said by the functions, which read the same file.
+        let zone = self.time_zone()?.and_then(|name| TimeZone::get(&name).ok());
+        *self.zone.write() = zone.unwrap_or(TimeZone::UTC);
         self.secrets.load(&template.secrets, &self.clock)?;
         let tables: Arc<[TableSpec]> = template.tables.into();
         self.store.create(Arc::clone(&tables)).await?;
@@ -105,6 +114,7 @@ impl Live {
         let tables = Arc::clone(&self.tables.read());
         let (flushed, emptied) = tokio::join!(self.cache.flush(), self.store.empty(tables));
         self.inbox.clear();
+        self.resets.fetch_add(1, Ordering::Relaxed);
         flushed?;
         emptied
     }
@@ -132,13 +142,16 @@ impl Live {
         Template::parse(&text, &parameters).map_err(|error| StageError::template(file, error))
     }
 
-    /// Where the stage's midnight is: the one setting of `conf/` that the template needs too.
-    fn time_zone(&self) -> Result<Option<String>, StageError> {
+    /// The stage's settings file. What is wrong with it is said by the functions, which know all of it.
+    pub(crate) fn settings(&self) -> Result<toml::Table, StageError> {
         let file = self.options.task_root.join("conf").join(format!("{}.toml", self.options.stage));
         let text = fs::read_to_string(&file).map_err(StageError::file(&file))?;
-        // What is wrong with a settings file is said by the functions, which know all of it.
-        let settings: toml::Table = text.parse().unwrap_or_default();
-        Ok(settings.get("time_zone").and_then(toml::Value::as_str).map(str::to_owned))
+        Ok(text.parse().unwrap_or_default())
+    }
+
+    /// Where the stage's midnight is: a setting that the template needs too.
+    fn time_zone(&self) -> Result<Option<String>, StageError> {
+        Ok(self.settings()?.get("time_zone").and_then(toml::Value::as_str).map(str::to_owned))
     }
 
     fn check_binaries(&self, functions: &[FunctionSpec]) -> Result<(), StageError> {

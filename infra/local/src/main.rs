@@ -4,14 +4,14 @@ use std::env;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use stage::{CacheMode, Options, Stage};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: stage [--port N] [--stage NAME] [--bin-dir DIR] [--root DIR] [--at-start JOB] [--keep] \
-                     [--cache cluster] [--debug FUNCTION]";
+                     [--cache cluster] [--debug FUNCTION] [--open]";
 
 const DEFAULT_PORT: u16 = 9600;
 
@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Failure> {
-    let (options, at_start) = options(env::args().skip(1))?;
+    let Wanted { options, at_start, shows_console } = options(env::args().skip(1))?;
     let begin = Instant::now();
     // Listened for before anything is started, so that an early Ctrl-C finds it all.
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -42,6 +42,9 @@ async fn run() -> Result<(), Failure> {
         _ = terminate.recv() => return Ok(()),
     };
     io::stdout().write_all(welcome(&stage, &options, begin.elapsed()).as_bytes())?;
+    if shows_console {
+        show(&format!("{}/", stage.url()))?;
+    }
     if let Some(job) = at_start {
         let outcome = match stage.fire(&job).await {
             Some(true) => "ok",
@@ -64,12 +67,21 @@ async fn run() -> Result<(), Failure> {
     Ok(())
 }
 
+/// What the arguments ask for.
+struct Wanted {
+    options: Options,
+    /// A job that is run when everything is up.
+    at_start: Option<String>,
+    /// Whether a browser shows the console then.
+    shows_console: bool,
+}
+
 /// From the arguments, else from `PORT` and `STAGE`, else as `make run` has them.
 #[expect(clippy::disallowed_methods, reason = "a program reads its own options")]
-fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Option<String>), Failure> {
+fn options(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, Failure> {
     let (mut port, mut stage) = (env::var("PORT").ok(), env::var("STAGE").ok());
     let (mut bin_dir, mut root, mut at_start) = (None, None, None);
-    let (mut cache, mut keep, mut debug) = (CacheMode::Alone, false, None);
+    let (mut cache, mut keep, mut debug, mut shows_console) = (CacheMode::Alone, false, None, false);
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value; {USAGE}"));
         match name.as_str() {
@@ -80,6 +92,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Opti
             "--cache" => cache = value()?.parse()?,
             "--debug" => debug = Some(value()?),
             "--keep" => keep = true,
+            "--open" => shows_console = true,
             "--root" => root = Some(PathBuf::from(value()?)),
             _ => return Err(format!("unknown argument {name}; {USAGE}").into()),
         }
@@ -99,7 +112,19 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<(Options, Opti
     if keep && cache == CacheMode::Cluster {
         return Err("a cluster is not kept: leave out --keep or --cache".to_owned().into());
     }
-    Ok((Options { port, keep, cache, debug, ..Options::new(root, bin_dir, stage) }, at_start))
+    let options = Options { port, keep, cache, debug, ..Options::new(root, bin_dir, stage) };
+    Ok(Wanted { options, at_start, shows_console })
+}
+
+/// Asks the desktop for a browser. A machine without one has the link all the same.
+fn show(url: &str) -> io::Result<()> {
+    for program in ["xdg-open", "open"] {
+        let mut command = tokio::process::Command::new(program);
+        if command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().is_ok() {
+            return Ok(());
+        }
+    }
+    writeln!(io::stdout(), "no browser can be opened from here: go to {url}")
 }
 
 fn welcome(stage: &Stage, options: &Options, took: Duration) -> String {
@@ -114,6 +139,7 @@ fn welcome(stage: &Stage, options: &Options, took: Duration) -> String {
     for (name, expression) in stage.schedules() {
         line("schedule", &format!("{name}: {expression}"));
     }
+    line("console", &format!("{}/", stage.url()));
     line("SMS", &format!("{}/_stage/sms", stage.url()));
     line("state", &format!("{}/_stage/state", stage.url()));
     line("DynamoDB", &stage.dynamodb_url());

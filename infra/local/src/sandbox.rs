@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::process::{Child, Command};
@@ -62,6 +63,8 @@ pub(crate) struct Active {
     attempt: u32,
     cold: bool,
     started: Instant,
+    /// The same moment in the stage's time.
+    began: Timestamp,
     log: Lines,
     reply: oneshot::Sender<Completion>,
 }
@@ -175,7 +178,8 @@ impl Sandbox {
         // What the init phase printed belongs to the run that it was started for.
         let log = if cold { self.log.lines() } else { self.log.turn() };
         let Job { request_id, event, trigger, attempt, reply, .. } = job;
-        state.active = Some(Active { request_id, trigger, attempt, cold, started: Instant::now(), log, reply });
+        let (started, began) = (Instant::now(), self.function.host.clock.now());
+        state.active = Some(Active { request_id, trigger, attempt, cold, started, began, log, reply });
         Ok(event)
     }
 
@@ -193,11 +197,13 @@ impl Sandbox {
             request_id: active.request_id,
             function: Arc::clone(&self.function.name),
             trigger: active.trigger,
+            began: active.began,
             cold: active.cold,
             init_ms: if active.cold { self.state.lock().init } else { None },
             duration_ms,
             outcome,
             code: OnceLock::new(),
+            front_ms: OnceLock::new(),
             attempt: active.attempt,
             log: active.log,
         };

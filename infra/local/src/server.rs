@@ -1,12 +1,13 @@
 //! Serving HTTP/1.1 on a loopback listener: the one loop behind every port of the stage.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Channel, Either, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,8 +16,11 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// Every reply of the stage is whole before it is sent.
+/// A reply that is whole before it is sent, as all are but one.
 pub(crate) type Reply = Response<Full<Bytes>>;
+
+/// A reply of the front: whole, or events for as long as somebody listens.
+pub(crate) type FrontReply = Response<Either<Full<Bytes>, Channel<Bytes>>>;
 
 /// Takes a port on loopback; 0 is any free one.
 pub(crate) async fn listen(port: u16) -> std::io::Result<TcpListener> {
@@ -24,10 +28,13 @@ pub(crate) async fn listen(port: u16) -> std::io::Result<TcpListener> {
 }
 
 /// Answers every request with `service` until the future is dropped, which also drops all connections.
-pub(crate) async fn serve<S, F>(listener: TcpListener, service: S) -> Infallible
+pub(crate) async fn serve<S, F, B>(listener: TcpListener, service: S) -> Infallible
 where
     S: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut connections = JoinSet::new();
     loop {

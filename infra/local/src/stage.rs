@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use http_body_util::Either;
+use jiff::tz::TimeZone;
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
 
@@ -109,6 +111,8 @@ impl Stage {
             clock,
             host,
             tables: RwLock::new(Arc::new([])),
+            zone: RwLock::new(TimeZone::UTC),
+            resets: AtomicU64::new(0),
             options,
         });
         let stage = Self { live, tasks, cache, _guardian: guardian, _lock: lock };
@@ -175,10 +179,10 @@ impl Stage {
             let never = server::serve(front, move |request, peer| {
                 let live = Arc::clone(&live);
                 async move {
-                    if request.uri().path().starts_with(doors::PREFIX) {
+                    if doors::is_for(&request) {
                         doors::answer(&live, request).await
                     } else {
-                        live.gateway.answer(request, peer).await
+                        live.gateway.answer(request, peer).await.map(Either::Left)
                     }
                 }
             });

@@ -97,9 +97,11 @@ impl Store {
         self.errand(move |database| tables.iter().try_for_each(|table| sweep(database, table, now))).await
     }
 
-    async fn errand<F>(&self, work: F) -> Result<(), StageError>
+    /// Does something on the database's thread, in one with all of its steps.
+    pub(crate) async fn errand<T, F>(&self, work: F) -> Result<T, StageError>
     where
-        F: FnOnce(&Database) -> Result<(), StageError> + Send + 'static,
+        T: Send + 'static,
+        F: FnOnce(&Database) -> Result<T, StageError> + Send + 'static,
     {
         let (done, outcome) = oneshot::channel();
         let errand: Errand = Box::new(move |database| {

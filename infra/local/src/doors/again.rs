@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Refusal, read_optional_wish};
+use super::wish::{Refusal, read_optional_wish};
 use crate::delivery::Delivery;
 use crate::invocation::{Outcome, Record};
 use crate::live::Live;

@@ -67,7 +67,7 @@ pub(super) struct Tick {
 }
 
 /// A schedule as `GET /_stage/state` shows it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Description {
     pub(crate) name: String,
     pub(super) expression: String,

@@ -11,6 +11,7 @@ mod cache_watch;
 mod cases;
 mod client;
 mod cluster;
+mod data;
 mod emulator;
 mod fallback;
 mod front;

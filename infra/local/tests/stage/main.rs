@@ -4,6 +4,7 @@
 
 mod bed;
 mod client;
+mod console;
 mod debugger;
 mod doors;
 mod faults;

@@ -1,0 +1,113 @@
+// One invocation: where its time went, what its lines say, and what one such costs on AWS.
+
+import { fill, h } from './dom.js';
+import { copy, door } from './doors.js';
+import { dateTime, millis, money, short } from './format.js';
+import { stage } from './live.js';
+import { PRICES, bill, told } from './prices.js';
+import { verdict } from './view-functions.js';
+import { t, tOr } from './text.js';
+
+/** Shows the attempts of a request in `place`, which is asked for one thing at a time. */
+export async function detail(place, requestId, wanted) {
+  place.dataset.wanted = wanted;
+  try {
+    const records = await door('GET', `invocations?request_id=${encodeURIComponent(requestId)}`);
+    if (place.dataset.wanted !== `${wanted}`) return;
+    if (records.length) fill(place, records.map(attempt));
+    else fill(place, h('div', { class: 'empty' }, t('detail_gone')));
+  } catch (error) {
+    fill(place, h('div', { class: 'empty' }, error.message));
+  }
+}
+
+function attempt(record) {
+  const line = told(record);
+  const code = record.code ?? line?.code;
+  const kind = verdict({ outcome: record.outcome, code });
+  const memory = stage.functions.find((one) => one.name === record.function)?.memory_mb ?? 128;
+  return h('article', { class: 'attempt' },
+    h('header', {},
+      h('h2', { class: 'mono' }, short(record.function)),
+      h('span', { class: `tag ${kind}` }, record.outcome === 'ok' ? `${code ?? 'ok'}` : t(`outcome_${record.outcome}`)),
+      record.cold ? h('span', { class: 'tag cold' }, t('cold')) : null,
+      record.attempt > 1 ? h('span', { class: 'tag warn' }, t('attempt', { number: record.attempt })) : null),
+    h('div', { class: 'pad' },
+      code ? h('p', { class: `why ${kind}` }, tOr(`code_${code}`, t('code_other', { code })), line?.error ? h('span', { class: 'mono' }, ` ${line.error}`) : null) : null,
+      facts(record, line),
+      timeline(record, line),
+      cost(record, memory),
+      lines(record)));
+}
+
+function facts(record, line) {
+  const rows = [
+    ['fact_time', dateTime(record.began)],
+    ['fact_trigger', record.trigger.replace('{stage}', stage.about.name)],
+    ['fact_request', h('button', { class: 'link mono', title: t('copy'), onclick: () => copy(record.request_id, t('copied', { what: t('fact_request') })) }, record.request_id)],
+    ['fact_params', line?.params?.join(', ')],
+    ['fact_phone', line?.phone],
+  ];
+  return h('dl', { class: 'facts' }, rows.filter(([, value]) => value).map(([name, value]) => [h('dt', {}, t(name)), h('dd', {}, value)]));
+}
+
+/** The lines tell how many calls there were and in how many steps, and not when: so calls have no bars of their own. */
+function timeline(record, line) {
+  const init = record.init_ms ?? 0;
+  const run = record.duration_ms;
+  const front = record.front_ms === null ? 0 : Math.max(0, record.front_ms - init - run);
+  const total = Math.max(init + run + front, 0.001);
+  const bar = (name, from, length, kind) => {
+    const fillBar = h('span', { class: `bar ${kind}` });
+    fillBar.style.setProperty('--from', `${(100 * from) / total}%`);
+    fillBar.style.setProperty('--length', `${Math.max(0.6, (100 * length) / total)}%`);
+    return h('li', {}, h('span', { class: 'lane' }, t(name)), h('span', { class: 'track' }, fillBar), h('span', { class: 'num' }, millis(length)));
+  };
+  const spent = line?.spent;
+  const calls = spent && [
+    ['Redis', spent.redis, ''],
+    ['DynamoDB', spent.dynamodb, units(spent)],
+    ['HTTP', spent.http, ''],
+  ].filter(([, number]) => number > 0);
+  return h('section', {},
+    h('h3', {}, t('timeline'), h('span', { class: 'soft' }, ` ${millis(record.front_ms ?? init + run)}`)),
+    h('ul', { class: 'lanes' },
+      record.front_ms === null ? null : bar('lane_front', 0, front, 'front'),
+      record.init_ms === null ? null : bar('lane_init', front, init, 'init'),
+      bar('lane_run', front + init, run, 'run')),
+    calls && h('div', { class: 'calls' },
+      calls.length ? calls.map(([name, number, note]) => h('span', { class: 'call' }, h('strong', {}, name), ` × ${number}`, note ? h('span', { class: 'soft' }, ` ${note}`) : null)) : h('span', { class: 'soft' }, t('calls_none')),
+      calls.length ? h('span', { class: 'soft' }, t('calls_steps', { steps: spent.steps })) : null));
+}
+
+function units(spent) {
+  return [[spent.read_units, 'RU'], [spent.write_units, 'WU']].filter(([number]) => number > 0).map(([number, unit]) => `${number} ${unit}`).join(' ');
+}
+
+function cost(record, memory) {
+  const rows = bill(record, memory);
+  const total = rows.reduce((sum, row) => sum + row.cost, 0);
+  return h('details', { class: 'cost', open: true },
+    h('summary', {}, t('cost_title'), h('span', { class: 'soft' }, ` ${t('cost_million', { cost: money(total * 1e6, '$') })}`)),
+    h('table', {}, h('tbody', {},
+      rows.map((row) => h('tr', {}, h('th', { scope: 'row' }, t(row.what)), h('td', { class: 'soft' }, row.note), h('td', { class: 'num mono' }, money(row.cost * 1e6, '$')))))),
+    h('p', { class: 'hint' }, t('cost_hint', { date: PRICES.date, region: PRICES.region })));
+}
+
+function lines(record) {
+  return h('section', {},
+    h('h3', {}, t('log_lines')),
+    record.log.length ? record.log.map(logLine) : h('p', { class: 'soft' }, t('log_none')));
+}
+
+function logLine(text) {
+  let fields;
+  try {
+    fields = text.startsWith('{') ? JSON.parse(text) : null;
+  } catch {
+    fields = null;
+  }
+  if (!fields) return h('pre', { class: 'code-box' }, text);
+  const shown = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
+  return h('dl', { class: 'facts code-box mono log-line' }, Object.entries(fields).map(([name, value]) => [h('dt', {}, name), h('dd', { class: name === 'error' || value === 'ERROR' ? 'bad' : '' }, shown(value))]));
+}

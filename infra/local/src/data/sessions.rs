@@ -1,0 +1,60 @@
+//! Sessions of a user: where they are and how long they live.
+
+use redis::AsyncCommands;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Data;
+use crate::error::StageError;
+
+/// Keys that one step of a search looks at.
+const STEP: usize = 1_000;
+
+/// A session. Its id is nowhere: only whoever opened it has it.
+#[derive(Serialize)]
+pub(crate) struct Session {
+    /// SHA-256 of the id.
+    hash: String,
+    role: Value,
+    /// Unless it is used before.
+    ends_in_ms: i64,
+}
+
+impl Data<'_> {
+    /// The sessions of a user, who has that phone. It looks at the name of every key, as one does in a local stage.
+    pub(crate) async fn sessions(&mut self, phone: &str, user_id: &str) -> Result<Vec<Session>, StageError> {
+        let begin = self.keys.session(phone, "");
+        let mut keys = Vec::new();
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(format!("{begin}*")).arg("COUNT").arg(STEP);
+            let (next, found): (u64, Vec<String>) =
+                scan.query_async(&mut self.cache).await.map_err(StageError::cache)?;
+            keys.extend(found);
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        let mut sessions = Vec::new();
+        for key in keys {
+            let value: Option<String> = self.cache.get(&key).await.map_err(StageError::cache)?;
+            let value: Value = value.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+            if value["user_id"] == user_id {
+                let ends_in_ms = self.cache.pttl(&key).await.map_err(StageError::cache)?;
+                sessions.push(Session { hash: key[begin.len()..].to_owned(), role: value["role"].clone(), ends_in_ms });
+            }
+        }
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.ends_in_ms));
+        Ok(sessions)
+    }
+
+    /// Ends a session; whether there was one.
+    pub(crate) async fn end_session(&mut self, phone: &str, hash: &str) -> Result<bool, StageError> {
+        let key = self.keys.session(phone, hash);
+        self.cache.del(key).await.map_err(StageError::cache)
+    }
+}

@@ -1,0 +1,182 @@
+//! The console's files, which are part of the program: nothing is built and nothing is fetched to show them.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+
+use crate::server::{self, Reply};
+
+/// The door of the page itself; browsers find it at `/`.
+pub(super) const DOOR: &str = "console/";
+
+/// Nothing from elsewhere, nothing inline, and in nobody's frame.
+const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+                      object-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// How a browser learns what else it must not do with a file.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    // A new build of the stage has new files under the same names.
+    (header::CACHE_CONTROL, "no-cache"),
+];
+
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_bytes!(concat!("../../console/", $name)))),+]
+    };
+}
+
+/// Name and content of each file in `infra/local/console`.
+const FILES: &[(&str, &[u8])] = files![
+    "api.js",
+    "app.js",
+    "dom.js",
+    "doors.js",
+    "format.js",
+    "icon.svg",
+    "index.html",
+    "invocation.js",
+    "layout.css",
+    "list.js",
+    "live.js",
+    "parts.css",
+    "prices.js",
+    "settings.js",
+    "text.en.js",
+    "text.js",
+    "text.zh.js",
+    "tokens.css",
+    "view-control.js",
+    "view-data.js",
+    "view-faults.js",
+    "view-functions.js",
+    "view-inbox.js",
+    "view-jobs.js",
+    "view-settings.js",
+    "view-try.js",
+    "views.css",
+];
+
+/// Whether a browser asks for the page: it says that it wants HTML, and no other client of the API does. Everybody
+/// else gets what API Gateway would answer to `GET /`.
+pub(super) fn is_asked_for<B>(request: &Request<B>) -> bool {
+    request.method() == Method::GET && request.uri().path() == "/" && wants_html(request.headers())
+}
+
+/// The file behind a door.
+pub(super) fn file(door: &str) -> Option<Reply> {
+    let name = door.strip_prefix(DOOR)?;
+    let name = if name.is_empty() { "index.html" } else { name };
+    let (_, content) = FILES.iter().find(|(known, _)| *known == name)?;
+    let mut reply = server::json(StatusCode::OK, Bytes::from_static(content));
+    for (name, value) in HEADERS {
+        reply.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind(name)));
+    Some(reply)
+}
+
+fn wants_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("text/html"))
+}
+
+fn kind(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use http::Request;
+
+    use super::{FILES, is_asked_for, kind};
+
+    /// Lines that a file may have, as those of Rust.
+    const LONGEST_FILE: usize = 400;
+
+    #[test]
+    fn every_file_of_the_console_is_part_of_the_program_and_none_is_long() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("console");
+        let there = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let known: BTreeSet<_> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(there.collect::<BTreeSet<_>>(), known);
+        for (name, content) in FILES {
+            let lines = String::from_utf8_lossy(content).lines().count();
+            assert!(lines <= LONGEST_FILE, "{name} has {lines} lines");
+        }
+    }
+
+    fn content(name: &str) -> &'static str {
+        std::str::from_utf8(FILES.iter().find(|(known, _)| *known == name).unwrap().1).unwrap()
+    }
+
+    /// The keys of a table of texts, in their order.
+    fn keys(name: &str) -> Vec<&'static str> {
+        content(name).lines().filter_map(|line| line.strip_prefix("  ")?.split_once(": ")).map(|(key, _)| key).collect()
+    }
+
+    #[test]
+    fn both_languages_say_the_same_things_in_the_same_order() {
+        let english = keys("text.en.js");
+        assert!(english.len() > 100);
+        assert_eq!(english, keys("text.zh.js"));
+        assert_eq!(english.iter().collect::<BTreeSet<_>>().len(), english.len(), "a key stands twice");
+    }
+
+    #[test]
+    fn every_text_that_a_view_asks_for_is_there() {
+        let known: BTreeSet<_> = keys("text.en.js").into_iter().collect();
+        for (name, _) in FILES.iter().filter(|(name, _)| kind(name).starts_with("text/javascript")) {
+            let text = content(name);
+            for (at, call) in text.match_indices("t('") {
+                let is_ours = !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '.');
+                let key = text[at + call.len()..].split('\'').next().unwrap();
+                assert!(!is_ours || known.contains(key), "{name} asks for {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_of_the_console_writes_html_or_comes_from_elsewhere() {
+        let forbidden = ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "https://"];
+        for (name, content) in FILES {
+            let text = String::from_utf8_lossy(content);
+            for word in forbidden {
+                assert!(!text.contains(word), "{name} has {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_is_for_browsers() {
+        let asks = |method: &str, path: &str, accept: Option<&str>| {
+            let request = Request::builder().method(method).uri(path);
+            let request = accept.into_iter().fold(request, |request, accept| request.header("accept", accept));
+            is_asked_for(&request.body(()).unwrap())
+        };
+        let browser = Some("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+        assert!(asks("GET", "/", browser));
+        for (method, path, accept) in [
+            ("GET", "/", None),
+            ("GET", "/", Some("*/*")),
+            ("GET", "/", Some("application/json")),
+            ("POST", "/", browser),
+            ("GET", "/index.html", browser),
+            ("GET", "/local/iwc/badge/user/index", browser),
+        ] {
+            assert!(!asks(method, path, accept), "{method} {path} {accept:?}");
+        }
+    }
+}
