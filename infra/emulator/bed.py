@@ -63,8 +63,8 @@ class Bed:
         }
         pipes = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
         run = subprocess.run(command, cwd=self.folder, env=environment, timeout=VERB_S, check=False, **pipes)
-        # The command line tells of uploads in one long line.
-        told = re.sub(r"[^\r\n]*\r", "", run.stdout + run.stderr)
+        # The command line tells of uploads, over and over.
+        told = re.sub(r"\r?Uploading to [^(]*\([0-9.]+%\)", "", run.stdout + run.stderr)
         return run.returncode == 0, told
 
     def make(self, verb, **variables):

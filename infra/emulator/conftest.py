@@ -18,8 +18,8 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 @pytest.fixture(scope="session")
-def bed():
-    """A stage that `make deploy` has brought up in an empty account."""
+def bed(request):
+    """A stage that `make deploy` has brought up in an empty account. Where it has not, there is nothing to test."""
     with tempfile.TemporaryDirectory(prefix="badge-") as name:
         folder = Path(name)
         for part in ("cache", "emulator", "tree"):
@@ -28,7 +28,10 @@ def bed():
         try:
             with parts.cache(folder / "cache") as cache, parts.emulator(folder / "emulator") as emulator:
                 bed = Bed(folder / "tree", emulator, cache, sink)
-                bed.first = bed.done("deploy")
+                is_up, bed.first = bed.make("deploy")
+                if not is_up:
+                    request.session.shouldfail = "no stage came up"
+                    pytest.fail(bed.first, pytrace=False)
                 yield bed
         finally:
             sink.close()
