@@ -111,6 +111,22 @@ fn whoever_calls_a_function_calls_its_alias() {
 }
 
 #[test]
+fn functions_are_given_the_variables_that_they_read() {
+    let template = template();
+    let given = template["Globals"]["Function"]["Environment"]["Variables"].as_object().unwrap();
+    let given: BTreeSet<_> = given.keys().map(String::as_str).collect();
+    let source = read("shared/src/config.rs") + &read("shared/src/config/cache.rs");
+    let calls = ["given(\"", "needed(\""].into_iter().flat_map(|call| source.split(call).skip(1));
+    let wanted = calls.filter_map(|argument| argument.split('"').next());
+    // Lambda itself gives one.
+    let wanted: BTreeSet<_> = wanted.filter(|name| *name != "LAMBDA_TASK_ROOT").collect();
+    assert_eq!(given, wanted);
+    for (name, function) in functions(&template) {
+        assert!(function["Environment"].is_null(), "{name}");
+    }
+}
+
+#[test]
 fn a_function_is_in_the_network_exactly_if_it_needs_the_cache() {
     let template = template();
     for (name, function) in functions(&template) {
@@ -167,6 +183,7 @@ fn users_are_kept_and_runs_expire() {
             assert_eq!(template["Resources"][kept][policy], "Retain", "{kept}");
         }
     }
+    assert_eq!(template["Resources"]["FailedEventsQueue"]["Properties"]["SqsManagedSseEnabled"], true);
     let ttl = &template["Resources"]["RunsTable"]["Properties"]["TimeToLiveSpecification"];
     assert_eq!(ttl["Enabled"], true);
     let attribute = format!(" {}: Option<N>,\n", ttl["AttributeName"].as_str().unwrap());
