@@ -5,7 +5,6 @@ file takes it down; infra/setup/test_deploy.sh names the files in their order.
 """
 
 import signal
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import parts
 import pytest
 from bed import Bed
 
-# Ended from outside, the tests end what they have started.
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+# Ended from outside, as by Ctrl-C: pytest stops, and what was started is ended.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
