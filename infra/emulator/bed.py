@@ -34,7 +34,8 @@ class Bed:
 
     def __init__(self, folder, emulator_port, cache_port, sink):
         self.folder, self.port, self.sink = folder, emulator_port, sink
-        self.phones = iter(range(13_800_130_000, 13_800_140_000, 7))
+        # No two in one range of numbers, as ranges have limits too.
+        self.phones = iter(range(13_800_130_000, 13_900_000_000, 10_007))
         for part in COPIED:
             (folder / part).parent.mkdir(parents=True, exist_ok=True)
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
