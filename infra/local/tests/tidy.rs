@@ -174,6 +174,13 @@ fn no_event_of_a_job_or_of_a_task_is_thrown_away() {
 }
 
 #[test]
+fn a_panic_unwinds_in_what_is_shipped() {
+    let manifest = read("Cargo.toml");
+    let release = manifest.split("\n[profile.release]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    assert!(release.lines().any(|line| line == "panic = \"unwind\""), "cargo-lambda makes it abort otherwise");
+}
+
+#[test]
 fn handlers_fit_on_a_screen_and_use_shared_alone() {
     for kind in folders("functions") {
         for name in folders(&format!("functions/{kind}")) {
