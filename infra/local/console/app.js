@@ -90,6 +90,9 @@ function show() {
     if (name === view.id) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
+  // Where links stand in one line, the current one may be out of sight.
+  parts.links.get(view.id).link.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  scrollTo(0, 0);
   document.title = `${t(`nav_${view.id}`)} · badge`;
   current = view.open(what);
   fill(parts.main, current.node);

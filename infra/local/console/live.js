@@ -16,6 +16,8 @@ export const stage = {
   rows: [],
   /** How many rows have been dropped or forgotten, so that a reader can tell which are new. */
   dropped: 0,
+  /** How many the stage has left out, because there were too many at once. */
+  leftOut: 0,
 };
 
 const listeners = new Set();
@@ -88,6 +90,7 @@ function take(news) {
     stage.about = news.stage;
     stage.dropped += stage.rows.length;
     stage.rows = [];
+    stage.leftOut = 0;
     stage.messages = [];
     change('stage', 'messages', 'rows');
   }
@@ -112,6 +115,7 @@ function take(news) {
   }
   if (news.invocations) {
     stage.rows.push(...news.invocations);
+    stage.leftOut += news.left_out ?? 0;
     const over = stage.rows.length - MOST_ROWS;
     if (over > 0) {
       // A copy, and seldom: cutting the front off an array moves all that is behind it.

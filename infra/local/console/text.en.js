@@ -60,7 +60,7 @@ export const en = {
   kind_failed: 'Failed',
   kind_cold: 'Cold',
   invocations: 'Invocations',
-  invocations_count: '{count}',
+  left_out: '{count} more came too fast to list',
   invocations_empty: 'No invocation to show',
   invocations_empty_hint: 'Send a request, or choose another filter.',
   cold: 'cold',

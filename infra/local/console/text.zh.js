@@ -60,7 +60,7 @@ export const zh = {
   kind_failed: '失败',
   kind_cold: '冷启动',
   invocations: '调用记录',
-  invocations_count: '{count} 次',
+  left_out: '另有 {count} 次太快，未列出',
   invocations_empty: '没有可显示的调用',
   invocations_empty_hint: '发一个请求，或换一个筛选条件。',
   cold: '冷',

@@ -63,7 +63,8 @@ export function open(wanted) {
     const total = stage.dropped + found.length;
     list.show(found, key === seen.key ? Math.max(0, total - seen.total) : 0);
     Object.assign(seen, { total, key });
-    write(summary, t('invocations_count', { count: count(found.length) }));
+    const rest = stage.leftOut ? ` · ${t('left_out', { count: count(stage.leftOut) })}` : '';
+    write(summary, `${count(found.length)}${rest}`);
     empty.hidden = found.length > 0;
   }
 

@@ -54,7 +54,7 @@ function scheduleRow(one) {
   return {
     node: h('tr', {},
       h('td', { class: 'first' }, h('span', { class: 'mono' }, short(one.function))),
-      h('td', { 'data-label': t('head_expression') }, h('span', { class: 'mono' }, one.expression), h('span', { class: 'soft' }, ` ${one.timezone}`)),
+      h('td', { 'data-label': t('head_expression') }, h('span', {}, h('span', { class: 'mono' }, one.expression), h('span', { class: 'soft' }, ` ${one.timezone}`))),
       h('td', { 'data-label': t('head_next') }, next),
       h('td', { 'data-label': t('head_last') }, last),
       h('td', {}, run)),

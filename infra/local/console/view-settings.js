@@ -34,7 +34,7 @@ export function open() {
 
   function table(stages) {
     const [one, other] = [flat(stages[chosen.one]), flat(stages[chosen.other])];
-    const keys = [...new Set([...one.keys(), ...other.keys()])];
+    const keys = [...new Set([...one.keys(), ...other.keys()])].sort();
     const rows = keys.map((key) => ({ key, left: one.get(key), right: other.get(key) }));
     const different = rows.filter(({ left, right }) => left !== right).length;
     fill(head, [t('head_setting'), chosen.one, chosen.other].map((text) => h('th', { scope: 'col' }, text)));
@@ -57,6 +57,7 @@ export function open() {
 /** Secrets are named in the files, and only named. */
 function value(key, text) {
   if (text === undefined) return h('span', { class: 'soft' }, '–');
+  if (text === '') return h('span', { class: 'soft' }, t('settings_empty'));
   return key.startsWith('secrets.') ? [h('span', { class: 'tag' }, t('settings_secret')), ` ${text}`] : text;
 }
 

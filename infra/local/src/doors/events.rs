@@ -1,8 +1,8 @@
 //! `GET events`: what changes in the stage, as server-sent events for the console.
 //!
 //! Whoever listens looks at the stage from time to time; nothing in a request's way knows of it. What has changed since
-//! the last look goes out as one event, so that a busy stage makes larger events and not more of them. A reader that is
-//! slow is looked at less often, and misses nothing but what the stage itself has forgotten meanwhile.
+//! the last look goes out as one event, so that a busy stage makes larger events, up to a bound, and not more of them. Who is
+//! slow to read is told less often.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,8 +28,11 @@ use crate::scheduler::Description;
 /// Between two looks at a calm stage, and at one that has run more than [`BUSY`] functions meanwhile: then the reader's
 /// work counts too, which is done on the same machine.
 const PAUSE: Duration = Duration::from_millis(100);
-const LONG_PAUSE: Duration = Duration::from_millis(250);
+const LONG_PAUSE: Duration = Duration::from_millis(500);
 const BUSY: usize = 20;
+
+/// Invocations that one event tells, the newest; nobody reads thousands a second. A new reader is told all there are.
+const MAX_ROWS: usize = 250;
 
 /// Looks without a change until one is told all the same: only writing tells that a reader has gone.
 const QUIET_LOOKS: u32 = 100;
@@ -62,6 +65,9 @@ struct Change {
     /// The same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     invocations: Vec<Row>,
+    /// How many more there were.
+    #[serde(skip_serializing_if = "is_zero")]
+    left_out: usize,
 }
 
 /// What stays as long as the stage does.
@@ -141,7 +147,7 @@ async fn tell(live: Arc<Live>, mut reader: Sender<Bytes>) {
 
 impl Change {
     fn is_empty(&self) -> bool {
-        let Self { stage, clock, faults, functions, schedules, dead_letters, messages, invocations } = self;
+        let Self { stage, clock, faults, functions, schedules, dead_letters, messages, invocations, .. } = self;
         stage.is_none()
             && clock.is_none()
             && faults.is_none()
@@ -194,11 +200,14 @@ impl Told {
         let (count, mut messages) = live.inbox.since(self.messages);
         messages.drain(..messages.len().saturating_sub(MAX_MESSAGES));
         (self.messages, change.messages) = (count, messages);
-        change.invocations = self.invocations(live);
+        let records = self.invocations(live);
+        change.left_out = if change.stage.is_some() { 0 } else { records.len().saturating_sub(MAX_ROWS) };
+        change.invocations = records[change.left_out..].iter().map(|record| Row::of(record)).collect();
         change
     }
 
-    fn invocations(&mut self, live: &Live) -> Vec<Row> {
+    /// Those that the reader has not been told of, the oldest first.
+    fn invocations(&mut self, live: &Live) -> Vec<Arc<Record>> {
         let mut records = Vec::new();
         for function in live.lambda.functions() {
             let known = self.invocations.entry(Arc::clone(&function.name)).or_default();
@@ -207,8 +216,13 @@ impl Told {
             *known = history.invocations;
         }
         records.sort_unstable_by_key(|record| record.sequence);
-        records.iter().map(|record| Row::of(record)).collect()
+        records
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Row {

@@ -1,6 +1,8 @@
 """What an engineer does in the console in the first ten minutes."""
 
+import json
 import re
+import subprocess
 
 from conftest import shot
 from playwright.sync_api import expect
@@ -128,6 +130,18 @@ def test_sessions_of_a_user_are_shown_and_ended(console, stage):
     page.get_by_role("link", name="Try it").click()
     route(page, "index")
     send(page, 10006)
+
+
+def test_a_request_is_copied_for_a_shell(console):
+    page = console()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    fill(page, phone=PHONE)
+    page.get_by_role("button", name="Copy as curl").click()
+    expect(page.locator(".toast")).to_have_text("curl copied")
+    command = page.evaluate("navigator.clipboard.readText()").replace("-b cookies -c cookies ", "")
+    answer = subprocess.run(["sh", "-c", f"{command} --silent"], capture_output=True, text=True, check=True).stdout
+    assert json.loads(answer)["code"] == 0
+    expect(page.locator(".message")).to_contain_text(PHONE)
 
 
 def test_a_job_runs_now(console):
