@@ -110,6 +110,8 @@ function take(news) {
     change('letters');
   }
   if (news.messages) {
+    // One that comes alone is worth a look. Many at once are not, and moving things cost the stage's machine.
+    for (const message of news.messages) message.isFresh = !news.stage && news.messages.length <= 3;
     stage.messages = [...news.messages.reverse(), ...stage.messages].slice(0, MOST_MESSAGES);
     change('messages');
   }

@@ -11,7 +11,7 @@ export const id = 'inbox';
 export const picture = 'inbox';
 
 /** Messages that are shown; the rest is there by the search. */
-const MOST_SHOWN = 100;
+const MOST_SHOWN = 50;
 
 export function open() {
   const search = h('input', { type: 'search', placeholder: t('inbox_search'), 'aria-label': t('inbox_search'), oninput: () => list.update() });
@@ -57,7 +57,7 @@ function card(message) {
     : null;
   const cost = h('span');
   return {
-    node: h('li', { class: 'message fresh' },
+    node: h('li', { class: `message ${message.isFresh ? 'fresh' : ''}` },
       h('div', { class: 'message-head' },
         h('span', { class: 'mono phone' }, message.phone), code ? left : null,
         h('span', { class: 'message-time soft' }, h('time', { datetime: message.time, class: 'nowrap' }, clockTime(message.time)), age)),

@@ -28,11 +28,11 @@ use crate::scheduler::Description;
 /// Between two looks at a calm stage, and at one that has run more than [`BUSY`] functions meanwhile: then the reader's
 /// work counts too, which is done on the same machine.
 const PAUSE: Duration = Duration::from_millis(100);
-const LONG_PAUSE: Duration = Duration::from_millis(500);
+const LONG_PAUSE: Duration = Duration::from_secs(1);
 const BUSY: usize = 20;
 
 /// Invocations that one event tells, the newest; nobody reads thousands a second. A new reader is told all there are.
-const MAX_ROWS: usize = 250;
+const MAX_ROWS: usize = 500;
 
 /// Looks without a change until one is told all the same: only writing tells that a reader has gone.
 const QUIET_LOOKS: u32 = 100;
@@ -40,8 +40,9 @@ const QUIET_LOOKS: u32 = 100;
 /// Dead letters that are told, the newest; the door `dead_letters` has all.
 const MAX_LETTERS: usize = 200;
 
-/// Messages that are told to a new reader.
+/// Messages that are told to a new reader, and by one event later on, the newest.
 const MAX_MESSAGES: usize = 500;
+const MAX_NEW_MESSAGES: usize = 50;
 
 /// What has changed; what has not is left out.
 #[derive(Default, Serialize)]
@@ -198,7 +199,8 @@ impl Told {
             self.letters = Some(mark);
         }
         let (count, mut messages) = live.inbox.since(self.messages);
-        messages.drain(..messages.len().saturating_sub(MAX_MESSAGES));
+        let most = if change.stage.is_some() { MAX_MESSAGES } else { MAX_NEW_MESSAGES };
+        messages.drain(..messages.len().saturating_sub(most));
         (self.messages, change.messages) = (count, messages);
         let records = self.invocations(live);
         change.left_out = if change.stage.is_some() { 0 } else { records.len().saturating_sub(MAX_ROWS) };

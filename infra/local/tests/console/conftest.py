@@ -5,6 +5,7 @@ import os
 import pathlib
 import socket
 import subprocess
+import time
 import urllib.request
 
 import pytest
@@ -21,11 +22,14 @@ class Stage:
     """A running local stage with empty stores."""
 
     def __init__(self, port):
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.api = f"{self.url}/local/iwc/badge/user"
-        program = pathlib.Path(os.environ["STAGE_BIN"])
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
-            [program, "--port", str(port), "--stage", "local", "--at-start", "deployed"],
+            [os.environ["STAGE_BIN"], "--port", str(self.port), "--stage", "local", "--at-start", "deployed"],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         said = []
         for line in self.process.stdout:
@@ -47,6 +51,14 @@ class Stage:
         request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
+
+    def dead_letters(self):
+        """What has failed in every attempt, once something has."""
+        end = time.monotonic() + PATIENCE_MS / 1000
+        while time.monotonic() < end:
+            if letters := self.door("GET", "dead_letters"):
+                return letters
+        raise TimeoutError("nothing has failed for good")
 
     def code(self, phone):
         """Asks for a code and reads it."""

@@ -22,6 +22,7 @@ def lived_in(stage):
     stage.ask("GET", f"{stage.api}/nowhere")
     stage.door("PUT", "faults", {"sms": {"mode": "refuse"}})
     stage.ask("POST", f"{stage.api}/veri_code", {"phone": "13800138001"})
+    stage.dead_letters()
     return stage
 
 
@@ -97,10 +98,9 @@ def test_a_stage_that_goes_is_told_and_found_again(browser, stage):
     page = browser.new_context(locale="en-GB").new_page()
     page.goto(f"{stage.url}/#inbox")
     expect(page.locator(".side-foot")).to_contain_text("live")
-    port = urlsplit(stage.url).port
     stage.stop()
     expect(page.locator(".banner.off")).to_contain_text("The stage does not answer")
-    stage.__init__(port)
+    stage.start()
     expect(page.locator(".banner.off")).to_have_count(0)
     page.context.close()
 
