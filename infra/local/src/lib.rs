@@ -4,9 +4,10 @@
 //! `sandbox`, which fetches the event over its `runtime` API; the answer comes back the same way and `reply` makes a
 //! response of it. `template` reads `infra/template.yaml`, which decides what there is. `cache` and `store` are the
 //! stage's Redis and DynamoDB, `aws` the AWS APIs that functions call (`lambda`, `secrets`, `elasticache`), `inbox` the SMS
-//! provider, `doors` the control door, behind which `data` looks into the stores. `scheduler` fires each `schedule` when the `clock` says so; `delivery` tries each
-//! event as often as it may, `letters` keeps those that failed, and `shelf` keeps what outlives a stage. `faults` says what
-//! else fails, on the `line` to a store for instance. `guardian` sees to it that nothing else outlives the stage.
+//! provider, `doors` the control door, behind which `data` looks into the stores, `pages` the API pages. `scheduler` fires each
+//! `schedule` when the `clock` says so; `delivery` tries each event as often as it may, `letters` keeps those that failed,
+//! and `shelf` keeps what outlives a stage. `faults` says what else fails, on the `line` to a store for instance. `guardian`
+//! sees to it that nothing else outlives the stage.
 
 mod account;
 mod aws;
@@ -34,6 +35,7 @@ mod line;
 mod live;
 mod log;
 mod options;
+mod pages;
 mod random;
 mod reply;
 mod route;

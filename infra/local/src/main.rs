@@ -140,6 +140,9 @@ fn welcome(stage: &Stage, options: &Options, took: Duration) -> String {
         line("schedule", &format!("{name}: {expression}"));
     }
     line("console", &format!("{}/", stage.url()));
+    if let Some(pages) = stage.pages_url() {
+        line("API pages", &pages);
+    }
     line("SMS", &format!("{}/_stage/sms", stage.url()));
     line("state", &format!("{}/_stage/state", stage.url()));
     line("DynamoDB", &stage.dynamodb_url());

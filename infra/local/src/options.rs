@@ -18,6 +18,8 @@ pub struct Options {
     pub port: u16,
     /// `LAMBDA_TASK_ROOT` of the functions, the folder that `conf/` lies in.
     pub task_root: PathBuf,
+    /// The folder of the API pages, as `make docs` builds them; it need not be there.
+    pub pages: PathBuf,
     /// Folder for one log file per function; no files without it.
     pub logs: Option<PathBuf>,
     /// Folder for what outlives the stage (the generated secrets); they are new at each start without it.
@@ -73,6 +75,7 @@ impl Options {
             stage: stage.into(),
             port: 0,
             task_root: root.to_owned(),
+            pages: root.join(".tools/docs"),
             logs: Some(root.join("logs")),
             state_dir: Some(root.join(".stage")),
             keep: false,

@@ -28,6 +28,7 @@ use crate::lambda::Lambda;
 use crate::line::Line;
 use crate::live::Live;
 use crate::options::Options;
+use crate::pages;
 use crate::scheduler::Scheduler;
 use crate::secrets::Secrets;
 use crate::server;
@@ -153,6 +154,12 @@ impl Stage {
         Some(delivery.is_some_and(|delivery| delivery.outcome == Outcome::Ok))
     }
 
+    /// Where the API pages are, if `make docs` has built them.
+    #[must_use]
+    pub fn pages_url(&self) -> Option<String> {
+        pages::are_built(&self.live.options.pages).then(|| format!("{}{}", self.live.url, pages::PATH))
+    }
+
     /// Every schedule with its expression and time zone.
     #[must_use]
     pub fn schedules(&self) -> Vec<(String, String)> {
@@ -179,6 +186,9 @@ impl Stage {
             let never = server::serve(front, move |request, peer| {
                 let live = Arc::clone(&live);
                 async move {
+                    if let Some(page) = pages::answer(&live.options.pages, &request).await {
+                        return page.map(Either::Left);
+                    }
                     if doors::is_for(&request) {
                         doors::answer(&live, request).await
                     } else {

@@ -92,6 +92,8 @@ impl Repository {
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::new(self.path(), self.file("bin"), "test");
         options.state_dir = None;
+        // Not those that somebody may have built in the repository.
+        options.pages = self.file("pages");
         options.retry_delay = Duration::from_millis(1);
         options
     }

@@ -10,6 +10,7 @@ mod doors;
 mod faults;
 mod gateway;
 mod invoke;
+mod pages;
 mod process;
 mod runtime;
 mod schedules;

@@ -1,0 +1,141 @@
+//! The API pages below `/docs/`, as `make docs` has built them. Every other path is the gateway's.
+
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use tokio::task::spawn_blocking;
+
+use crate::server::{self, Reply};
+
+/// Where the pages are asked for.
+pub(crate) const PATH: &str = "/docs/";
+
+/// Path below [`PATH`], file, and content type. A request names one of these or nothing of ours: what it says never
+/// becomes part of a file's name.
+const FILES: [(&str, &str, &str); 7] = [
+    ("en/", "en/index.html", "text/html; charset=utf-8"),
+    ("en/openapi.json", "en/openapi.json", "application/json"),
+    ("page.css", "page.css", "text/css; charset=utf-8"),
+    ("page.js", "page.js", "text/javascript; charset=utf-8"),
+    ("standalone.js", "standalone.js", "text/javascript; charset=utf-8"),
+    ("zh/", "zh/index.html", "text/html; charset=utf-8"),
+    ("zh/openapi.json", "zh/openapi.json", "application/json"),
+];
+
+/// Nothing from elsewhere, no inline script, and in nobody's frame. The renderer makes style elements and attributes as
+/// it goes, so that styles may be inline.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// How a browser learns what it must not do with a page.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    // Pages that are built again have the same names.
+    (header::CACHE_CONTROL, "no-cache"),
+];
+
+const NOT_BUILT: &str = r#"<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>badge</title>
+<p>The API pages are not built yet. Type: <code>make docs</code></p>
+<p lang="zh-CN">API 文档尚未生成，请执行：<code>make docs</code></p>
+"#;
+
+/// Whether there are pages in the folder.
+pub(crate) fn are_built(folder: &Path) -> bool {
+    FILES.iter().all(|(_, file, _)| folder.join(file).is_file())
+}
+
+/// The answer to a request for a page, and `None` if it is for something else.
+pub(crate) async fn answer<B>(folder: &Path, request: &Request<B>) -> Option<Reply> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return None;
+    }
+    match request.uri().path() {
+        "/docs" => Some(elsewhere(PATH)),
+        "/docs/en" => Some(elsewhere("/docs/en/")),
+        "/docs/zh" => Some(elsewhere("/docs/zh/")),
+        PATH if !are_built(folder) => Some(not_built()),
+        PATH => Some(elsewhere(if prefers_english(request.headers()) { "/docs/en/" } else { "/docs/zh/" })),
+        path => {
+            let below = path.strip_prefix(PATH)?;
+            let (_, file, kind) = FILES.iter().find(|(known, ..)| *known == below)?;
+            let file = folder.join(file);
+            let content = spawn_blocking(|| fs::read(file)).await.ok().and_then(Result::ok);
+            Some(content.map_or_else(not_built, |content| page(StatusCode::OK, kind, content)))
+        }
+    }
+}
+
+fn not_built() -> Reply {
+    page(StatusCode::NOT_FOUND, "text/html; charset=utf-8", NOT_BUILT)
+}
+
+fn elsewhere(path: &'static str) -> Reply {
+    let mut reply = page(StatusCode::FOUND, "text/plain", "");
+    reply.headers_mut().insert(header::LOCATION, HeaderValue::from_static(path));
+    reply.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-language"));
+    reply
+}
+
+fn page(status: StatusCode, kind: &'static str, content: impl Into<Bytes>) -> Reply {
+    let mut reply = server::json(status, content);
+    for (name, value) in HEADERS {
+        reply.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    reply
+}
+
+/// Chinese, unless English is wanted more or, equally, named first: as the service chooses the language of a message.
+fn prefers_english(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
+    let mut best = (0.0_f32, false);
+    for range in values.flat_map(|value| value.split(',')) {
+        let mut parts = range.split(';').map(str::trim);
+        let is_english = match parts.next().and_then(|tag| tag.split('-').next()) {
+            Some(language) if language.eq_ignore_ascii_case("en") => true,
+            Some(language) if language == "*" || language.eq_ignore_ascii_case("zh") => false,
+            _ => continue,
+        };
+        let weight = parts.find_map(|part| part.strip_prefix("q=")?.trim().parse().ok()).unwrap_or(1.0);
+        if weight > best.0 {
+            best = (weight, is_english);
+        }
+    }
+    best.1
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, header};
+
+    use super::prefers_english;
+
+    #[test]
+    fn pages_are_english_for_those_who_prefer_it() {
+        for (accept, expected) in [
+            (None, false),
+            (Some("en"), true),
+            (Some("EN-gb,zh;q=0.9"), true),
+            (Some("zh-CN,zh;q=0.9,en;q=0.8"), false),
+            (Some("fr,en;q=0.3,*;q=0.1"), true),
+            (Some("en;q=0.5,zh;q=0.5"), true),
+            (Some("en;q=0"), false),
+            (Some("en-US;q=x, zh"), true),
+            (Some(";,"), false),
+        ] {
+            let headers = accept.map(|value| (header::ACCEPT_LANGUAGE, HeaderValue::from_static(value)));
+            let headers: HeaderMap = headers.into_iter().collect();
+            assert_eq!(prefers_english(&headers), expected, "{accept:?}");
+        }
+    }
+}
