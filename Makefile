@@ -18,8 +18,8 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch rotate endpoint job redrive test test-rust test-api test-console attack test-deploy test-cluster soak fuzz bench
-.PHONY: bench-compare bench-growth bench-baseline guard size bench-stage check lint audit fmt build-local build deploy diff push
+.PHONY: help run watch rotate endpoint job redrive test test-rust test-api test-console docs test-docs attack test-deploy test-cluster
+.PHONY: soak fuzz bench bench-compare bench-growth bench-baseline guard size bench-stage check lint audit fmt build-local build deploy diff push
 .PHONY: rollback logs admin outputs destroy cost test-cost tools clean toolchain redis python
 
 help:
@@ -62,6 +62,12 @@ test-api: redis python build-local ## only the API description against a running
 
 test-console: redis build-local ## the console in a browser: journeys, accessibility, both languages and themes; two minutes
 	@infra/setup/console.sh $(if $(K),-k "$(K)")
+
+docs: python ## build the API pages in both languages, which `make run` then shows at /docs/ (needs npm)
+	@infra/setup/docs.sh
+
+test-docs: redis python build-local ## the API pages' parts, and their samples run against a stage (needs node)
+	@infra/setup/test_docs.sh
 
 attack: redis python build-local ## attacks on the limits at full size, with their figures; some minutes
 	@BADGE_ATTACK_PART=1 cargo test $(LOCKED) --workspace --test api attack:: -- --nocapture --test-threads=1
@@ -114,7 +120,7 @@ test-cost: python
 
 check: lint test ## everything that must hold before a commit: lint, then test
 
-lint: toolchain python ## format, clippy, template, API description, dependencies
+lint: toolchain python ## format, clippy, template, API description, API pages, dependencies
 	@echo "Format" >&2
 	@cargo fmt --all --check
 	@echo "Clippy, warnings denied" >&2
@@ -126,6 +132,8 @@ lint: toolchain python ## format, clippy, template, API description, dependencie
 	@echo "API description: openapi-spec-validator, examples" >&2
 	@$(VENV_BIN)/openapi-spec-validator docs/openapi.yaml >/dev/null
 	@$(VENV_BIN)/python infra/local/tests/contract/examples.py docs/openapi.yaml
+	@echo "API pages: translation, samples, limits" >&2
+	@$(VENV_BIN)/python infra/pages/build.py --check
 	@echo "Bill: docs/cost.md, an idle month, memory" >&2
 	@$(VENV_BIN)/python infra/cost/page.py --check
 	@infra/setup/deny.sh

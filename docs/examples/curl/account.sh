@@ -1,0 +1,55 @@
+#!/bin/sh
+# Signs up, signs in, lists users and signs out: sh account.sh
+set -eu
+
+# region client
+BADGE=http://127.0.0.1:9600/local/iwc/badge
+BADGE=${BADGE_URL:-$BADGE}
+PHONE=13800138000
+# endregion
+
+# region veri_code
+# The same request, sent twice, is one message with
+# -H "Idempotency-Key: $(uuidgen)"
+curl -sS "$BADGE/user/veri_code" \
+  -d "{\"phone\": \"$PHONE\"}"
+# endregion
+echo
+
+# region register
+printf 'Code: ' && read -r CODE
+curl -sS "$BADGE/user/register" -d @- <<END
+{
+  "user_name": "张三",
+  "gender": 1,
+  "birth_day": "1990-01-02",
+  "phone": "$PHONE",
+  "veri_code": "$CODE"
+}
+END
+# endregion
+echo
+
+# To sign in takes a code of its own.
+printf 'Wait for a minute, then press Enter: ' && read -r _
+curl -sS "$BADGE/user/veri_code" -d "{\"phone\": \"$PHONE\"}"
+echo
+
+# region login
+printf 'Code: ' && read -r CODE
+curl -sS -c cookies "$BADGE/user/login" \
+  -d "{\"phone\": \"$PHONE\", \"veri_code\": \"$CODE\"}"
+# endregion
+echo
+
+# region user_index
+# The token will do in the place of the cookie:
+# -H "Authorization: Bearer $TOKEN"
+curl -sS -b cookies -c cookies "$BADGE/user/index?limit=20"
+# endregion
+echo
+
+# region logout
+curl -sS -b cookies -c cookies -X POST "$BADGE/user/logout"
+# endregion
+echo

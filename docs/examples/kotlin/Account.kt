@@ -1,0 +1,86 @@
+// Signs up, signs in, lists users and signs out. All that it needs is part of Android; elsewhere it takes org.json. Tests
+// parse it and do not run it; by hand it was compiled with kotlinc 2.4.20 and run.
+
+// region client
+import java.net.HttpURLConnection
+import java.net.URL
+import java.net.URLEncoder
+import java.util.UUID
+import org.json.JSONObject
+
+val BADGE = System.getenv("BADGE_URL") ?: "http://127.0.0.1:9600/local/iwc/badge"
+val phone = "13800138000"
+var cookie: String? = null // By hand: java.net.CookieManager puts quotes around the value.
+
+// Returns the envelope of the reply. HTTP is always 200, so look at the code. On Android, not in the main thread.
+fun call(method: String, path: String, body: JSONObject? = null, vararg headers: Pair<String, String>): JSONObject {
+    val connection = URL(BADGE + path).openConnection() as HttpURLConnection
+    connection.requestMethod = method
+    connection.connectTimeout = 5_000
+    connection.readTimeout = 5_000
+    cookie?.let { connection.setRequestProperty("Cookie", it) }
+    headers.forEach { (name, value) -> connection.setRequestProperty(name, value) }
+    if (body != null) {
+        connection.doOutput = true
+        connection.outputStream.use { it.write(body.toString().toByteArray()) }
+    }
+    val envelope = JSONObject(connection.inputStream.bufferedReader().readText())
+    check(envelope.getInt("code") == 0) { envelope }
+    connection.getHeaderField("Set-Cookie")?.let { cookie = it.substringBefore(';') }
+    return envelope
+}
+
+fun ask(question: String): String {
+    print(question)
+    return readln()
+}
+// endregion
+
+fun main() {
+    // region veri_code
+    // The same key, sent twice, is one message.
+    val key = "Idempotency-Key" to UUID.randomUUID().toString()
+    val sent = call("POST", "/user/veri_code", JSONObject().put("phone", phone), key).getJSONObject("data")
+    println("The code is good for ${sent.getInt("expires_in")} s.")
+    // endregion
+
+    // region register
+    val person = JSONObject()
+        .put("user_name", "张三")
+        .put("gender", 1)
+        .put("birth_day", "1990-01-02")
+        .put("phone", phone)
+        .put("veri_code", ask("Code: "))
+    println(call("POST", "/user/register", person).getJSONObject("data").getString("user_id"))
+    // endregion
+
+    // To sign in takes a code of its own.
+    ask("Wait for ${sent.getInt("retry_after")} s, then press Enter: ")
+    call("POST", "/user/veri_code", JSONObject().put("phone", phone))
+
+    // region login
+    val proof = JSONObject().put("phone", phone).put("veri_code", ask("Code: "))
+    val login = call("POST", "/user/login", proof).getJSONObject("data")
+    println(login.getString("token"))
+    // endregion
+
+    // region user_index
+    // The token will do in the place of the cookie.
+    val token = "Authorization" to "Bearer ${login.getString("token")}"
+    var cursor: String? = ""
+    while (cursor != null) {
+        val query = "limit=100&cursor=${URLEncoder.encode(cursor, "UTF-8")}"
+        val page = call("GET", "/user/index?$query", null, token)
+        val users = page.getJSONArray("data")
+        for (at in 0 until users.length()) {
+            val one = users.getJSONObject(at)
+            println("${one.getString("id")} ${one.getString("user_name")} ${one.getString("phone")}")
+        }
+        cursor = if (page.isNull("next")) null else page.getString("next")
+    }
+    // endregion
+
+    // region logout
+    call("POST", "/user/logout")
+    // endregion
+}

@@ -1,0 +1,116 @@
+"""The limits of conf/ as people read them, so that no second place knows them. What a row stops is from docs/abuse.md, in
+Chinese from the overlay.
+"""
+
+import re
+import tomllib
+
+WINDOW = re.compile(r"(\d+)([smh])")
+
+WORDS = {
+    "en": {
+        "head": ["row", "counts", "by", "how much", "what it stops"],
+        "on": {"send": "messages", "try": "wrong codes"},
+        "key": {
+            "phone": "phone",
+            "prefix": "number without its last 4 digits",
+            "block": "number without its last 6 digits",
+            "area": "number without its last 8 digits",
+            "ip": "address; of IPv6 its /64",
+            "stage": "the stage",
+        },
+        "span": {"s": "{} s", "m": "{} min", "h": "{} h", "1h": "hour"},
+        "day": "{max} until midnight ({zone})",
+        "sliding": "{max} in any {span}",
+        "money": "{max:,.0f} a day, at {price} a message",
+        "unproven": "; {max} while many of its codes are not used",
+        "times": ["what", "how long or how many"],
+        "stages": "**Stages: {}**",
+        "time": {
+            "code": ("a code is good for", "{:,} s"),
+            "tries": ("wrong tries that end a code", "{}"),
+            "session": ("a session, from its last use", "{:,} s"),
+            "token": ("a token", "{:,} s"),
+            "regions": ("regions whose numbers are taken", "{}"),
+        },
+    },
+    "zh": {
+        "head": ["名称", "计数对象", "按什么计", "上限", "防什么"],
+        "on": {"send": "短信", "try": "错误的验证码"},
+        "key": {
+            "phone": "手机号",
+            "prefix": "去掉末 4 位的号段",
+            "block": "去掉末 6 位的号段",
+            "area": "去掉末 8 位的号段",
+            "ip": "来源地址（IPv6 按 /64）",
+            "stage": "整个环境",
+        },
+        "span": {"s": "{} 秒", "m": "{} 分钟", "h": "{} 小时"},
+        "day": "当日零点（{zone}）前 {max} 次",
+        "sliding": "任意 {span}内 {max} 次",
+        "money": "每天 {max:,.0f}，每条短信 {price}",
+        "unproven": "；验证码大多无人使用时 {max} 次",
+        "times": ["项目", "时长或次数"],
+        "stages": "**环境：{}**",
+        "time": {
+            "code": ("验证码的有效期", "{:,} 秒"),
+            "tries": ("输错多少次后验证码作废", "{}"),
+            "session": ("会话，自最后一次使用起", "{:,} 秒"),
+            "token": ("令牌", "{:,} 秒"),
+            "regions": ("接受哪些地区的手机号", "{}"),
+        },
+    },
+}
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def what_rows_stop(text):
+    """The last column of the table in docs/abuse.md, by row."""
+    return dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", text, re.M))
+
+
+def markdown(folder, stops, language):
+    """Both tables for each group of stages that have the same."""
+    groups = {}
+    for path in sorted(folder.glob("*.toml")):
+        settings = tomllib.loads(path.read_text())
+        groups.setdefault(tables(settings, stops, WORDS[language]), []).append(f"`{path.stem}`")
+    title = WORDS[language]["stages"]
+    return "\n\n".join(f"{title.format(', '.join(stages))}\n\n{text}" for text, stages in groups.items())
+
+
+def tables(settings, stops, words):
+    rows = [
+        [f"`{row['name']}`", words["on"][row["on"]], words["key"][row["key"]], amount(row, settings, words), stops[row["name"]]]
+        for row in settings["limits"]
+    ]
+    values = {
+        "code": settings["veri_code"]["ttl_secs"],
+        "tries": settings["veri_code"]["tries"],
+        "session": settings["session"]["ttl_secs"],
+        "token": settings["token"]["ttl_secs"],
+        "regions": ", ".join(settings["phone"]["allowed_regions"]),
+    }
+    times = [[what, form.format(values[key])] for key, (what, form) in words["time"].items()]
+    return table(words["head"], rows) + "\n\n" + table(words["times"], times)
+
+
+def amount(row, settings, words):
+    if "max_money" in row:
+        prices = settings["sms"]["prices"]
+        price = ", ".join(f"{price} ({region})" if len(prices) > 1 else str(price) for region, price in prices.items())
+        return words["money"].format(max=row["max_money"], price=price)
+    most = f"{row['max']:,}"
+    if row["window"] == "day":
+        text = words["day"].format(max=most, zone=settings["time_zone"])
+    else:
+        count, unit = WINDOW.fullmatch(row["window"]).groups()
+        form = words["span"].get(row["window"], words["span"][unit])
+        text = words["sliding"].format(max=most, span=form.format(count))
+    if "unproven_max" in row:
+        text += words["unproven"].format(max=f"{row['unproven_max']:,}")
+    return text

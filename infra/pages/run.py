@@ -1,0 +1,91 @@
+"""Runs the samples of docs/examples as they are, each with an empty stage: plays the person who reads the codes and types
+them. Every operation must have answered with code 0, whatever a sample makes of the answers.
+
+    run.py ORIGIN
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import httpx
+
+import build
+
+COMMANDS = {
+    "curl/account.sh": ["sh"],
+    "javascript/account.mjs": ["node"],
+    "python/account.py": [sys.executable],
+}
+PHONE = "13800138000"
+LONGEST_SECS = 60
+
+
+class Person:
+    """Who sits before a sample: reads each SMS once, and lets a minute pass where one has to."""
+
+    def __init__(self, origin):
+        self.doors = httpx.Client(base_url=f"{origin}/_stage/", timeout=15)
+        self.read = 0
+        # It also forgets what was called before.
+        self.doors.post("reset").raise_for_status()
+
+    def answer(self, question):
+        if "Enter" in question:
+            self.doors.post("clock", json={"advance_s": 61}).raise_for_status()
+            return ""
+        self.read += 1
+        # The reply of `veri_code` does not wait for the SMS.
+        give_up = time.monotonic() + LONGEST_SECS
+        while len(messages := self.doors.get("sms", params={"phone": PHONE}).json()) < self.read:
+            if time.monotonic() > give_up:
+                raise RuntimeError("no SMS came")
+            time.sleep(0.02)
+        return messages[0]["code"]
+
+    def has_seen(self, operation):
+        """Whether it has answered with code 0."""
+        calls = self.doors.get("invocations", params={"function": operation}).raise_for_status().json()
+        return any(call["code"] == 0 for call in calls)
+
+
+def converse(command, environment, person):
+    """Runs a program to its end, and returns its exit code and what it said."""
+    with tempfile.TemporaryDirectory() as folder:
+        program = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        timer = threading.Timer(LONGEST_SECS, program.kill)
+        timer.start()
+        said, asked = b"", 0
+        # A question ends without a line's end, and the program waits behind it.
+        while part := os.read(program.stdout.fileno(), 4096):
+            said += part
+            question = said[asked:].decode(errors="replace").rpartition("\n")[2]
+            if question.endswith(": "):
+                asked = len(said)
+                program.stdin.write(f"{person.answer(question)}\n".encode())
+                program.stdin.flush()
+        code = program.wait()
+        timer.cancel()
+    return code, said.decode(errors="replace")
+
+
+def main(origin):
+    operations = [operation["operationId"] for operation in build.operations(build.load("openapi.yaml"))]
+    environment = os.environ | {"BADGE_URL": f"{origin}/local/iwc/badge"}
+    for file, command in COMMANDS.items():
+        print(f"docs/examples/{file}", file=sys.stderr)
+        person = Person(origin)
+        code, said = converse([*command, str(build.EXAMPLES / file)], environment, person)
+        if code != 0:
+            sys.exit(f"{said}\nerror: docs/examples/{file} ended with {code}")
+        if missed := [operation for operation in operations if not person.has_seen(operation)]:
+            sys.exit(f"{said}\nerror: docs/examples/{file}: no answer with code 0 from {', '.join(missed)}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
