@@ -1,6 +1,6 @@
-"""Makes an endpoint or a job: its folder, its places in infra/template.yaml and docs/openapi.yaml, and its test. What it
-makes builds, runs on the local stage and passes every check as it is. Nothing is written before all of the wish is known
-to be good.
+"""Makes an endpoint or a job: its folder, its places in infra/template.yaml, docs/openapi.yaml and its translation, its
+samples in docs/examples, and its test. What it makes builds, runs on the local stage and passes every check as it is.
+Nothing is written before all of the wish is known to be good.
 
     scaffold.py endpoint NAME METHOD ROUTE
     scaffold.py job NAME SCHEDULE
@@ -13,6 +13,36 @@ from pathlib import Path
 
 TEMPLATE = Path("infra/template.yaml")
 DESCRIPTION = Path("docs/openapi.yaml")
+TRANSLATION = Path("docs/openapi.zh.yaml")
+EXAMPLES = Path("docs/examples")
+# What a sample of an endpoint is, in front of the last one of each program.
+SAMPLES = {
+    "curl/account.sh": """\
+# region @name@
+curl -sS -b cookies -c cookies -X @method@ "$BADGE@route@"
+# endregion
+echo
+
+""",
+    "javascript/account.mjs": """\
+// region @name@
+console.log(await call('@method@', '@route@'));
+// endregion
+
+""",
+    "python/account.py": """\
+# region @name@
+print(call("@method@", "@route@"))
+# endregion
+
+""",
+    "kotlin/Account.kt": """\
+    // region @name@
+    println(call("@method@", "@route@"))
+    // endregion
+
+""",
+}
 TESTS = Path("infra/local/tests/api")
 FORMS = Path("infra/setup/scaffold")
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -90,7 +120,10 @@ def endpoint(name, method, route):
     if template.count("MetricName: Errors,") > METRICS_OF_AN_ALARM:
         print(f"warning: CloudWatch takes {METRICS_OF_AN_ALARM} metrics in an alarm; share out those of FunctionErrorsAlarm")
     description = insert(DESCRIPTION.read_text(), "components:", form("endpoint.openapi", words))
-    write(f"functions/api/{name}", words, "endpoint", [(TEMPLATE, template), (DESCRIPTION, description)])
+    before = "  - target: $.components.securitySchemes"
+    translation = insert(TRANSLATION.read_text(), before, form("endpoint.overlay", words))
+    changed = [(TEMPLATE, template), (DESCRIPTION, description), (TRANSLATION, translation), *samples(words)]
+    write(f"functions/api/{name}", words, "endpoint", changed)
     print(
         f"{method} {route} answers whoever is signed in; with entry::open it is for anyone (and x-badge-open in {DESCRIPTION}).\n"
         f"Next: say in {TESTS}/{name}.rs what it shall do, and see that fail: make test\n"
@@ -117,7 +150,21 @@ def camel(name):
 
 
 def form(name, words):
-    return re.sub(r"@(\w+)@", lambda found: words[found[1]], (FORMS / f"{name}.in").read_text())
+    return fill((FORMS / f"{name}.in").read_text(), words)
+
+
+def fill(text, words):
+    return re.sub(r"@(\w+)@", lambda found: words[found[1]], text)
+
+
+def samples(words):
+    for file, sample in SAMPLES.items():
+        path = EXAMPLES / file
+        text = path.read_text()
+        last = re.search(r"^ *\S+ region logout$", text, re.M)
+        if not last:
+            fail(f"{path} has no region logout any more; add a region {words['name']} by hand")
+        yield path, insert(text, last[0], fill(sample, words))
 
 
 def write(folder, words, kind, changed):
