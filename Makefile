@@ -18,7 +18,7 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch rotate endpoint job redrive test test-rust test-api test-console docs test-docs attack test-deploy test-cluster
+.PHONY: help run watch rotate endpoint job redrive test test-rust test-api test-console docs test-docs attack test-deploy test-cluster test-arm
 .PHONY: soak fuzz bench bench-compare bench-growth bench-baseline guard size bench-stage check lint audit fmt build-local build deploy diff push
 .PHONY: rollback logs admin outputs destroy cost test-cost tools clean toolchain redis python
 
@@ -77,6 +77,9 @@ test-deploy: redis python build-local ## the deployment, on an emulator of AWS t
 
 test-cluster: redis build-local ## the API's tests again, on a cache in cluster mode
 	@STAGE_CACHE=cluster cargo test $(LOCKED) --workspace --test api -- --test-threads 4
+
+test-arm: redis ## the API's tests on the functions as they are shipped, for ARM; skipped without Rust's library for it
+	@infra/setup/test_arm.sh
 
 soak: redis build-local ## mixed traffic while each store fails in turn, with figures (SOAK_SECS=60 SOAK_CLIENTS=24)
 	@SOAK_SECS="$${SOAK_SECS:-60}" SOAK_CLIENTS="$${SOAK_CLIENTS:-24}" cargo test $(LOCKED) --workspace --test api what_was_acknowledged -- --nocapture

@@ -32,11 +32,14 @@ pub(crate) struct Opening {
 impl Opening {
     /// That of `conf/local.toml` and of the repository's template, once the functions are built.
     pub(crate) fn new() -> Self {
-        build_functions_once();
+        let bin_dir = built_elsewhere().unwrap_or_else(|| {
+            build_functions_once();
+            bin_dir()
+        });
         let folder = TempDir::new().unwrap();
         fs::create_dir(folder.path().join("conf")).unwrap();
         fs::copy(root().join("conf/local.toml"), folder.path().join("conf/local.toml")).unwrap();
-        let mut options = Options::new(root(), bin_dir(), "local");
+        let mut options = Options::new(root(), bin_dir, "local");
         folder.path().clone_into(&mut options.task_root);
         options.state_dir = Some(folder.path().join("state"));
         options.logs = Some(folder.path().join("logs"));
@@ -112,6 +115,11 @@ pub(crate) fn root() -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "the variable is for the test, not for the service")]
 pub(crate) fn wish<T: FromStr<Err: Debug>>(name: &str) -> Option<T> {
     std::env::var(name).ok().map(|value| value.parse().unwrap())
+}
+
+/// Where the functions are that somebody else has built, for instance for another processor.
+fn built_elsewhere() -> Option<PathBuf> {
+    wish("STAGE_BIN_DIR")
 }
 
 /// Beside the test's own binary, in whatever profile it was built.
