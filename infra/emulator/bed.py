@@ -16,7 +16,7 @@ from template import for_emulator
 STAGE = "test"
 # What the verbs read. Nothing is built in the copy.
 COPIED = ("Makefile", "rust-toolchain.toml", "conf", "functions", "infra/setup")
-VERB_S = 180
+VERB_S = 300
 COOL_DOWN_S = 2
 
 

@@ -11,7 +11,7 @@ import pytest
 from bed import STAGE
 from parts import ROOT, eventually, free_port, running
 
-EXPRESSIONS = {"daily": "cron(0 0 * * ? *)", "cache_watch": "rate(1 hour)", "deployed": "rate(1 day)"}
+JOBS = sorted(path.name for path in (ROOT / "functions/jobs").iterdir())
 # The emulator looks at its schedules every ten seconds.
 FIRES_S = 30
 
@@ -21,13 +21,12 @@ def schedule(bed, job):
 
 
 def test_each_schedule_calls_the_alias_of_its_job_and_keeps_what_fails(bed):
-    for job, expression in EXPRESSIONS.items():
+    for job in JOBS:
         found = schedule(bed, job)
         target = found["Target"]
         assert target["Arn"].endswith(f":function:{bed.name(job)}:live"), job
         assert target["DeadLetterConfig"]["Arn"].endswith(f":badge-{STAGE}-failed-events"), job
         assert found["State"] == ("DISABLED" if job == "deployed" else "ENABLED"), job
-        assert found["ScheduleExpression"] == expression, job
 
 
 def test_each_expression_is_one_that_fires(bed, tmp_path):
@@ -38,7 +37,7 @@ def test_each_expression_is_one_that_fires(bed, tmp_path):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stage/state", timeout=10) as state:
             schedules = json.load(state)["schedules"]
     read = {one["name"].removeprefix("badge-local-"): one["expression"] for one in schedules}
-    assert read == {job: schedule(bed, job)["ScheduleExpression"] for job in EXPRESSIONS}
+    assert read == {job: schedule(bed, job)["ScheduleExpression"] for job in JOBS}
 
 
 def test_a_schedule_fires_and_its_job_runs_once(bed):
