@@ -1,7 +1,7 @@
 // What AWS asks for what a request uses: the one table of prices, with its date.
 //
 // List prices in US dollars for us-east-1, on demand, as they were known on that date, without the free tier and without
-// discounts for volume. Check them before you rely on them:
+// discounts for volume. They could not be read from AWS where this was written, so check them before you rely on them:
 // aws.amazon.com/lambda/pricing, /api-gateway/pricing, /dynamodb/pricing/on-demand, /elasticache/pricing,
 // /cloudwatch/pricing.
 

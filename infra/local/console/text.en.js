@@ -117,6 +117,7 @@ export const en = {
   head_schedule: 'Job',
   head_expression: 'Expression',
   head_next: 'Next',
+  head_last_run: 'Last',
   head_act: 'Action',
   run_now: 'Run now',
   ran: '{name}: {outcome}',

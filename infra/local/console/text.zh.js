@@ -117,6 +117,7 @@ export const zh = {
   head_schedule: '任务',
   head_expression: '表达式',
   head_next: '下次',
+  head_last_run: '上次',
   head_act: '操作',
   run_now: '立即运行',
   ran: '{name}：{outcome}',

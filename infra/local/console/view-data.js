@@ -44,11 +44,17 @@ export function open() {
     await standing(user);
   }
 
+  let asking = 0;
+
   async function standing(user) {
+    asking += 1;
+    const mine = asking;
     const query = new URLSearchParams(Object.entries(asked).filter(([, value]) => value));
     const document = await door('GET', `limits?${query}`);
     const owner = user ?? (document.phone ? (await door('GET', `users?phone=${encodeURIComponent(document.phone)}`)).users[0] : undefined);
     const sessions = owner ? await door('GET', `sessions?phone=${encodeURIComponent(owner.phone)}&user_id=${owner.id}`) : [];
+    // Somebody else has been asked for meanwhile.
+    if (mine !== asking) return;
     fill(who, lastPanel(document), owner ? sessionsPanel(owner, sessions, again) : null, limitsPanel(document, again));
     async function again() {
       await standing(user);

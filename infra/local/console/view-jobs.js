@@ -20,7 +20,7 @@ export function open() {
     h('div', { class: 'panel' },
       h('h2', {}, t('schedules')),
       h('table', { class: 'cards' },
-        h('thead', {}, h('tr', {}, ['schedule', 'expression', 'next', 'last', 'act'].map((name) => h('th', { scope: 'col' }, t(`head_${name}`))))),
+        h('thead', {}, h('tr', {}, ['schedule', 'expression', 'next', 'last_run', 'act'].map((name) => h('th', { scope: 'col' }, t(`head_${name}`))))),
         schedules)),
     h('div', { class: 'panel' }, h('header', {}, h('h2', {}, t('letters')), h('div', { class: 'end' }, all)), letters, none, more));
   return {
@@ -56,7 +56,7 @@ function scheduleRow(one) {
       h('td', { class: 'first' }, h('span', { class: 'mono' }, short(one.function))),
       h('td', { 'data-label': t('head_expression') }, h('span', {}, h('span', { class: 'mono' }, one.expression), h('span', { class: 'soft' }, ` ${one.timezone}`))),
       h('td', { 'data-label': t('head_next') }, next),
-      h('td', { 'data-label': t('head_last') }, last),
+      h('td', { 'data-label': t('head_last_run') }, last),
       h('td', {}, run)),
     update(one) {
       const left = one.next && Date.parse(one.next) - now();

@@ -58,7 +58,7 @@ export function open() {
 function value(key, text) {
   if (text === undefined) return h('span', { class: 'soft' }, '–');
   if (text === '') return h('span', { class: 'soft' }, t('settings_empty'));
-  return key.startsWith('secrets.') ? [h('span', { class: 'tag' }, t('settings_secret')), ` ${text}`] : text;
+  return key.startsWith('secrets.') ? h('span', {}, h('span', { class: 'tag' }, t('settings_secret')), ` ${text}`) : text;
 }
 
 /** A line for each value; a row of a list of tables, which has a name, is one value. */

@@ -21,7 +21,7 @@ def fill(page, **fields):
 
 def send(page, code):
     """Sends the form; the reply must have that code."""
-    page.get_by_role("button", name="Send").click()
+    page.get_by_role("button", name="Send", exact=True).click()
     expect(reply(page).locator("header .tag")).to_have_text(str(code))
 
 
