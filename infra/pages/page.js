@@ -13,6 +13,7 @@ Scalar.createApiReference('#reference', {
   // The samples are ours, and not generated.
   hiddenClients: true,
   documentDownloadType: 'json',
+  orderSchemaPropertiesBy: 'preserve',
   // Without a mouse a table that is wider than the screen is scrolled by keys.
   onLoaded: () => {
     for (const table of document.querySelectorAll('#reference .markdown table')) table.tabIndex = 0;

@@ -1,7 +1,8 @@
-// Signs up, signs in, lists users and signs out. All that it needs is part of Android; elsewhere it takes org.json. Tests
-// parse it and do not run it; by hand it was compiled with kotlinc 2.4.20 and run.
+// Signs up, signs in, lists users and signs out. All that it needs is part of Android; elsewhere it takes org.json. By hand
+// it was compiled with kotlinc 2.4.20 and run.
 
 // region client
+// Tests parse this and do not run it.
 import java.net.HttpURLConnection
 import java.net.URL
 import java.net.URLEncoder
