@@ -42,7 +42,7 @@ const MAX_LETTERS: usize = 200;
 
 /// Messages that are told to a new reader, and by one event later on, the newest.
 const MAX_MESSAGES: usize = 500;
-const MAX_NEW_MESSAGES: usize = 50;
+const MAX_NEW_MESSAGES: usize = 20;
 
 /// What has changed; what has not is left out.
 #[derive(Default, Serialize)]
