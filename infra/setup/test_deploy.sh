@@ -11,7 +11,7 @@ need_aws
 if [ -z "${ONLY-}" ]; then
     say "What the template says: cargo test"
     # shellcheck disable=SC2046 # nothing, or one word
-    cargo test --quiet $([ -z "${CI-}" ] || echo --locked) --package stage --test template --test tidy --test setup
+    cargo test --quiet $([ -z "${CI-}" ] || echo --locked) --workspace --test template --test tidy --test setup
 fi
 
 say "A deployment on an emulator of AWS: pytest"

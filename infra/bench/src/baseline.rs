@@ -145,7 +145,6 @@ mod tests {
         assert!(is_bad(&agreed.judge_spent("login", Spent { redis: 5, ..now })));
         assert!(is_bad(&agreed.judge_spent("login", Spent { steps: 3, ..now })));
         assert!(is_bad(&agreed.judge_spent("login", Spent { read_units: 1.5, ..now })));
-        assert!(is_bad(&agreed.judge_spent("unknown", now)));
     }
 
     #[test]
@@ -155,9 +154,16 @@ mod tests {
         assert!(is_bad(&judge(1101.0, 500.0)[0]));
         assert!(is_bad(&judge(1000.0, 551.0)[1]));
         assert!(matches!(judge(899.0, 500.0)[0], Verdict::Better(_)));
-        assert!(is_bad(&agreed().judge_instructions("unknown", Instructions { init: 1.0, warm: 1.0 })[0]));
         assert!(!is_bad(&agreed().judge_size("login", 2_059_000)));
         assert!(is_bad(&agreed().judge_size("login", 2_061_000)));
-        assert!(is_bad(&agreed().judge_size("unknown", 1)));
+    }
+
+    #[test]
+    fn what_was_never_agreed_to_is_told_and_not_judged() {
+        let (agreed, spent) = (agreed(), agreed().functions["login"].spent);
+        let told = |verdict: &Verdict| matches!(verdict, Verdict::Good(text) if text.ends_with(NEW));
+        assert!(told(&agreed.judge_spent("new", spent)));
+        assert!(agreed.judge_instructions("new", Instructions { init: 1.0, warm: 1.0 }).iter().all(told));
+        assert!(told(&agreed.judge_size("new", 1)));
     }
 }

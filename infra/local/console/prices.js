@@ -1,12 +1,8 @@
-// What AWS asks for what a request uses: the one table of prices, with its date.
-//
-// List prices in US dollars for us-east-1, on demand, as they were known on that date, without the free tier and without
-// discounts for volume. They could not be read from AWS where this was written, so check them before you rely on them:
-// aws.amazon.com/lambda/pricing, /api-gateway/pricing, /dynamodb/pricing/on-demand, /elasticache/pricing,
-// /cloudwatch/pricing.
+// What AWS asks for what a request uses, in US dollars, without the free tier and without discounts for volume. A test
+// holds it to infra/cost/prices.toml, which says where each price was read.
 
 export const PRICES = {
-  date: '2025-07-01',
+  date: '2026-11-25',
   region: 'us-east-1',
   lambdaRequest: 0.2 / 1e6,
   // ARM, as the functions are shipped.

@@ -160,6 +160,30 @@ mod tests {
     }
 
     #[test]
+    fn the_prices_are_those_of_the_bill() {
+        let prices: toml::Table = include_str!("../../../cost/prices.toml").parse().unwrap();
+        let script = content("prices.js");
+        let value = |key: &str| {
+            let line = script.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": ")).unwrap();
+            line.trim_end_matches(',').trim_matches('\'')
+        };
+        assert_eq!(value("date"), prices["date"].as_datetime().unwrap().to_string());
+        assert_eq!(value("region"), prices["region"].as_str().unwrap());
+        for (key, name) in [
+            ("lambdaRequest", "lambda_request"),
+            ("lambdaGbSecond", "lambda_gb_s"),
+            ("httpApiRequest", "api_request"),
+            ("dynamodbReadUnit", "dynamodb_read"),
+            ("dynamodbWriteUnit", "dynamodb_write"),
+            ("cacheUnit", "cache_ecpu"),
+            ("logByte", "log_gb"),
+        ] {
+            let price = value(key).split(" / ").next().unwrap().parse::<f64>().unwrap();
+            assert!((price - prices[name]["usd"].as_float().unwrap()).abs() < 1e-12, "{key} and {name}");
+        }
+    }
+
+    #[test]
     fn the_page_is_for_browsers() {
         let asks = |method: &str, path: &str, accept: Option<&str>| {
             let request = Request::builder().method(method).uri(path);
