@@ -48,7 +48,7 @@ impl Request {
     pub(crate) fn new(method: &str, path: &str, address: &str, cookie: Option<&str>, body: String) -> Self {
         let cookie = cookie.map(|cookie| format!("cookie: {cookie}\r\n")).unwrap_or_default();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: bench\r\naccept: */*\r\nuser-agent: bench\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: */*\r\nuser-agent: bench\r\n\
              content-type: application/json\r\nx-stage-source-ip: {address}\r\n{cookie}"
         );
         Self { head, body }
