@@ -18,7 +18,7 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run watch rotate endpoint job redrive test test-rust test-api test-console docs test-docs attack test-deploy test-cluster test-arm
+.PHONY: help doctor run watch rotate endpoint job redrive test test-rust test-api test-console docs test-docs attack test-deploy test-cluster test-arm
 .PHONY: soak fuzz bench bench-compare bench-growth bench-baseline guard size bench-stage check lint audit fmt build-local build deploy diff push
 .PHONY: rollback logs admin outputs destroy cost test-cost tools clean toolchain redis python
 
@@ -179,6 +179,9 @@ outputs: ## where a stage in AWS is: its addresses and names (STAGE=test)
 
 destroy: ## take a stage in AWS down, with all that it has stored (STAGE=test)
 	@CONFIRM="$(CONFIRM)" infra/setup/destroy.sh
+
+doctor: ## what this machine lacks of what the verbs need, and the command that adds it
+	@infra/setup/doctor.sh
 
 tools: toolchain redis python ## get what the other verbs need: Redis or Valkey, Python tools, cargo-deny
 	@infra/setup/deny.sh --install

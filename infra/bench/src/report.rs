@@ -34,6 +34,7 @@ struct Report {
 }
 
 pub(crate) fn report(mut options: Options) -> Result<(), Failure> {
+    let cores = thread::available_parallelism()?.get();
     cores::leave_one()?;
     let root = env::current_dir()?;
     let mut service = Service::start(&root, &options.stage_dir, options.tls)?;
@@ -77,7 +78,7 @@ pub(crate) fn report(mut options: Options) -> Result<(), Failure> {
     }
     let report = Report {
         date: date(),
-        cores: thread::available_parallelism()?.get(),
+        cores,
         load: fs::read_to_string("/proc/loadavg")?.split(' ').take(3).collect::<Vec<_>>().join(" "),
         runs: options.runs,
         warm: options.blocks * usize::from(crate::options::BLOCK),
