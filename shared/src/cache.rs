@@ -6,17 +6,18 @@ mod connection;
 pub mod figures;
 mod iam;
 pub mod limits;
+mod script;
 pub mod sessions;
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue, RedisResult, Script, ScriptInvocation};
+use redis::{FromRedisValue, RedisResult};
 use sha2::{Digest, Sha256};
 
 use self::connection::Connection;
 use self::iam::IamUser;
+use self::script::Invocation;
 use crate::aws::Aws;
 use crate::config::Config;
 use crate::error::{Cause, Error, Fatal};
@@ -31,19 +32,6 @@ pub struct Cache {
     connection: Connection,
     prefix: String,
     tally: Tally,
-    scripts: Scripts,
-}
-
-/// Each script is one file in `cache/`, and says at its top what it takes and gives. It is hashed when it is first used:
-/// a function that uses none does not pay for them.
-struct Scripts {
-    code_look: LazyLock<Script>,
-    code_place: LazyLock<Script>,
-    code_try: LazyLock<Script>,
-    limit_prove: LazyLock<Script>,
-    limit_return: LazyLock<Script>,
-    limit_take: LazyLock<Script>,
-    session_open: LazyLock<Script>,
 }
 
 impl Cache {
@@ -58,32 +46,12 @@ impl Cache {
             connection: Connection::new(&access.url, &access.authorities, user)?,
             prefix: config.cache_prefix.clone(),
             tally,
-            scripts: Scripts {
-                code_look: LazyLock::new(|| Script::new(include_str!("cache/code_look.lua"))),
-                code_place: LazyLock::new(|| Script::new(include_str!("cache/code_place.lua"))),
-                code_try: LazyLock::new(|| Script::new(include_str!("cache/code_try.lua"))),
-                limit_prove: LazyLock::new(|| Script::new(include_str!("cache/limit_prove.lua"))),
-                limit_return: LazyLock::new(|| Script::new(include_str!("cache/limit_return.lua"))),
-                limit_take: LazyLock::new(|| Script::new(include_str!("cache/limit_take.lua"))),
-                session_open: LazyLock::new(|| Script::new(include_str!("cache/session_open.lua"))),
-            },
         })
     }
 
     /// Opens the connection, so that the first request does not.
     pub(crate) async fn warm(&self) -> Result<(), Error> {
         self.ping().await
-    }
-
-    /// The same, and leaves the scripts with the server.
-    pub(crate) async fn warm_with_scripts(&self) -> Result<(), Error> {
-        // Not `limit_return`: it is for a failure, and loads itself then.
-        let Scripts { code_look, code_place, code_try, limit_prove, limit_take, session_open, .. } = &self.scripts;
-        let mut scripts = redis::pipe();
-        for script in [code_look, code_place, code_try, limit_prove, limit_take, session_open] {
-            scripts.load_script(script).ignore();
-        }
-        self.bounded(async |mut connection| scripts.exec_async(&mut connection).await).await
     }
 
     /// Asks whether it is there.
@@ -104,8 +72,8 @@ impl Cache {
         format!("{}:{{{slot}}}:{term}:{name}", self.prefix)
     }
 
-    async fn script<T: FromRedisValue>(&self, invocation: &ScriptInvocation<'_>) -> Result<T, Error> {
-        self.bounded(async |mut connection| invocation.invoke_async(&mut connection).await).await
+    async fn script<T: FromRedisValue>(&self, invocation: &Invocation) -> Result<T, Error> {
+        self.bounded(async |connection| invocation.run(connection).await).await
     }
 
     async fn command<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Error> {

@@ -4,9 +4,14 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
+use super::script::{Script, script};
 use super::{Cache, millis, slot_of};
 use crate::error::{Cause, Error};
 use crate::phone::Phone;
+
+static CODE_LOOK: Script = script!("code_look");
+static CODE_PLACE: Script = script!("code_place");
+static CODE_TRY: Script = script!("code_try");
 
 /// The stage's day: counts of a day end with it.
 pub struct Day {
@@ -74,11 +79,8 @@ impl Cache {
     /// # Errors
     /// [`Error::Redis`]: nothing may be sent.
     pub async fn pending_code(&self, phone: &Phone, tries: u32, tries_per_day: u64) -> Result<Pending, Error> {
-        let mut call = self.scripts.code_look.prepare_invoke();
-        call.key(self.phone_key("code", phone.e164()))
-            .key(self.phone_key("misses", phone.e164()))
-            .arg(tries)
-            .arg(tries_per_day);
+        let mut call = CODE_LOOK.on(&[self.phone_key("code", phone.e164()), self.phone_key("misses", phone.e164())]);
+        call.arg(tries).arg(tries_per_day);
         let (verdict, millis, seed): (String, u64, Option<String>) = self.script(&call).await?;
         let span = Duration::from_millis(millis);
         match (verdict.as_str(), seed) {
@@ -94,8 +96,8 @@ impl Cache {
     /// # Errors
     /// [`Error::Redis`]: the code may not be good.
     pub async fn place_code(&self, phone: &Phone, candidate: &Candidate, ttl_secs: u64) -> Result<(), Error> {
-        let mut call = self.scripts.code_place.prepare_invoke();
-        call.key(self.phone_key("code", phone.e164())).arg(&candidate.seed).arg(&candidate.mac).arg(ttl_secs * 1000);
+        let mut call = CODE_PLACE.on(&[self.phone_key("code", phone.e164())]);
+        call.arg(&candidate.seed).arg(&candidate.mac).arg(ttl_secs * 1000);
         self.script(&call).await
     }
 
@@ -111,18 +113,15 @@ impl Cache {
         day: &Day,
         usage: Use,
     ) -> Result<Try, Error> {
-        let mut call = self.scripts.code_try.prepare_invoke();
-        call.key(self.phone_key("code", phone.e164()))
-            .key(self.phone_key("misses", phone.e164()))
-            .key(self.figures_key(&slot_of(phone.e164()), day.date))
-            .arg(macs)
-            .arg(limits.per_code)
-            .arg(limits.per_day)
-            .arg(millis(day.left))
-            .arg(match usage {
-                Use::Peek => "peek",
-                Use::Claim => "claim",
-            });
+        let mut call = CODE_TRY.on(&[
+            self.phone_key("code", phone.e164()),
+            self.phone_key("misses", phone.e164()),
+            self.figures_key(&slot_of(phone.e164()), day.date),
+        ]);
+        call.arg(macs).arg(limits.per_code).arg(limits.per_day).arg(millis(day.left)).arg(match usage {
+            Use::Peek => "peek",
+            Use::Claim => "claim",
+        });
         let (verdict, wait): (String, Option<u64>) = self.script(&call).await?;
         match (verdict.as_str(), wait) {
             ("right", _) => Ok(Try::Right),

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use jiff::civil::Date;
-use redis::{Script, ScriptInvocation};
 
 use super::codes::Day;
+use super::script::{Invocation, Script, script};
 use super::{Cache, millis};
 use crate::config::Unproven;
 use crate::error::{Cause, Error};
+
+static LIMIT_PROVE: Script = script!("limit_prove");
+static LIMIT_RETURN: Script = script!("limit_return");
+static LIMIT_TAKE: Script = script!("limit_take");
 
 /// Everything that is asked before a message is sent lies in one slot, so that one script sees all of it at once.
 /// See `docs/decisions/0008-limits-in-one-slot.md`.
@@ -95,7 +99,7 @@ impl Cache {
 
     async fn ask(&self, mode: &str, wish: &Wish<'_>) -> Result<Taken, Error> {
         let (verdict, millis, reply): (String, Option<u64>, Option<String>) =
-            self.script(&self.of_wish(&self.scripts.limit_take, mode, wish)).await?;
+            self.script(&self.of_wish(&LIMIT_TAKE, mode, wish)).await?;
         let span = Duration::from_millis(millis.unwrap_or(0));
         match verdict.as_str() {
             "taken" => Ok(Taken::Yes),
@@ -111,7 +115,7 @@ impl Cache {
     /// # Errors
     /// [`Error::Redis`]: it stays counted, and ends by itself.
     pub async fn give_back(&self, wish: &Wish<'_>) -> Result<(), Error> {
-        self.script(&self.of_wish(&self.scripts.limit_return, "", wish)).await
+        self.script(&self.of_wish(&LIMIT_RETURN, "", wish)).await
     }
 
     /// Keeps the reply for the next request with the same idempotency key.
@@ -130,26 +134,29 @@ impl Cache {
     /// # Errors
     /// [`Error::Redis`].
     pub async fn prove(&self, mac: &str, subjects: &[String], code_ttl_secs: u64) -> Result<(), Error> {
-        let mut call = self.scripts.limit_prove.prepare_invoke();
-        call.key(self.key(SENDS, "paid", mac));
-        for subject in subjects {
-            call.key(self.key(SENDS, "debt", subject));
-        }
+        let mut keys = vec![self.key(SENDS, "paid", mac)];
+        keys.extend(subjects.iter().map(|subject| self.key(SENDS, "debt", subject)));
+        let mut call = LIMIT_PROVE.on(&keys);
         self.script(call.arg(Unproven::PAID_BACK).arg(code_ttl_secs * 1000)).await
     }
 
-    fn of_wish<'s>(&self, script: &'s Script, mode: &str, wish: &Wish<'_>) -> ScriptInvocation<'s> {
+    fn of_wish(&self, script: &'static Script, mode: &str, wish: &Wish<'_>) -> Invocation {
         let claim = wish.claim.as_ref();
         let figures = self.figures_key(&wish.slot, wish.day.date);
-        let mut call = script.prepare_invoke();
-        // A wish without an idempotency key has no claim, and the script then does not look at it.
-        call.key(&figures).key(claim.map_or_else(|| figures.clone(), |claim| self.claim_key(&claim.key)));
-        call.arg(mode).arg(&wish.id).arg(wish.now_ms).arg(millis(wish.day.left));
-        call.arg(claim.map_or("", |claim| &claim.mark)).arg(CLAIM_MS).arg(wish.figure);
+        // A wish without an idempotency key has no claim, and a row without debts has none; the script then does not
+        // look at what stands in their place.
+        let claimed = claim.map_or_else(|| figures.clone(), |claim| self.claim_key(&claim.key));
+        let mut keys = vec![figures, claimed];
         for row in &wish.rows {
             let count = self.count_key(wish, row);
             let debt = row.unproven.map(|_| self.key(&wish.slot, "debt", &row.subject));
-            call.key(&count).key(debt.as_ref().unwrap_or(&count));
+            let debt = debt.unwrap_or_else(|| count.clone());
+            keys.extend([count, debt]);
+        }
+        let mut call = script.on(&keys);
+        call.arg(mode).arg(&wish.id).arg(wish.now_ms).arg(millis(wish.day.left));
+        call.arg(claim.map_or("", |claim| &claim.mark)).arg(CLAIM_MS).arg(wish.figure);
+        for row in &wish.rows {
             call.arg(row.name).arg(row.window.map_or(0, millis)).arg(row.max).arg(row.cost);
             match row.unproven {
                 Some(unproven) => call.arg(millis(Unproven::MEMORY)).arg(unproven.free).arg(unproven.max),

@@ -3,8 +3,11 @@
 use jiff::civil::Date;
 
 use super::Cache;
+use super::script::{Script, script};
 use crate::error::Error;
 use crate::phone::Phone;
+
+static SESSION_OPEN: Script = script!("session_open");
 
 /// Where a session lies: its slot, and the SHA-256 of its id in hexadecimal.
 pub struct SessionKey {
@@ -46,14 +49,12 @@ impl Cache {
         session: &NewSession<'_>,
         today: Date,
     ) -> Result<bool, Error> {
-        let mut call = self.scripts.session_open.prepare_invoke();
-        call.key(self.phone_key("code", code.phone.e164()))
-            .key(self.session_key(&session.key))
-            .key(self.figures_key(&session.key.slot, today))
-            .arg(code.macs)
-            .arg(session.value)
-            .arg(session.ttl_secs)
-            .arg(code.tries);
+        let mut call = SESSION_OPEN.on(&[
+            self.phone_key("code", code.phone.e164()),
+            self.session_key(&session.key),
+            self.figures_key(&session.key.slot, today),
+        ]);
+        call.arg(code.macs).arg(session.value).arg(session.ttl_secs).arg(code.tries);
         self.script(&call).await
     }
 

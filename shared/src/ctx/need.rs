@@ -71,8 +71,6 @@ fn open_cache(kept: &mut Kept) -> Result<(), Fatal> {
 fn warm_cache(kept: &Kept) -> Warming<'_> {
     Box::pin(async {
         match &kept.cache {
-            // The scripts are those of codes and of their limits.
-            Some(cache) if kept.code_key.is_some() => Ok(cache.warm_with_scripts().await.err()),
             Some(cache) => Ok(cache.warm().await.err()),
             None => Ok(None),
         }

@@ -11,6 +11,8 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use stage::{Options, Stage};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 pub(crate) use self::opening::{Opening, on_a_stage, on_a_stage_with, root, wish};
 use crate::client;
@@ -158,6 +160,20 @@ impl Bed {
         let code = self.messages(phone, nth).await[0]["code"].as_str().unwrap().to_owned();
         self.keep_secret(&code);
         code
+    }
+
+    /// Commands for the cache, over one connection of their own. Gives its last answer.
+    pub(crate) async fn tell_cache(&self, commands: &[&str]) -> String {
+        let address = self.stage.cache_url();
+        let mut connection = TcpStream::connect(address.strip_prefix("redis://").unwrap()).await.unwrap();
+        let mut answer = String::new();
+        for command in commands {
+            connection.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+            let mut bytes = vec![0; 1024];
+            let length = connection.read(&mut bytes).await.unwrap();
+            answer = String::from_utf8_lossy(&bytes[..length]).trim().to_owned();
+        }
+        answer
     }
 
     /// Registers a new user, and lets the cool-down of the phone pass.

@@ -1,32 +1,16 @@
 //! The rights that `infra/template.yaml` gives the cache's user: enough for every function, and no more.
 
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::bed::{Bed, applicant, on_a_stage, root};
 
 /// Everything, as the local stage's own errands need it.
 const ALL: &str = "on ~* +@all";
 
-/// Commands for the cache, as somebody whose rights stay what they are. Gives its last answer.
-async fn tell(bed: &Bed, commands: &[&str]) -> String {
-    let address = bed.stage.cache_url();
-    let mut connection = TcpStream::connect(address.strip_prefix("redis://").unwrap()).await.unwrap();
-    let mut answer = String::new();
-    for command in commands {
-        connection.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
-        let mut bytes = vec![0; 1024];
-        let length = connection.read(&mut bytes).await.unwrap();
-        answer = String::from_utf8_lossy(&bytes[..length]).trim().to_owned();
-    }
-    answer
-}
-
 /// From now on whoever does not sign in, as functions here do not, has these rights.
 async fn give(bed: &Bed, rights: &str) {
     let give = format!("ACL SETUSER default reset nopass {rights}");
-    assert_eq!(tell(bed, &["AUTH operator any", &give]).await, "+OK");
+    assert_eq!(bed.tell_cache(&["AUTH operator any", &give]).await, "+OK");
 }
 
 #[tokio::test]
@@ -35,7 +19,7 @@ async fn the_rights_of_the_caches_user_are_enough_and_no_more() {
     let line = template.lines().find_map(|line| line.trim().strip_prefix("AccessString: ")).unwrap();
     let rights = line.trim_matches('"');
     on_a_stage(async |bed| {
-        assert_eq!(tell(bed, &["ACL SETUSER operator on nopass ~* +@all"]).await, "+OK");
+        assert_eq!(bed.tell_cache(&["ACL SETUSER operator on nopass ~* +@all"]).await, "+OK");
         give(bed, rights).await;
         let phone = bed.phone();
         let code = bed.code(&phone, 1).await;
@@ -53,7 +37,7 @@ async fn the_rights_of_the_caches_user_are_enough_and_no_more() {
             assert_eq!(bed.door("POST", &format!("schedules/{job}"), "{}").await["outcome"], "ok", "{job}");
         }
         for command in ["FLUSHALL", "KEYS *", "CONFIG GET maxmemory", "ACL LIST"] {
-            assert!(tell(bed, &[command]).await.starts_with("-NOPERM"), "{command}");
+            assert!(bed.tell_cache(&[command]).await.starts_with("-NOPERM"), "{command}");
         }
         give(bed, ALL).await;
     })

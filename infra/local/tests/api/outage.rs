@@ -236,6 +236,25 @@ async fn a_registration_killed_after_its_write_succeeds_when_it_is_sent_again() 
 }
 
 #[tokio::test]
+async fn a_cache_that_has_lost_its_scripts_gets_each_again_with_the_call_that_needs_it() {
+    on_a_stage(async |bed| {
+        let forget = async || assert_eq!(bed.tell_cache(&["SCRIPT FLUSH"]).await, "+OK");
+        let phone = bed.phone();
+        forget().await;
+        let code = bed.code(&phone, 1).await;
+        forget().await;
+        assert_eq!(bed.post("/user/register", &applicant(&phone, &code)).await.code, 0);
+        bed.advance(61).await;
+        let code = bed.code(&phone, 2).await;
+        forget().await;
+        assert_eq!(bed.post("/user/login", &json!({ "phone": phone, "veri_code": "000000" })).await.code, 11003);
+        forget().await;
+        assert_eq!(bed.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await.code, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_registration_that_meets_a_transaction_succeeds_when_it_is_sent_again() {
     on_a_stage(async |bed| {
         let phone = bed.phone();
