@@ -121,11 +121,13 @@ impl Request {
         self.headers.authorization.as_deref().map(str::trim)
     }
 
-    /// The value of a cookie; of several with one name the first (RFC 6265, section 5.4: the most specific).
+    /// The value of a cookie; of several with one name the first (RFC 6265, section 5.4: the most specific). Quotes
+    /// around it are not part of it (section 4.1.1 allows them, and Java's `CookieManager` sends them).
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.iter().flat_map(|line| line.split(';')).find_map(|pair| {
             let (key, value) = pair.trim().split_once('=')?;
-            (key == name).then_some(value)
+            let bare = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+            (key == name).then_some(bare.unwrap_or(value))
         })
     }
 

@@ -68,10 +68,11 @@ async fn a_session_is_always_a_new_one() {
 async fn a_session_enters_by_cookie_and_by_header_and_is_renewed() {
     on_a_stage(async |bed| {
         let sid = bed.somebody().await.sid;
-        let cookie = format!("__sid__={sid}");
+        let (cookie, quoted) = (format!("__sid__={sid}"), format!("$Version=\"1\"; __sid__=\"{sid}\";$Path=\"/\""));
         let unknown = format!("__sid__=00{}", "A".repeat(43));
-        let ways: [&[(&str, &str)]; 4] = [
+        let ways: [&[(&str, &str)]; 5] = [
             &[("cookie", &cookie)],
+            &[("cookie", &quoted)],
             &[("authorization", &sid)],
             &[("cookie", &unknown), ("authorization", &sid)],
             &[("cookie", "__sid__=null; a=b"), ("authorization", &sid)],
