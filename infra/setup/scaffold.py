@@ -1,6 +1,6 @@
 """Makes an endpoint or a job: its folder, its places in infra/template.yaml, docs/openapi.yaml and its translation, its
-samples in docs/examples, and its test. What it makes builds, runs on the local stage and passes every check as it is.
-Nothing is written before all of the wish is known to be good.
+samples in docs/examples, its event in infra/local/events, and its test. What it makes builds, runs on the local stage
+and passes every check as it is. Nothing is written before all of the wish is known to be good.
 
     scaffold.py endpoint NAME METHOD ROUTE
     scaffold.py job NAME SCHEDULE
@@ -44,6 +44,7 @@ print(call("@method@", "@route@"))
 """,
 }
 TESTS = Path("infra/local/tests/api")
+EVENTS = Path("infra/local/events")
 FORMS = Path("infra/setup/scaffold")
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 # Lambda allows 64 characters, of which `badge-<stage>-` has up to 23.
@@ -122,7 +123,9 @@ def endpoint(name, method, route):
     description = insert(DESCRIPTION.read_text(), "components:", form("endpoint.openapi", words))
     before = "  - target: $.components.securitySchemes"
     translation = insert(TRANSLATION.read_text(), before, form("endpoint.overlay", words))
+    event = (EVENTS / "logout.json").read_text().replace("POST", method).replace("/user/logout", route)
     changed = [(TEMPLATE, template), (DESCRIPTION, description), (TRANSLATION, translation), *samples(words)]
+    changed.append((EVENTS / f"{name}.json", event))
     write(f"functions/api/{name}", words, "endpoint", changed)
     print(
         f"{method} {route} answers whoever is signed in; with entry::open it is for anyone (and x-badge-open in {DESCRIPTION}).\n"
@@ -137,7 +140,8 @@ def job(name, schedule):
     zone = "\n            ScheduleExpressionTimezone: !Ref TimeZone" if schedule.startswith("cron") else ""
     words = {"name": name, "Name": camel(name), "schedule": schedule, "zone": zone}
     template = insert(TEMPLATE.read_text(), "  DeployedFunction:", form("job.template", words))
-    write(f"functions/jobs/{name}", words, "job", [(TEMPLATE, template)])
+    event = (EVENTS / "daily.json").read_text()
+    write(f"functions/jobs/{name}", words, "job", [(TEMPLATE, template), (EVENTS / f"{name}.json", event)])
     print(
         f"{name} runs at {schedule}, once for each time though events come twice (docs/jobs.md); now: make job NAME={name}\n"
         f"Next: say in {TESTS}/{name}.rs what it shall do, and see that fail: make test\n"

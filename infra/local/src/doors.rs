@@ -3,6 +3,7 @@
 mod again;
 mod api;
 mod data;
+mod environment;
 mod events;
 mod guard;
 mod look;
@@ -58,6 +59,7 @@ async fn open(live: &Live, door: &str, method: &Method, query: &Query<'_>, body:
         ("sms", &Method::POST) => sms::take(live, body).await,
         ("invocations", &Method::GET) => look::invocations(live, query),
         ("settings", &Method::GET) => settings::answer(live),
+        ("environment", &Method::GET) => environment::answer(live, query),
         ("api", &Method::GET) => api::answer(live),
         ("users", &Method::GET) => data::users(live, query).await,
         ("sessions", &Method::GET) => data::sessions(live, query).await,
@@ -70,7 +72,8 @@ async fn open(live: &Live, door: &str, method: &Method, query: &Query<'_>, body:
         ("dead_letters", &Method::GET) => Ok(server::json_of(StatusCode::OK, &live.lambda.letters().list())),
         ("dead_letters/redrive", &Method::POST) => again::redrive(live, body).await,
         (
-            "state" | "invocations" | "dead_letters" | "events" | "settings" | "api" | "users" | "sessions" | "limits",
+            "state" | "invocations" | "dead_letters" | "events" | "settings" | "environment" | "api" | "users"
+            | "sessions" | "limits",
             _,
         ) => Err(Refusal::Method("GET")),
         ("sms", _) => Err(Refusal::Method("GET, POST")),

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::account;
-use crate::function::Function;
+use crate::function::{Function, Host};
 use crate::invocation::{Completion, Job, Outcome, Payload, Record};
 use crate::log::{Lines, LogPipe};
 use crate::random;
@@ -125,7 +125,7 @@ pub(crate) async fn run(function: &Arc<Function>, spec: Arc<FunctionSpec>, gener
     Ok(())
 }
 
-/// What Lambda sets for a process, then the function's own variables.
+/// What Lambda sets for a process, then what the function needs wherever it runs.
 ///
 /// Source: AWS Lambda Developer Guide, "Defined runtime environment variables".
 fn environment(function: &Function, spec: &FunctionSpec, api_port: u16) -> Vec<(String, String)> {
@@ -138,21 +138,29 @@ fn environment(function: &Function, spec: &FunctionSpec, api_port: u16) -> Vec<(
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", spec.name)),
         ("AWS_LAMBDA_LOG_STREAM_NAME", format!("{today}/[$LATEST]{}", random::hex())),
-        ("AWS_REGION", account::REGION.to_owned()),
-        ("AWS_DEFAULT_REGION", account::REGION.to_owned()),
-        ("AWS_ACCESS_KEY_ID", "ASIALOCALSTAGE000000".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-        ("AWS_SESSION_TOKEN", "local".to_owned()),
-        ("LAMBDA_TASK_ROOT", function.host.task_root.to_string_lossy().into_owned()),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),
         ("_HANDLER", spec.handler.clone()),
         ("LANG", "en_US.UTF-8".to_owned()),
         ("TZ", ":UTC".to_owned()),
         ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin".to_owned()),
     ];
-    let shared = function.host.environment.iter().chain(&spec.environment);
-    let shared = shared.map(|(name, value)| (name.clone(), value.clone()));
-    reserved.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(shared).collect()
+    let reserved = reserved.into_iter().map(|(name, value)| (name.to_owned(), value));
+    reserved.chain(anywhere(&function.host, spec)).collect()
+}
+
+/// Who the function is to AWS, where its settings lie, and its own variables: another emulator of Lambda has to be told.
+pub(crate) fn anywhere(host: &Host, spec: &FunctionSpec) -> Vec<(String, String)> {
+    let identity = [
+        ("AWS_REGION", account::REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", account::REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", "ASIALOCALSTAGE000000".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_SESSION_TOKEN", "local".to_owned()),
+        ("LAMBDA_TASK_ROOT", host.task_root.to_string_lossy().into_owned()),
+    ];
+    let identity = identity.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let own = host.environment.iter().chain(&spec.environment);
+    identity.chain(own.map(|(name, value)| (name.clone(), value.clone()))).collect()
 }
 
 impl Sandbox {

@@ -92,6 +92,13 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     reply
 }
 
+/// A reply with a text for people and shells.
+pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    let mut reply = json(status, body);
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    reply
+}
+
 /// A reply with a value written as JSON.
 pub(crate) fn json_of(status: StatusCode, value: &impl Serialize) -> Reply {
     match serde_json::to_vec(value) {

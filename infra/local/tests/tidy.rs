@@ -90,11 +90,14 @@ fn operations() -> Vec<(String, String, bool)> {
 }
 
 #[test]
-fn every_function_has_a_folder_a_place_in_the_template_and_nothing_is_left_over() {
+fn every_function_has_a_folder_a_place_in_the_template_an_event_and_nothing_is_left_over() {
     let in_template: BTreeSet<_> = template().into_iter().map(|(folder, _)| folder).collect();
     let in_folders: BTreeSet<_> =
         folders("functions").iter().flat_map(|kind| folders(&format!("functions/{kind}"))).collect();
     assert_eq!(in_folders, in_template, "folders and template");
+    let events = fs::read_dir(root().join("infra/local/events")).unwrap().map(|entry| entry.unwrap().path());
+    let events: BTreeSet<_> = events.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(in_folders, events, "folders and infra/local/events");
 }
 
 #[test]

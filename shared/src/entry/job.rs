@@ -19,6 +19,9 @@ use crate::runs::{self, Progress, Tick};
 pub use crate::telemetry::Report;
 use crate::telemetry::{Embedded, Line};
 
+/// The time of a call that begins after its deadline, which is no deadline: `cargo lambda watch` says 1970.
+const UNTOLD: Duration = Duration::from_mins(1);
+
 /// The part of an EventBridge event that counts (EventBridge User Guide, "Event structure").
 #[derive(Deserialize)]
 pub(crate) struct Event {
@@ -41,7 +44,7 @@ where
         let scheduled = serde_json::from_str::<Event>(payload.get()).map(|event| event.time);
         let outcome = match &scheduled {
             Ok(at) => {
-                let tick = Tick::new(*at, Duration::from_millis(context.deadline.saturating_sub(wall_millis())));
+                let tick = Tick::new(*at, time_left(context.deadline));
                 let ctx = Ctx::new(sandbox.kept.clone(), *at);
                 tick_once(&ctx, tick, payload.get(), &handler).await
             }
@@ -71,6 +74,11 @@ where
     })
 }
 
+/// What a call has until its deadline, which is in milliseconds since the Unix epoch.
+fn time_left(deadline_ms: u64) -> Duration {
+    deadline_ms.checked_sub(wall_millis()).map_or(UNTOLD, Duration::from_millis)
+}
+
 async fn tick_once<H, F>(ctx: &Ctx, tick: Tick, event: &str, handler: &H) -> Result<Report, Error>
 where
     H: Fn(Ctx, Tick) -> F,
@@ -89,5 +97,16 @@ where
             // The last part of the run has the metrics, so that CloudWatch gets them once.
             Ok(Report { metrics: Vec::new(), ..report })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_has_passed_before_the_call_is_none() {
+        assert_eq!(time_left(600_000), UNTOLD);
+        assert!(time_left(wall_millis() + 900_000) > UNTOLD);
     }
 }

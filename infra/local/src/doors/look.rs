@@ -1,5 +1,6 @@
 //! Looks into the stage: what there is, and what has run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -141,14 +142,7 @@ pub(super) fn invocations(live: &Live, query: &Query<'_>) -> Result<Reply, Refus
         Some(text) => text.parse().map_err(|_| Refusal::bad("limit is a number"))?,
         None => DEFAULT_LIMIT,
     };
-    let mut functions = live.lambda.functions();
-    if let Some(name) = query.get("function") {
-        // By its full name or its binary's, which is the shorter one.
-        functions.retain(|function| *function.name == *name || function.spec().binary == name);
-        if functions.is_empty() {
-            return Err(Refusal::Unknown(format!("there is no function {name}")));
-        }
-    }
+    let functions = functions_of(live, query)?;
     let mut records = Vec::new();
     if let Some(request_id) = query.get("request_id") {
         for function in functions {
@@ -164,6 +158,18 @@ pub(super) fn invocations(live: &Live, query: &Query<'_>) -> Result<Reply, Refus
     records.truncate(limit);
     let records: Vec<_> = records.iter().map(AsRef::as_ref).collect();
     Ok(server::json_of(StatusCode::OK, &records))
+}
+
+/// The one that `function=` names, by its full name or its binary's, which is the shorter one; all without it.
+pub(super) fn functions_of(live: &Live, query: &Query<'_>) -> Result<Vec<Arc<Function>>, Refusal> {
+    let mut functions = live.lambda.functions();
+    if let Some(name) = query.get("function") {
+        functions.retain(|function| *function.name == *name || function.spec().binary == name);
+        if functions.is_empty() {
+            return Err(Refusal::Unknown(format!("there is no function {name}")));
+        }
+    }
+    Ok(functions)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ fn now_ms() -> u64 {
 }
 
 /// Hands a function an event, as Lambda does it for a front that waits for the answer.
-async fn invoke(bed: &Bed, function: &str, event: &Value) -> Value {
+pub(crate) async fn invoke(bed: &Bed, function: &str, event: &Value) -> Value {
     let aws_url = bed.door("GET", "state", "").await["aws_url"].as_str().unwrap().to_owned();
     let url = format!("{aws_url}/2015-03-31/functions/badge-local-{function}:live/invocations");
     let authorization = "AWS4-HMAC-SHA256 Credential=A/1/r/lambda/aws4_request, SignedHeaders=host, Signature=0";

@@ -13,6 +13,7 @@ mod client;
 mod cluster;
 mod data;
 mod emulator;
+mod events;
 mod fallback;
 mod front;
 mod idempotency;
