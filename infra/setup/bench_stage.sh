@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the stage and the functions as they are shipped, and loads them: each kind of request in KIND (all without it), in
-# ROUNDS blocks of REQUESTS. With BASE=<commit>, the stage and the functions of that commit take turns with these.
+# ROUNDS blocks of REQUESTS. With BASE=<commit>, the stage and the functions of that commit take turns with these; with
+# CONSOLE=<view>, a stage with that view of its console open in a browser takes turns with one without.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/setup/lib.sh
@@ -27,5 +28,5 @@ build . "$here"
 infra/setup/target.sh
 cargo build --package bench
 # shellcheck disable=SC2086
-"$CARGO_TARGET_DIR/debug/bench" stage --bin-dir "$here" ${BASE:+--base "$base"} \
+"$CARGO_TARGET_DIR/debug/bench" stage --bin-dir "$here" ${BASE:+--base "$base"} ${CONSOLE:+--console "$CONSOLE"} \
     --requests "$REQUESTS" --rounds "$ROUNDS" ${KIND-}

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The console's browser tests. Playwright goes into .tools/console; the browser is the system's Chromium, which is
-# installed where that can be done without asking. Arguments are pytest's.
+# installed where that can be done without asking. Arguments are pytest's; `--open VIEW HOST:PORT` shows that view of a running
+# stage until its input ends, for `make bench-stage CONSOLE=inbox`.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/setup/lib.sh
@@ -33,6 +34,11 @@ wanted="$(cksum <"$TESTS/requirements.txt") $PWD $(python3 -c 'import sys; print
         fail "pip could not install $TESTS/requirements.txt"
     printf '%s\n' "$wanted" >"$STAMP"
 }
+
+if [ "${1-}" = --open ]; then
+    export CHROMIUM
+    exec "$VENV/bin/python" "$TESTS/open.py" "$2" "$3"
+fi
 
 STAGE_BIN="$CARGO_TARGET_DIR/debug/stage"
 export CHROMIUM STAGE_BIN PYTHONDONTWRITEBYTECODE=1

@@ -2,7 +2,8 @@
 //! client waits, and which process spends the processor's time.
 //!
 //! Stage and load share the machine, as the service that this bundle replaces did when it was measured. With a base,
-//! the stages of two commits take turns, block by block, and are compared pair by pair.
+//! the stages of two commits take turns, block by block, and are compared pair by pair. With a view of the console, a
+//! browser shows it of the one stage, and the other is the same without.
 
 mod client;
 mod process;
@@ -16,11 +17,12 @@ use std::{env, fs};
 use crate::Failure;
 use crate::figures::Samples;
 use crate::load::client::Client;
-use crate::load::process::{Staged, Usage};
+use crate::load::process::{Staged, Usage, Viewer};
 use crate::load::report::{Cell, Memory, Report};
 use crate::load::state::Kind;
 
-const USAGE: &str = "usage: bench stage --bin-dir DIR [--base DIR] [--requests N] [--rounds N] [--starts N] [KIND...]";
+const USAGE: &str =
+    "usage: bench stage --bin-dir DIR [--base DIR] [--console VIEW] [--requests N] [--rounds N] [--starts N] [KIND...]";
 
 /// Clients that wait for an answer at the same time.
 const LEVELS: [usize; 3] = [4, 8, 16];
@@ -33,6 +35,8 @@ struct Options {
     bin_dir: PathBuf,
     /// The same of another commit.
     base: Option<PathBuf>,
+    /// The view of the console that a browser has open at the first stage. The base is without.
+    console: Option<String>,
     /// Of one block.
     requests: usize,
     /// Blocks of each kind and level.
@@ -55,7 +59,8 @@ struct Turn {
 pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<(), Failure> {
     let options = options(arguments)?;
     let root = env::current_dir()?;
-    let folders: Vec<_> = [Some(&options.bin_dir), options.base.as_ref()].into_iter().flatten().collect();
+    let same = options.console.as_ref().map(|_| &options.bin_dir);
+    let folders: Vec<_> = [Some(&options.bin_dir), options.base.as_ref().or(same)].into_iter().flatten().collect();
     let mut start_ms = vec![Samples::default(); folders.len()];
     for _ in 0..options.starts {
         for (folder, samples) in folders.iter().zip(&mut start_ms) {
@@ -66,6 +71,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<(), Failure
     for folder in &folders {
         turns.push(Turn { stage: Staged::start(folder)?, requests: Vec::new(), cells: Vec::new() });
     }
+    let viewer = options.console.as_ref().map(|view| Viewer::open(view, turns[0].stage.address())).transpose()?;
     let mut reports: Vec<_> = start_ms.iter().map(|samples| Report::new(samples.median())).collect();
     for kind in options.kinds.iter().copied() {
         writeln!(io::stderr(), "{}", kind.name())?;
@@ -74,6 +80,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<(), Failure
             report.cells.append(&mut turn.cells);
         }
     }
+    drop(viewer);
     for (turn, report) in turns.iter().zip(&mut reports) {
         report.memory = turn.stage.memory()?.into_iter().map(Memory::from).collect();
     }
@@ -124,13 +131,14 @@ fn take(requests: &mut Vec<client::Request>, count: usize) -> Result<Vec<client:
 }
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failure> {
-    let (mut bin_dir, mut base, mut kinds) = (None, None, Vec::new());
+    let (mut bin_dir, mut base, mut console, mut kinds) = (None, None, None, Vec::new());
     let (mut requests, mut rounds, mut starts) = (1_000, 3, 11);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value; {USAGE}"));
         match argument.as_str() {
             "--bin-dir" => bin_dir = Some(PathBuf::from(value()?)),
             "--base" => base = Some(PathBuf::from(value()?)),
+            "--console" => console = Some(value()?),
             "--requests" => requests = value()?.parse()?,
             "--rounds" => rounds = value()?.parse()?,
             "--starts" => starts = value()?.parse()?,
@@ -143,5 +151,5 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failu
     if requests == 0 || rounds == 0 {
         return Err("at least one round of one request".into());
     }
-    Ok(Options { bin_dir: bin_dir.ok_or(USAGE)?, base, requests, rounds, starts, kinds })
+    Ok(Options { bin_dir: bin_dir.ok_or(USAGE)?, base, console, requests, rounds, starts, kinds })
 }

@@ -20,6 +20,30 @@ pub(crate) struct Staged {
     pub(crate) took: Duration,
 }
 
+/// A browser that shows the console of a stage. Dropping it closes it.
+pub(crate) struct Viewer(Child);
+
+impl Viewer {
+    /// Opens that view of the stage at `address`, and waits until it is shown.
+    pub(crate) fn open(view: &str, address: &str) -> Result<Self, Failure> {
+        let mut command = Command::new("infra/setup/console.sh");
+        command.args(["--open", view, address]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| format!("infra/setup/console.sh: {error}"))?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().ok_or("the browser has no output")?).read_line(&mut line)?;
+        let viewer = Self(child);
+        if line.trim() == "open" { Ok(viewer) } else { Err("the console was not shown".into()) }
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        // It ends with its input.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
 /// Processor time by the names of processes, in microseconds. Those of one name count together.
 #[derive(Clone, Default)]
 pub(crate) struct Usage(pub(crate) BTreeMap<String, f64>);
