@@ -18,7 +18,7 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor run watch rotate endpoint job redrive test test-rust test-api test-console docs test-docs attack test-deploy test-cluster test-arm
+.PHONY: help doctor run watch rotate endpoint job redrive test test-rust test-api test-console picture docs test-docs attack test-deploy test-cluster test-arm
 .PHONY: soak fuzz bench bench-compare bench-growth bench-baseline guard size bench-stage check lint audit fmt build-local build deploy diff push
 .PHONY: rollback logs admin outputs destroy cost test-cost tools clean toolchain redis python
 
@@ -63,6 +63,10 @@ test-api: redis python build-local ## only the API description against a running
 test-console: redis build-local ## the console in a browser: journeys, accessibility, both languages and themes; two minutes
 	@infra/setup/console.sh $(if $(K),-k "$(K)")
 
+picture: ## take the picture of the console that README.md shows, docs/console.png, anew
+	@$(MAKE) --no-print-directory test-console K=picture_of_the_readme
+	@cp .tools/console-shots/readme.png docs/console.png
+
 docs: python ## build the API pages in both languages, which `make run` then shows at /docs/ (needs npm)
 	@infra/setup/docs.sh
 
@@ -99,8 +103,8 @@ bench-growth: redis build-local ## the same requests with ever more stored, and 
 	@SIZES="$(or $(SIZES),100 10000 1000000)" REQUESTS="$(or $(REQUESTS),1000000)" WARM="$(WARM)" \
 	    FN="$(or $(FN),user_index login register logout veri_code)" infra/setup/bench.sh
 
-bench-stage: redis ## the whole local stage under load (REQUESTS=1000 ROUNDS=3 KIND="register login" BASE=HEAD~1)
-	@REQUESTS="$(REQUESTS)" ROUNDS="$(ROUNDS)" KIND="$(KIND)" BASE="$(BASE)" infra/setup/bench_stage.sh
+bench-stage: redis ## the whole local stage under load (REQUESTS=1000 ROUNDS=3 KIND="register login" BASE=HEAD~1; CONSOLE=inbox beside one with that view open)
+	@REQUESTS="$(REQUESTS)" ROUNDS="$(ROUNDS)" KIND="$(KIND)" BASE="$(BASE)" CONSOLE="$(CONSOLE)" infra/setup/bench_stage.sh
 
 guard: redis build-local ## whether a function makes more round trips, units or instructions than agreed
 	@echo "Round trips, units and instructions beside infra/bench/baseline.json" >&2

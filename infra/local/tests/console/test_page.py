@@ -52,6 +52,20 @@ def test_every_view_is_accessible(console, lived_in, lang, theme):
         assert not grave, [(view, one["id"], [node["html"] for node in one["nodes"]][:3]) for one in grave]
 
 
+def test_a_request_is_seen_whole_and_is_the_picture_of_the_readme(console, stage):
+    stage.register(PHONE)
+    stage.door("POST", "clock", {"advance_s": 61})
+    body = {"phone": PHONE, "veri_code": stage.code(PHONE)}
+    stage.ask("POST", f"{stage.api}/login", {**body, "veri_code": "000000"})
+    token = stage.ask("POST", f"{stage.api}/login", body)["data"]["token"]
+    stage.ask("GET", f"{stage.api}/index", headers={"Authorization": f"jwt {token}"})
+    page = console("functions")
+    signed_in = page.locator(".list-row", has_text="login").first
+    signed_in.click()
+    expect(page.locator(".attempt").first).to_contain_text("DynamoDB")
+    shot(page, "readme", full_page=False)
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_nothing_scrolls_sideways_on_a_telephone(console, lived_in, lang):
     page = console(lang=lang, width=380, height=760)
