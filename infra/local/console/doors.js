@@ -1,6 +1,9 @@
 // The stage's doors, and what people are told of what they did there.
 
 import { h } from './dom.js';
+import { dateTime } from './format.js';
+import { now } from './live.js';
+import { t } from './text.js';
 
 /** Asks a door; gives its JSON, or throws an Error with the door's own words. */
 export async function door(method, name, body) {
@@ -25,6 +28,15 @@ export async function act(button, work) {
   } finally {
     button.disabled = false;
   }
+}
+
+/** A button that moves the clock as `wish()` says. */
+export function move(text, wish) {
+  const button = h('button', { onclick: () => act(button, async () => {
+    await door('POST', 'clock', wish());
+    toast(t('clock_moved', { time: dateTime(now()) }));
+  }) }, text);
+  return button;
 }
 
 /** Tells something for a few seconds. */

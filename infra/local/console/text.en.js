@@ -142,6 +142,7 @@ export const en = {
   control_lead: 'Let time pass and parts fail, and watch what the service makes of it.',
   clock: 'Clock',
   clock_61s: '+61 s',
+  clock_wait: 'Let {span} pass',
   clock_10m: '+10 min',
   clock_midnight: 'To midnight',
   clock_30d: '+30 days',

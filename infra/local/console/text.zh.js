@@ -142,6 +142,7 @@ export const zh = {
   control_lead: '让时间流逝，让部件失败，看看服务如何应对。',
   clock: '时钟',
   clock_61s: '+61 秒',
+  clock_wait: '让 {span} 过去',
   clock_10m: '+10 分钟',
   clock_midnight: '到零点',
   clock_30d: '+30 天',

@@ -1,7 +1,7 @@
 // The stage's time and its faults: what a test would do to it, by hand.
 
 import { h, write } from './dom.js';
-import { act, door, toast } from './doors.js';
+import { act, door, move, toast } from './doors.js';
 import { dateTime, span } from './format.js';
 import { now, stage } from './live.js';
 import { t } from './text.js';
@@ -14,13 +14,6 @@ export function open() {
   const time = h('strong', { class: 'big-time mono' });
   const note = h('span', { class: 'soft' });
   const fields = faults();
-  const move = (text, wish) => {
-    const button = h('button', { onclick: () => act(button, async () => {
-      await door('POST', 'clock', wish());
-      toast(t('clock_moved', { time: dateTime(now()) }));
-    }) }, text);
-    return button;
-  };
   const own = h('input', { type: 'number', min: '0', step: '1', value: '3600', 'aria-label': t('clock_seconds') });
   const back = h('button', { class: 'danger', onclick: () => askReset() }, t('clock_back'));
   const node = h('section', { class: 'view' },

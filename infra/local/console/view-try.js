@@ -2,7 +2,7 @@
 
 import { curl, decodeToken, operations, request } from './api.js';
 import { fill, h, icon, write } from './dom.js';
-import { act, copy } from './doors.js';
+import { act, copy, move } from './doors.js';
 import { dateTime, millis, span } from './format.js';
 import { now, stage } from './live.js';
 import { language, t, tOr } from './text.js';
@@ -161,6 +161,8 @@ async function call({ method, path, headers, body }, { usesCookie }) {
 
 function replyOf({ method, path, status, headers, text, document, ms, requestId }) {
   const code = document?.code;
+  // A limit says when the same request passes again; nobody has to wait for that here.
+  const wait = document?.data?.retry_after;
   const kind = verdict({ outcome: status === 200 ? 'ok' : 'error', code });
   return [
     h('header', {}, h('h2', {}, t('reply')), h('span', { class: `tag ${kind}` }, code === undefined ? `HTTP ${status}` : `${code}`),
@@ -168,6 +170,7 @@ function replyOf({ method, path, status, headers, text, document, ms, requestId 
       requestId ? h('span', { class: 'end' }, h('a', { class: 'button', href: `#functions/${requestId}` }, t('reply_invocation'))) : null),
     h('div', { class: 'pad' },
       code ? h('p', { class: `why ${kind}` }, document.msg, ' · ', tOr(`code_${code}`, t('code_other', { code }))) : null,
+      code && wait ? h('div', { class: 'row' }, move(t('clock_wait', { span: span(wait * 1000) }), () => ({ advance_s: wait }))) : null,
       h('pre', { class: 'code-box reply-body' }, document ? JSON.stringify(document, null, 2) : text),
       h('details', {}, h('summary', {}, t('reply_headers')), h('dl', { class: 'facts mono' }, headers.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])))),
   ];
