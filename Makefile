@@ -55,6 +55,7 @@ test: test-rust test-api guard test-cost ## every test: units, the stage from ou
 
 test-rust: redis python build-local
 	@echo "Tests of the workspace: cargo test" >&2
+	@python3 infra/setup/cargo.py test $(LOCKED) --workspace --no-run
 	@cargo test $(LOCKED) --workspace
 
 test-api: redis python build-local ## only the API description against a running stage (SEED=2 for other requests)
@@ -132,7 +133,7 @@ lint: toolchain python ## format, clippy, template, API description, API pages, 
 	@cargo fmt --all --check
 	@echo "Clippy, warnings denied" >&2
 	@infra/setup/target.sh
-	@cargo clippy $(LOCKED) --workspace --all-targets --features shared/fuzz,stage/fuzz -- --deny warnings
+	@python3 infra/setup/cargo.py clippy $(LOCKED) --workspace --all-targets --features shared/fuzz,stage/fuzz -- --deny warnings
 	@echo "Template: cfn-lint, and again of what SAM makes of it" >&2
 	@$(VENV_BIN)/cfn-lint infra/template.yaml
 	@$(VENV_BIN)/python infra/setup/translate.py infra/template.yaml | $(VENV_BIN)/cfn-lint
@@ -154,8 +155,8 @@ fmt: toolchain ## format the code
 build-local: toolchain ## build the functions and the stage as `make run` uses them
 	@infra/setup/target.sh
 	@[ -x "$(DEV_BIN)/stage" ] || \
-	    echo "The first build takes some minutes: $$(grep -c '^name = ' Cargo.lock) crates" >&2
-	@cargo build $(LOCKED) --workspace --bins $(DEBUGGABLE)
+	    echo "The first build takes some minutes" >&2
+	@python3 infra/setup/cargo.py build $(LOCKED) --workspace --bins $(DEBUGGABLE)
 
 build: toolchain ## build and pack the functions as they are shipped, for ARM: target/lambda/<function>.zip
 	@infra/setup/build.sh

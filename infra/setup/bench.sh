@@ -25,7 +25,7 @@ build() {
     # As `make build` has it, so that no crate gets features that it is not shipped with.
     # shellcheck disable=SC2086
     (cd "$1" && infra/setup/target.sh &&
-        cargo build --release --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz $bins)
+        cargo_build --release --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz $bins)
     for name in $built; do cp "$CARGO_TARGET_DIR/release/$name" "$2/"; done
 }
 
@@ -34,11 +34,11 @@ if [ -n "${BASE-}" ]; then
     build "$tree" "$base"
 fi
 build . "$here"
-cargo build --release --package hello --features floor
+cargo_build --release --package hello --features floor
 cp "$CARGO_TARGET_DIR/release/hello" "$here/"
 # The harness and the stage around it are as `make run` builds them; another commit may have taken their place.
 infra/setup/target.sh
-cargo build --workspace --bins
+cargo_build --workspace --bins
 # shellcheck disable=SC2086
 if [ -n "${SIZES-}" ]; then
     # shellcheck disable=SC2086

@@ -15,8 +15,8 @@ mkdir -p "$here" "$base"
 # no function's crate gets features that it is not shipped with.
 build() {
     (cd "$1" && infra/setup/target.sh &&
-        cargo build --release --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz --bins &&
-        cargo build --release --package stage --bins)
+        cargo_build --release --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz --bins &&
+        cargo_build --release --package stage --bins)
     for name in stage $(basename -a functions/*/*); do cp "$CARGO_TARGET_DIR/release/$name" "$2/"; done
 }
 
@@ -26,7 +26,7 @@ if [ -n "${BASE-}" ]; then
 fi
 build . "$here"
 infra/setup/target.sh
-cargo build --package bench
+cargo_build --package bench
 # shellcheck disable=SC2086
 "$CARGO_TARGET_DIR/debug/bench" stage --bin-dir "$here" ${BASE:+--base "$base"} ${CONSOLE:+--console "$CONSOLE"} \
     --requests "$REQUESTS" --rounds "$ROUNDS" ${KIND-}

@@ -8,6 +8,10 @@ fail() {
     exit 1
 }
 
+# cargo build, with a line that says how far it is; also in a folder with another commit.
+CARGO_PY=$PWD/infra/setup/cargo.py
+cargo_build() { python3 "$CARGO_PY" build "$@"; }
+
 # Sets `tree` to a folder with the tree of a commit, for as long as the script runs.
 tree_of() {
     tree=$(mktemp -d)
