@@ -3,6 +3,7 @@
 mod need;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -68,7 +69,7 @@ impl Kept {
     /// needs it tries again. A key that cannot be used stops the start. Gives what went wrong and may pass.
     pub(crate) async fn warm(&self, needs: &[Need]) -> Result<Vec<Error>, Fatal> {
         let warmed = join_all(needs.iter().map(|need| (need.warm)(self))).await;
-        self.tally.take();
+        self.tally.take(Instant::now());
         warmed.into_iter().filter_map(Result::transpose).collect()
     }
 }

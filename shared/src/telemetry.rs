@@ -4,10 +4,9 @@
 //! parameters are never taken, and free text (paths, causes) goes through [`scrub`].
 
 mod metrics;
+mod tally;
 
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,91 +14,8 @@ use serde_json::Value;
 
 pub(crate) use self::metrics::Embedded;
 pub use self::metrics::{Metric, Unit};
-
-/// What one request did to its backends. There is one per sandbox, which serves one request at a time.
-#[derive(Clone, Default)]
-pub struct Tally(Arc<Counts>);
-
-#[derive(Default)]
-struct Counts {
-    running: AtomicU32,
-    steps: AtomicU32,
-    redis: AtomicU32,
-    dynamodb: AtomicU32,
-    http: AtomicU32,
-    /// Tenths of a unit: DynamoDB counts in halves.
-    read_tenths: AtomicU32,
-    write_tenths: AtomicU32,
-}
-
-/// Who is at the other end of a round trip.
-#[derive(Clone, Copy)]
-pub enum Backend {
-    /// Redis or Valkey.
-    Redis,
-    /// DynamoDB.
-    DynamoDb,
-    /// Any other HTTP service, AWS's included.
-    Http,
-}
-
-/// A round trip under way; it ends when this is dropped.
-pub struct Trip<'a>(&'a Counts);
-
-impl Drop for Trip<'_> {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Tally {
-    /// Counts a round trip. Trips that run beside each other are one step of the sequence.
-    #[must_use]
-    pub fn trip(&self, backend: Backend) -> Trip<'_> {
-        if self.0.running.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.0.steps.fetch_add(1, Ordering::Relaxed);
-        }
-        let counter = match backend {
-            Backend::Redis => &self.0.redis,
-            Backend::DynamoDb => &self.0.dynamodb,
-            Backend::Http => &self.0.http,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-        Trip(&self.0)
-    }
-
-    /// Adds what DynamoDB says it charged.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "units are small and positive")]
-    pub fn charge(&self, read_units: f64, write_units: f64) {
-        self.0.read_tenths.fetch_add((read_units * 10.0).round() as u32, Ordering::Relaxed);
-        self.0.write_tenths.fetch_add((write_units * 10.0).round() as u32, Ordering::Relaxed);
-    }
-
-    /// What was counted since the last call.
-    pub(crate) fn take(&self) -> Spent {
-        let take = |counter: &AtomicU32| counter.swap(0, Ordering::Relaxed);
-        Spent {
-            steps: take(&self.0.steps),
-            redis: take(&self.0.redis),
-            dynamodb: take(&self.0.dynamodb),
-            http: take(&self.0.http),
-            read_units: f64::from(take(&self.0.read_tenths)) / 10.0,
-            write_units: f64::from(take(&self.0.write_tenths)) / 10.0,
-        }
-    }
-}
-
-/// What a request cost: round trips to each backend, the steps in which they ran one after another, and the
-/// capacity units that DynamoDB charged.
-#[derive(Serialize, Default)]
-pub(crate) struct Spent {
-    pub(crate) steps: u32,
-    pub(crate) redis: u32,
-    pub(crate) dynamodb: u32,
-    pub(crate) http: u32,
-    pub(crate) read_units: f64,
-    pub(crate) write_units: f64,
-}
+pub use self::tally::{Backend, Tally, Trip};
+pub(crate) use self::tally::{Spent, Told};
 
 /// What a job says of its run: numbers and names of ours, nothing of a user.
 #[derive(Default)]
@@ -144,6 +60,9 @@ pub(crate) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) phone: Option<&'a str>,
     pub(crate) spent: Spent,
+    /// When it called whom.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) calls: Vec<Told>,
     /// The scheduled time of a job's run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scheduled: Option<String>,
@@ -273,19 +192,6 @@ mod tests {
             assert_eq!(scrub(text, 500), clean);
         }
         assert_eq!(scrub("abcdef", 3), "abc…");
-    }
-
-    #[test]
-    fn trips_side_by_side_are_one_step() {
-        let tally = Tally::default();
-        {
-            let _redis = tally.trip(Backend::Redis);
-            let _dynamodb = tally.trip(Backend::DynamoDb);
-        }
-        drop(tally.trip(Backend::Redis));
-        let spent = tally.take();
-        assert_eq!((spent.steps, spent.redis, spent.dynamodb), (2, 2, 1));
-        assert_eq!(tally.take().steps, 0);
     }
 
     fn written(metrics: Vec<Metric>) -> Value {

@@ -51,33 +51,42 @@ function facts(record, line) {
   return h('dl', { class: 'facts' }, rows.filter(([, value]) => value).map(([name, value]) => [h('dt', {}, t(name)), h('dd', {}, value)]));
 }
 
-/** The lines tell how many calls there were and in how many steps, and not when: so calls have no bars of their own. */
+const BACKENDS = { redis: 'Redis', dynamodb: 'DynamoDB', http: 'HTTP' };
+
+/** Where the time went: the gateway, init, the function, and below it the calls that its line tells of. */
 function timeline(record, line) {
   const init = record.init_ms ?? 0;
   const run = record.duration_ms;
   const front = record.front_ms === null ? 0 : Math.max(0, record.front_ms - init - run);
   const total = Math.max(init + run + front, 0.001);
-  const bar = (name, from, length, kind) => {
+  const bar = (name, note, from, length, kind) => {
     const fillBar = h('span', { class: `bar ${kind}` });
     fillBar.style.setProperty('--from', `${(100 * from) / total}%`);
     fillBar.style.setProperty('--length', `${Math.max(0.6, (100 * length) / total)}%`);
-    return h('li', {}, h('span', { class: 'lane' }, t(name)), h('span', { class: 'track' }, fillBar), h('span', { class: 'num' }, millis(length)));
+    return h('li', {}, h('span', { class: 'lane' }, name, note ? h('span', { class: 'soft' }, ` ${note}`) : null), h('span', { class: 'track' }, fillBar), h('span', { class: 'num' }, millis(length)));
   };
   const spent = line?.spent;
   const calls = spent && [
-    ['Redis', spent.redis, ''],
-    ['DynamoDB', spent.dynamodb, units(spent)],
-    ['HTTP', spent.http, ''],
+    [BACKENDS.redis, spent.redis, ''],
+    [BACKENDS.dynamodb, spent.dynamodb, units(spent)],
+    [BACKENDS.http, spent.http, ''],
   ].filter(([, number]) => number > 0);
   return h('section', {},
     h('h3', {}, t('timeline'), h('span', { class: 'soft' }, ` ${millis(record.front_ms ?? init + run)}`)),
     h('ul', { class: 'lanes' },
-      record.front_ms === null ? null : bar('lane_front', 0, front, 'front'),
-      record.init_ms === null ? null : bar('lane_init', front, init, 'init'),
-      bar('lane_run', front + init, run, 'run')),
+      record.front_ms === null ? null : bar(t('lane_front'), '', 0, front, 'front'),
+      record.init_ms === null ? null : bar(t('lane_init'), '', front, init, 'init'),
+      bar(t('lane_run'), '', front + init, run, 'run'),
+      (line?.calls ?? []).map(([to, from, took, units]) => bar(BACKENDS[to] ?? to, charged(units, spent), front + init + from / 1000, took / 1000, `to-${to}`))),
     calls && h('div', { class: 'calls' },
       calls.length ? calls.map(([name, number, note]) => h('span', { class: 'call' }, h('strong', {}, name), ` × ${number}`, note ? h('span', { class: 'soft' }, ` ${note}`) : null)) : h('span', { class: 'soft' }, t('calls_none')),
       calls.length ? h('span', { class: 'soft' }, t('calls_steps', { steps: spent.steps })) : null));
+}
+
+/** What one call cost. A request that both reads and writes does not say which of its calls did what. */
+function charged(units, spent) {
+  if (!units) return '';
+  return `${units} ${spent.write_units === 0 ? 'RU' : spent.read_units === 0 ? 'WU' : 'RU/WU'}`;
 }
 
 function units(spent) {

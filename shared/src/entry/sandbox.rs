@@ -40,10 +40,12 @@ impl Sandbox {
         // What clients do wrong is in the code; what we do wrong has a cause.
         let cause = error.filter(|error| is_ours(error));
         let level = if cause.is_some() || !line.findings.is_empty() { Level::Error } else { Level::Info };
+        let (spent, calls) = self.kept.tally.take(start.at);
         let line = Line {
             cold: start.cold,
             duration_ms: telemetry::millis(start.at.elapsed()),
-            spent: self.kept.tally.take(),
+            spent,
+            calls,
             error: cause.map(ToString::to_string),
             ..line
         };

@@ -11,6 +11,8 @@ async fn spent(bed: &Bed, reply: &Reply) -> Spent {
     let line: Value = bed.log(&reply.request_id).await.remove(0);
     let (count, units) =
         (|name: &str| line["spent"][name].as_u64().unwrap(), |name: &str| line["spent"][name].as_f64().unwrap());
+    let calls = line["calls"].as_array().map_or(0, Vec::len) as u64;
+    assert_eq!(calls, count("redis") + count("dynamodb") + count("http"), "each call is told: {line}");
     (count("steps"), count("redis"), count("dynamodb"), count("http"), units("read_units"), units("write_units"))
 }
 

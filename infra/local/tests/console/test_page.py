@@ -62,7 +62,9 @@ def test_a_request_is_seen_whole_and_is_the_picture_of_the_readme(console, stage
     page = console("functions")
     signed_in = page.locator(".list-row", has_text="login").first
     signed_in.click()
-    expect(page.locator(".attempt").first).to_contain_text("DynamoDB")
+    # The gateway, the function, and each call that a login makes.
+    expect(page.locator(".lanes li")).to_have_count(2 + 5)
+    expect(page.locator(".lanes li", has_text="DynamoDB 1 RU")).to_have_count(1)
     shot(page, "readme", full_page=False)
 
 
