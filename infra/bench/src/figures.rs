@@ -64,6 +64,8 @@ pub(crate) struct Measured {
     pub(crate) block_us: Samples,
     /// Of a request, by block.
     pub(crate) warm_cpu_us: Samples,
+    /// Of a warm request that comes after a pause.
+    pub(crate) paced_cpu_us: Samples,
     pub(crate) peak_mib: Samples,
     pub(crate) binary_mb: f64,
     pub(crate) zipped_mb: f64,
@@ -101,6 +103,8 @@ pub(crate) struct Row {
     pub(crate) warm_cpu_us: Figure,
     /// Processor time of the first request as a multiple of a warm one's.
     pub(crate) first_over_warm: f64,
+    /// The same of a warm one's that comes after a pause, as the first does.
+    pub(crate) first_over_paced: f64,
     pub(crate) peak_mib: Figure,
     pub(crate) binary_mb: Figure,
     pub(crate) zipped_mb: Figure,
@@ -135,6 +139,7 @@ impl Measured {
             p99_over_p50: self.warm_us.percentile(99.0) / self.warm_us.median(),
             warm_cpu_us: paired(&self.warm_cpu_us, &floor.warm_cpu_us),
             first_over_warm: self.first_cpu_us.median() / self.warm_cpu_us.median(),
+            first_over_paced: self.first_cpu_us.median() / self.paced_cpu_us.median(),
             peak_mib: paired(&self.peak_mib, &floor.peak_mib),
             binary_mb: plain(self.binary_mb, floor.binary_mb),
             zipped_mb: plain(self.zipped_mb, floor.zipped_mb),
@@ -156,6 +161,7 @@ impl Measured {
         self.warm_us.extend(&other.warm_us);
         self.block_us.extend(&other.block_us);
         self.warm_cpu_us.extend(&other.warm_cpu_us);
+        self.paced_cpu_us.extend(&other.paced_cpu_us);
         self.peak_mib.extend(&other.peak_mib);
         (self.binary_mb, self.zipped_mb) = (other.binary_mb, other.zipped_mb);
         self.instructions = self.instructions.or(other.instructions);

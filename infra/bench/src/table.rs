@@ -11,7 +11,9 @@ const COLUMNS: [Column; 13] = [
     ("CPU ms", |row| cell(row.init_cpu_ms, 2)),
     ("M instr", |row| row.init_instructions.map_or_else(String::new, |figure| cell(of(figure, 1e6), 2))),
     ("response ms", |row| cell(row.first_response_ms, 2)),
-    ("first CPU µs", |row| format!("{:.0} {:.1}w", row.first_cpu_us.value, row.first_over_warm)),
+    ("first CPU µs", |row| {
+        format!("{:.0} {:.1}w {:.1}p", row.first_cpu_us.value, row.first_over_warm, row.first_over_paced)
+    }),
     ("warm p50 µs", |row| cell(row.warm_p50_us, 0)),
     ("p99 µs", |row| format!("{:.0} {:.1}w", row.warm_p99_us.value, row.p99_over_p50)),
     ("raw µs", |row| row.raw.as_ref().map_or_else(String::new, |raw| format!("{:.0} {:.2}r", raw.p50_us, raw.ratio))),
@@ -21,7 +23,7 @@ const COLUMNS: [Column; 13] = [
     ("zipped MB", |row| cell(row.zipped_mb, 2)),
 ];
 
-const LEGEND: &str = "× the floor; w: a multiple of the function's own warm figure; r: a warm request as a multiple of the \
+const LEGEND: &str = "× the floor; w: a multiple of the function's own warm figure; p: of its warm figure after a pause; r: a warm request as a multiple of the \
      floor and its raw round trips\n";
 
 /// Each figure and what it is a multiple of, then which aims are missed.
