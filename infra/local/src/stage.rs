@@ -7,11 +7,13 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use http_body_util::Either;
 use jiff::tz::TimeZone;
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
 
 use crate::aws::Aws;
 use crate::cache::Cache;
@@ -34,6 +36,9 @@ use crate::secrets::Secrets;
 use crate::server;
 use crate::store::Store;
 use crate::tasks::Tasks;
+
+/// How long a lock may be taken that was given back, see [`lock`].
+const LOCK_WAIT: Duration = Duration::from_millis(500);
 
 /// A running local stage. Dropping it kills everything that it started; [`Stage::stop`] also waits for its tasks.
 ///
@@ -59,7 +64,10 @@ impl Stage {
         options.bin_dir = fs::canonicalize(&options.bin_dir).map_err(StageError::file(&options.bin_dir))?;
         options.task_root = fs::canonicalize(&options.task_root).map_err(StageError::file(&options.task_root))?;
         let kept = options.kept_dir();
-        let lock = kept.as_deref().map(lock).transpose()?;
+        let lock = match kept.as_deref() {
+            Some(folder) => Some(lock(folder).await?),
+            None => None,
+        };
         let front = listen(options.port).await?;
         let aws = server::listen(0).await?;
         let (port, aws_url) = (front.local_addr()?.port(), format!("http://{}", aws.local_addr()?));
@@ -226,15 +234,20 @@ impl Drop for Stage {
     }
 }
 
-/// Makes the folder of what is kept, and takes it for this process.
-fn lock(folder: &Path) -> Result<File, StageError> {
+/// Makes the folder of what is kept, and takes it for this process. A process that some thread is just starting holds the
+/// locks of its parent until it executes its program, so that a lock which was given back may be found taken for a moment.
+async fn lock(folder: &Path) -> Result<File, StageError> {
     let failed = || StageError::file(folder);
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed())?;
     let lock = File::create(folder.join("lock")).map_err(failed())?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StageError::StateTaken { folder: folder.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(failed()(error)),
+    let last = Instant::now() + LOCK_WAIT;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if Instant::now() < last => sleep(LOCK_WAIT / 20).await,
+            Err(TryLockError::WouldBlock) => return Err(StageError::StateTaken { folder: folder.to_owned() }),
+            Err(TryLockError::Error(error)) => return Err(failed()(error)),
+        }
     }
 }
 
