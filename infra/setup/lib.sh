@@ -12,6 +12,30 @@ fail() {
 CARGO_PY=$PWD/infra/setup/cargo.py
 cargo_build() { python3 "$CARGO_PY" build "$@"; }
 
+# Starts the built stage on a free port, and ends it with the script. Sets ORIGIN to where it answers.
+start_stage() {
+    stage_log=$(mktemp)
+    stage=
+    trap end_stage EXIT
+    trap 'exit 130' INT TERM
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    ORIGIN="http://127.0.0.1:$port"
+    "$CARGO_TARGET_DIR/debug/stage" --port "$port" --stage local >"$stage_log" 2>&1 &
+    stage=$!
+    until python3 -c "import urllib.request as u; u.urlopen('$ORIGIN/_stage/state', timeout=5)" 2>/dev/null; do
+        kill -0 "$stage" 2>/dev/null || { cat "$stage_log" >&2; fail "the stage did not start"; }
+        sleep 0.1
+    done
+}
+
+end_stage() {
+    if [ -n "$stage" ]; then
+        kill "$stage" 2>/dev/null || true
+        wait "$stage" 2>/dev/null || true
+    fi
+    rm -f "$stage_log"
+}
+
 # Sets `tree` to a folder with the tree of a commit, for as long as the script runs.
 tree_of() {
     tree=$(mktemp -d)

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use tokio::task::spawn_blocking;
 
 use crate::server::{self, Reply};
@@ -28,16 +28,6 @@ const FILES: [(&str, &str, &str); 7] = [
 /// it goes, so that styles may be inline.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// How a browser learns what it must not do with a page.
-const HEADERS: [(HeaderName, &str); 5] = [
-    (header::CONTENT_SECURITY_POLICY, POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    // Pages that are built again have the same names.
-    (header::CACHE_CONTROL, "no-cache"),
-];
 
 const NOT_BUILT: &str = r#"<!doctype html>
 <html lang="en">
@@ -87,12 +77,7 @@ fn elsewhere(path: &'static str) -> Reply {
 }
 
 fn page(status: StatusCode, kind: &'static str, content: impl Into<Bytes>) -> Reply {
-    let mut reply = server::json(status, content);
-    for (name, value) in HEADERS {
-        reply.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    reply
+    server::page(status, kind, POLICY, content)
 }
 
 /// Chinese, unless English is wanted more or, equally, named first: as the service chooses the language of a message.

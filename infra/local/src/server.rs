@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Channel, Either, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
@@ -105,6 +105,23 @@ pub(crate) fn json_of(status: StatusCode, value: &impl Serialize) -> Reply {
         Ok(body) => json(status, body),
         Err(_) => message(StatusCode::INTERNAL_SERVER_ERROR, "the reply cannot be written as JSON"),
     }
+}
+
+/// A reply that a browser shows or runs, and how it learns what else it must not do with that.
+pub(crate) fn page(status: StatusCode, kind: &'static str, policy: &'static str, body: impl Into<Bytes>) -> Reply {
+    let mut reply = json(status, body);
+    for (name, value) in [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        // What is built anew has the same name.
+        (header::CACHE_CONTROL, "no-cache"),
+    ] {
+        reply.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    reply
 }
 
 /// `{"message": …}`, the shape of API Gateway's own errors and of the doors'.

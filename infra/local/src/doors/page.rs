@@ -1,7 +1,7 @@
 //! The console's files, which are part of the program: nothing is built and nothing is fetched to show them.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 
 use crate::server::{self, Reply};
 
@@ -11,16 +11,6 @@ pub(super) const DOOR: &str = "console/";
 /// Nothing from elsewhere, nothing inline, and in nobody's frame.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
                       object-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
-
-/// How a browser learns what else it must not do with a file.
-const HEADERS: [(HeaderName, &str); 5] = [
-    (header::CONTENT_SECURITY_POLICY, POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    // A new build of the stage has new files under the same names.
-    (header::CACHE_CONTROL, "no-cache"),
-];
 
 macro_rules! files {
     ($($name:literal),+ $(,)?) => {
@@ -70,12 +60,7 @@ pub(super) fn file(door: &str) -> Option<Reply> {
     let name = door.strip_prefix(DOOR)?;
     let name = if name.is_empty() { "index.html" } else { name };
     let (_, content) = FILES.iter().find(|(known, _)| *known == name)?;
-    let mut reply = server::json(StatusCode::OK, Bytes::from_static(content));
-    for (name, value) in HEADERS {
-        reply.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind(name)));
-    Some(reply)
+    Some(server::page(StatusCode::OK, kind(name), POLICY, Bytes::from_static(content)))
 }
 
 fn wants_html(headers: &HeaderMap) -> bool {
