@@ -90,9 +90,6 @@ class Bill:
         """A million of one function, without the front."""
         spent, own = self.spent[name], self.measured["functions"][name]
         writes, reads = spent["write_units"], spent["read_units"]
-        if not is_endpoint(name):
-            # Jobs and tasks do not tell the units of the table of runs. No call there is more than a write of 1 KB.
-            writes += spent["dynamodb"]
         cold = self.assumed["traffic"]["cold_share"] if cold is None else cold
         line = own["log_bytes"] + self.assumed["log"]["event_bytes"]
         return dict.fromkeys(PARTS, 0.0) | {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::dynamodb::{DynamoDb, Failure};
-use self::item::{Ask, Found, Operation};
+use self::item::{Ask, Consumed, Found, Operation};
 use crate::aws::Caller;
 use crate::config::{Config, SettingError};
 use crate::error::{Cause, Error};
@@ -50,16 +50,17 @@ impl Store {
         needed(self.runs_table.as_deref(), "RUNS_TABLE")
     }
 
-    /// Carries one operation out, and counts what it cost if that was asked for.
+    /// Carries one operation out, and counts what it cost.
     async fn ask<I: DeserializeOwned>(
         &self,
         operation: Operation,
         ask: Ask<'_, impl Serialize>,
     ) -> Result<Found<I>, Failure> {
         let found: Found<I> = self.dynamodb.call(operation.name(), &ask).await?;
-        let units = found.consumed_capacity.as_ref().map_or(0.0, |consumed| consumed.capacity_units);
-        let (read, write) = if operation.is_read() { (units, 0.0) } else { (0.0, units) };
-        self.tally.charge(read, write);
+        if let Some(Consumed { capacity_units: units }) = found.consumed_capacity {
+            let (read, write) = if operation.is_read() { (units, 0.0) } else { (0.0, units) };
+            self.tally.charge(read, write);
+        }
         Ok(found)
     }
 }

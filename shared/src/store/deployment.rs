@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::item::{Ask, Named, Operation, SHARD_NAME, TOTAL, n};
+use super::item::{Ask, Named, Operation, SHARD_NAME, n};
 use super::retention::{DELETED, PhoneItem};
 use super::{Store, is_done};
 use crate::error::{Cause, Error};
@@ -79,7 +79,6 @@ impl Store {
             expression_attribute_values: Some(Named(&[(":deleted", n(DELETED).into())])),
             limit: Some(PAGE),
             exclusive_start_key: start.as_deref(),
-            return_consumed_capacity: TOTAL,
             ..Ask::of(self.users_table()?)
         };
         let found = self.ask::<PhoneItem>(Operation::Scan, scan).await?;

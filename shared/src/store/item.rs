@@ -137,8 +137,8 @@ pub(super) struct Ask<'a, I = ()> {
     pub(super) select: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) return_values_on_condition_check_failure: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) return_consumed_capacity: Option<&'a str>,
+    /// Asked of every operation: each tells the log what it cost.
+    pub(super) return_consumed_capacity: &'static str,
 }
 
 /// `{"#shard": "shard"}`
@@ -149,9 +149,6 @@ pub(super) struct ShardName {
 }
 
 pub(super) const SHARD_NAME: Option<ShardName> = Some(ShardName { shard: "shard" });
-
-/// For `return_consumed_capacity`: the sum of all that was paid.
-pub(super) const TOTAL: Option<&str> = Some("TOTAL");
 
 /// For `return_values_on_condition_check_failure`: the item that is in the way.
 pub(super) const ALL_OLD: Option<&str> = Some("ALL_OLD");
@@ -176,7 +173,8 @@ impl<'a, I> Ask<'a, I> {
             limit: None,
             select: None,
             return_values_on_condition_check_failure: None,
-            return_consumed_capacity: None,
+            // The sum of table and indexes.
+            return_consumed_capacity: "TOTAL",
         }
     }
 }
@@ -212,8 +210,7 @@ mod tests {
     fn parameters_are_written_as_dynamodb_reads_them() {
         let key = [("phone", "+8613800138000".into())];
         let ask = Ask::<()> { key: Some(Named(&key)), consistent_read: Some(true), ..Ask::of("users") };
-        let expected =
-            json!({ "TableName": "users", "Key": { "phone": { "S": "+8613800138000" } }, "ConsistentRead": true });
+        let expected = json!({ "TableName": "users", "Key": { "phone": { "S": "+8613800138000" } }, "ConsistentRead": true, "ReturnConsumedCapacity": "TOTAL" });
         assert_eq!(serde_json::to_value(ask).unwrap(), expected);
         let values = [(":until", natural(u64::MAX).into()), (":shard", n(0).into())];
         let expected = json!({ ":until": { "N": "9223372036854775807" }, ":shard": { "N": "0" } });

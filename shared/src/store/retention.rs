@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::item::{Ask, Named, Operation, S, SHARD_NAME, TOTAL, Value, n};
+use super::item::{Ask, Named, Operation, S, SHARD_NAME, Value, n};
 use super::{Store, is_done};
 use crate::error::Error;
 
@@ -30,7 +30,6 @@ impl Store {
             key_condition_expression: Some("is_delete = :deleted AND delete_time < :before"),
             expression_attribute_values: Some(Named(&deleted_before(before))),
             limit: Some(count),
-            return_consumed_capacity: TOTAL,
             ..Ask::of(self.users_table()?)
         };
         let found = self.ask::<PhoneItem>(Operation::Query, query).await?;
@@ -46,7 +45,6 @@ impl Store {
             key: Some(Named(&[("phone", phone.into())])),
             condition_expression: Some("is_delete = :deleted AND delete_time < :before"),
             expression_attribute_values: Some(Named(&deleted_before(before))),
-            return_consumed_capacity: TOTAL,
             ..Ask::of(self.users_table()?)
         };
         is_done(self.ask::<IgnoredAny>(Operation::DeleteItem, delete).await)
@@ -73,7 +71,6 @@ impl Store {
                     expression_attribute_values: Some(Named(&values)),
                     select: Some("COUNT"),
                     exclusive_start_key: start.as_deref(),
-                    return_consumed_capacity: TOTAL,
                     ..Ask::of(self.users_table()?)
                 };
                 let found = self.ask::<IgnoredAny>(Operation::Query, query).await?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::dynamodb::Failure;
-use super::item::{ALL_OLD, Ask, N, Named, Operation, S, SHARD_NAME, TOTAL, n, s};
+use super::item::{ALL_OLD, Ask, N, Named, Operation, S, SHARD_NAME, n, s};
 use crate::error::{Cause, Error};
 use crate::phone::Phone;
 use crate::user::{Role, User, UserId};
@@ -71,7 +71,6 @@ impl Store {
             condition_expression: Some("attribute_not_exists(phone) OR is_delete = :deleted"),
             expression_attribute_values: Some(Named(&[(":deleted", n(1).into())])),
             return_values_on_condition_check_failure: ALL_OLD,
-            return_consumed_capacity: TOTAL,
             ..Ask::of(self.users_table()?)
         };
         match self.ask::<IgnoredAny>(Operation::PutItem, write).await {
@@ -94,7 +93,6 @@ impl Store {
             key: Some(Named(&[("phone", phone.e164().into())])),
             // Strongly consistent, so that a login right after a registration finds the user.
             consistent_read: Some(true),
-            return_consumed_capacity: TOTAL,
             ..Ask::of(self.users_table()?)
         };
         let found = self.ask(Operation::GetItem, read).await?;
@@ -129,7 +127,6 @@ impl Store {
             expression_attribute_values: Some(Named(values)),
             scan_index_forward: Some(false),
             limit: Some(count),
-            return_consumed_capacity: TOTAL,
             ..Ask::of(self.users_table()?)
         };
         let found = self.ask(Operation::Query, query).await?;
