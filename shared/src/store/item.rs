@@ -210,7 +210,12 @@ mod tests {
     fn parameters_are_written_as_dynamodb_reads_them() {
         let key = [("phone", "+8613800138000".into())];
         let ask = Ask::<()> { key: Some(Named(&key)), consistent_read: Some(true), ..Ask::of("users") };
-        let expected = json!({ "TableName": "users", "Key": { "phone": { "S": "+8613800138000" } }, "ConsistentRead": true, "ReturnConsumedCapacity": "TOTAL" });
+        let expected = json!({
+            "TableName": "users",
+            "Key": { "phone": { "S": "+8613800138000" } },
+            "ConsistentRead": true,
+            "ReturnConsumedCapacity": "TOTAL",
+        });
         assert_eq!(serde_json::to_value(ask).unwrap(), expected);
         let values = [(":until", natural(u64::MAX).into()), (":shard", n(0).into())];
         let expected = json!({ ":until": { "N": "9223372036854775807" }, ":shard": { "N": "0" } });
