@@ -113,6 +113,14 @@ impl Traffic<'_> {
         }
     }
 
+    /// Asks both stores again and again. While messages are held up, all other clients may be waiting for theirs.
+    async fn look(&self, sid: &str) {
+        while !self.is_over.get() {
+            self.ask("index", sid, &Value::Null).await;
+            sleep(PAUSE).await;
+        }
+    }
+
     async fn visit(&self, phone: &str, code: &str) {
         let attempt = json!({ "phone": phone, "veri_code": code });
         let Some((code, reply, failures)) = self.ask("login", "", &attempt).await else { return };
@@ -154,6 +162,7 @@ async fn what_was_acknowledged_holds_while_stores_fail() {
     let secs: u64 = wish("SOAK_SECS").unwrap_or(12);
     let relaxed = |settings: &str| for_crowds(settings).replace("\"60s\"", "\"1s\"");
     on_a_stage_with(relaxed, async |bed| {
+        let somebody = bed.somebody().await;
         let traffic = Traffic {
             bed,
             is_over: Cell::default(),
@@ -163,7 +172,8 @@ async fn what_was_acknowledged_holds_while_stores_fail() {
             ended: RefCell::default(),
         };
         let clients = (0..wish("SOAK_CLIENTS").unwrap_or(CLIENTS)).map(|_| traffic.live());
-        let (faults, _) = tokio::join!(conduct(&traffic, Duration::from_secs(secs) / 6), join_all(clients));
+        let step = Duration::from_secs(secs) / 6;
+        let (faults, _, ()) = tokio::join!(conduct(&traffic, step), join_all(clients), traffic.look(&somebody.sid));
 
         let users = traffic.users.take();
         let (mut kept, mut from) = (BTreeSet::new(), Value::Null);
