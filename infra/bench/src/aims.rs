@@ -30,7 +30,8 @@ pub(crate) fn aims(row: &Row, is_tls: bool, is_shared: bool) -> Vec<Aim> {
     if !is_shared {
         aim("init", row.init_ms.ratio, if is_tls { 3.0 } else { 1.6 });
         aim("to response", row.first_response_ms.ratio, if is_tls { 3.0 } else { 1.9 });
-        aim("first CPU", row.first_over_paced, 2.0);
+        aim("first CPU", row.first_over_warm, 2.0);
+        aim("first CPU after a pause", row.first_over_paced, 2.0);
         if let Some(raw) = &row.raw {
             aim("warm", raw.ratio, 1.4);
         }
