@@ -182,7 +182,8 @@ fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName, separator: &str) -> Cow
 }
 
 fn cookies(headers: &HeaderMap) -> Vec<&str> {
-    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    // Cookies of other applications can have UTF-8 in them, which must not lose ours on the same line.
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
     values.flat_map(|value| value.split(';')).map(str::trim).filter(|cookie| !cookie.is_empty()).collect()
 }
 
