@@ -1,5 +1,5 @@
 //! Does once what every cold start would do again: cuts the numbering plans down to the regions that some stage serves,
-//! makes an automaton of each (`plain`), turns the settings of the stages into JSON, and hashes the cache's scripts.
+//! and makes an automaton of each (`plain`).
 //!
 //! The phone-number library brings the plans of all 250 regions and reads them all before its first answer: 4 ms, and
 //! fourteen times that with the share of a core that a 128 MB Lambda has. Those of one region take 0.3 ms. The
@@ -18,10 +18,8 @@ use std::{env, fs};
 use prost::Message;
 use rlibphonenumber::{PhoneMetadata, PhoneMetadataCollection};
 use serde_json::Value;
-use sha1_smol::Sha1;
 
 const LIBRARY: &str = "rlibphonenumber";
-const SCRIPTS: &str = "src/cache";
 const PLANS: &str = "src/generated/metadata/metadata.bin";
 
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script everything through its environment")]
@@ -30,14 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let settings = here.join("../conf");
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=build");
-    println!("cargo:rerun-if-changed={SCRIPTS}");
     println!("cargo:rerun-if-changed={}", settings.display());
     println!("cargo:rerun-if-changed={}", here.join("../Cargo.lock").display());
 
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let stages = stages(&settings)?;
-    fs::write(out.join("settings.rs"), settings_as_json(&stages)?)?;
-    hash_scripts(&here.join(SCRIPTS))?;
     let regions = regions_of_all_stages(&stages)?;
     let file = library(&here, &env::var("CARGO")?, &env::var("TARGET")?)?.join(PLANS);
     let mut plans = PhoneMetadataCollection::decode(&*fs::read(&file)?)?;
@@ -80,27 +75,6 @@ fn stages(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     // The same sources make the same binary.
     texts.sort();
     Ok(texts)
-}
-
-/// Pairs of a settings file and what it says as JSON, as the source of a list.
-fn settings_as_json(stages: &[String]) -> Result<String, Box<dyn Error>> {
-    let mut pairs = Vec::new();
-    for text in stages {
-        pairs.push(format!("({text:?}, {:?})", serde_json::to_string(&text.parse::<toml::Table>()?)?));
-    }
-    Ok(format!("&[{}]", pairs.join(", ")))
-}
-
-/// Gives each script's SHA-1, by which the cache knows it, a variable of this build.
-fn hash_scripts(folder: &Path) -> Result<(), Box<dyn Error>> {
-    for file in fs::read_dir(folder)? {
-        let path = file?.path();
-        if let (Some("lua"), Some(name)) = (extension(&path), path.file_stem().and_then(OsStr::to_str)) {
-            let hash = Sha1::from(fs::read(&path)?).digest();
-            println!("cargo:rustc-env=BADGE_SHA1_{name}={hash}");
-        }
-    }
-    Ok(())
 }
 
 fn extension(path: &Path) -> Option<&str> {

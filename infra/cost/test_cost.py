@@ -147,9 +147,9 @@ def test_figures_without_tls_are_not_taken(tmp_path, monkeypatch):
 
 def test_the_metrics_that_are_paid_for_are_those_that_jobs_write():
     names = Bill().assumed["metrics"]
-    watch = (ROOT / "shared/src/cache_watch.rs").read_text().split("#[cfg(test)]")[0]
+    watch = (ROOT / "shared/src/jobs/cache_health.rs").read_text().split("#[cfg(test)]")[0]
     assert sorted(re.findall(r'Metric::\w+\("(\w+)"', watch)) == sorted(names["cache_watch"] + names["with_snapshots"])
-    figures = (ROOT / "shared/src/figures.rs").read_text()
+    figures = (ROOT / "shared/src/jobs/daily_stats.rs").read_text()
     always = re.search(r"const ALWAYS.*?\[(\".*?)\];", figures)[1]
-    inserted = re.findall(r'figures\.insert\("(\w+)"', figures)
+    inserted = re.findall(r'stats\.insert\("(\w+)"', figures)
     assert sorted(re.findall(r'"(\w+)"', always) + inserted) == sorted(names["daily"])

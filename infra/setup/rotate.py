@@ -25,7 +25,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
-# Warm sandboxes go on with what they have read for five minutes (KEPT in shared/src/secrets.rs); one more is for
+# Warm sandboxes go on with what they have read for five minutes (TTL in shared/src/aws/secrets.rs); one more is for
 # requests under way and clocks that differ.
 HEARD_S = 6 * 60
 KEY_CHARACTERS = 64

@@ -128,7 +128,7 @@ def endpoint(name, method, route):
     changed.append((EVENTS / f"{name}.json", event))
     write(f"functions/api/{name}", words, "endpoint", changed)
     print(
-        f"{method} {route} answers whoever is signed in; with entry::open it is for anyone (and x-badge-open in {DESCRIPTION}).\n"
+        f"{method} {route} answers users who are signed in; with Anyone in place of SignedIn it is for everybody (and x-badge-open in {DESCRIPTION}).\n"
         f"Next: say in {TESTS}/{name}.rs what it shall do, and see that fail: make test\n"
         f"      then write it in functions/api/{name}/src/main.rs, and its decisions in shared/src/"
     )

@@ -1,5 +1,5 @@
 //! Time. A request's "now" is what the gateway stamped on its event, a task's what its invocation carries,
-//! so handlers are repeatable and the local stage moves time without a hook in the code.
+//! so handlers are repeatable, and the local emulator moves time without a hook in the code.
 
 use std::time::SystemTime;
 
@@ -19,6 +19,12 @@ impl Now {
     #[must_use]
     pub fn new(at: Timestamp, zone: TimeZone) -> Self {
         Self { at, zone }
+    }
+
+    /// The moment.
+    #[must_use]
+    pub fn timestamp(&self) -> Timestamp {
+        self.at
     }
 
     /// Milliseconds since the Unix epoch; 0 for moments before it.

@@ -1,7 +1,12 @@
 //! What can go wrong, in the words of the domain. Numbers and sentences for clients are chosen in
-//! [`crate::envelope`]; causes are for the log alone.
+//! `http::envelope`; causes are for the log alone.
+
+mod panic;
 
 use std::fmt;
+
+pub(crate) use self::panic::catch_unwind;
+pub use self::panic::{catch_panic, remember_panics};
 
 /// Everything a request can end with instead of success.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +61,7 @@ pub enum Error {
         /// The path as the client sent it, without the query.
         path: String,
     },
-    /// The body is larger than [`crate::request::BODY_LIMIT_BYTES`].
+    /// The body is larger than 64 KiB.
     #[error("the body is too large")]
     BodyTooLarge,
     /// The event is not one that a front makes of a request.
@@ -90,7 +95,7 @@ pub enum TokenFault {
     Unacceptable,
 }
 
-/// Why a parameter was refused. Its sentence is chosen in [`crate::envelope`].
+/// Why a parameter was refused. Its sentence is chosen in `http::envelope`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// Has to be a string.
@@ -129,7 +134,7 @@ pub enum Reason {
 pub struct Cause(String);
 
 impl Cause {
-    /// Keeps the sentence of `cause` and of everything under it.
+    /// The sentence of `cause` and of everything under it.
     pub fn of(cause: &(dyn std::error::Error + 'static)) -> Self {
         let mut text = cause.to_string();
         let mut next = cause.source();
@@ -144,7 +149,7 @@ impl Cause {
         Self::new(&text)
     }
 
-    /// Keeps a sentence of our own.
+    /// A sentence of our own.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(crate::telemetry::scrub(text, 500))
@@ -163,21 +168,20 @@ impl fmt::Debug for Cause {
     }
 }
 
-/// Why a function did not start, or stopped. `main` returns it, so the runtime prints it and ends the process.
-pub struct Fatal(String);
+/// Why a cold start failed. It ends the process, and its sentence is in the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
 
-impl Fatal {
-    pub(crate) fn new(sentence: String) -> Self {
-        Self(sentence)
+impl StartError {
+    /// A sentence of our own.
+    #[must_use]
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
     }
 
-    pub(crate) fn of(cause: impl fmt::Display) -> Self {
+    /// The sentence of what stopped the start.
+    pub fn of(cause: impl fmt::Display) -> Self {
         Self(cause.to_string())
-    }
-}
-
-impl fmt::Debug for Fatal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }

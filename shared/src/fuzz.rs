@@ -1,10 +1,11 @@
 //! What `infra/fuzz` drives: each function takes what a stranger could send, lets the service read it, and asserts what
-//! must hold whatever it was. Behind the feature `fuzz`, because rooms are private to each other's callers elsewhere.
+//! must hold whatever it was. Behind the feature `fuzz`, because it reaches what is private to the rooms.
 //!
 //! A text of several parts has one part per line, so that a mutation of one leaves the others where they are.
 
 #![expect(clippy::unwrap_used, reason = "what unexpectedly is not there is a finding")]
 
+mod params;
 mod request;
 
 use std::net::Ipv6Addr;
@@ -19,20 +20,20 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
 pub use self::request::{event, request, session};
-use crate::check::{Field, Rules};
+use crate::accounts::list::{Cursor, Limit};
+use crate::aws::Spawned;
 use crate::clock::{Now, wall_millis};
 use crate::config::{Config, Deployed};
-use crate::entry;
-use crate::limits::Network;
-use crate::phone::{Phone, PhoneRules};
-use crate::secrets::{Key, KeyRing};
-use crate::sms::SendSms;
-use crate::tasks::Spawned;
+use crate::jwt;
+use crate::lambda::scheduled_time;
+use crate::models::keys::{Key, KeyRing};
+use crate::models::network::Network;
+use crate::models::params::{Field, Rules};
+use crate::models::phone::{Phone, PhoneRules};
+use crate::models::profile::{self, Kind};
+use crate::models::veri_code::VeriCode;
 use crate::telemetry::scrub;
-use crate::token;
-use crate::user::applicant::{BirthDay, Gender, PlaceCode, UserName};
-use crate::user::index::{Cursor, Limit};
-use crate::veri_code::VeriCode;
+use crate::verification::sms::SendSms;
 
 /// A spelling of a number.
 pub fn phone(data: &[u8]) {
@@ -42,14 +43,14 @@ pub fn phone(data: &[u8]) {
     let all = PhoneRules { allowed_regions, ..only_cn.clone() };
     for rules in [only_cn, all] {
         let read = Phone::parse(text, &rules);
-        assert!(read == Phone::ask_library(text, &rules));
+        assert!(read == Phone::parse_by_library(text, &rules));
         let Ok(phone) = read else { continue };
         let e164 = phone.e164();
         let digits = e164.strip_prefix('+').unwrap();
         assert!((7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()));
         assert!(!digits.starts_with('0'));
         assert!(Phone::parse(e164, &rules).is_ok_and(|again| again == phone));
-        assert!(rules.allowed_regions.contains(&rules.region_of(&phone).unwrap()));
+        assert!(rules.allowed_regions.contains(&phone.region(&rules).unwrap()));
         let masked = phone.masked();
         assert!(
             masked.len() == e164.len() && masked.matches('*').count() == 4 && masked.ends_with(&e164[e164.len() - 4..])
@@ -64,21 +65,21 @@ pub fn fields(data: &[u8]) {
     let is_short = |text: &str, max| {
         (1..=max).contains(&text.chars().count()) && text.trim() == text && !text.contains(char::is_control)
     };
-    if let Ok(name) = UserName::parse(&value, &rules) {
-        assert!(is_short(&name.0, 32));
-    }
-    if let Ok(place) = PlaceCode::parse(&value, &rules) {
-        assert!(is_short(&place.0, 16));
-    }
-    if let Ok(gender) = Gender::parse(&value, &rules) {
-        assert!(matches!(gender.0, 1 | 2));
-    }
-    if let Ok(day) = BirthDay::parse(&value, &rules) {
-        assert!(value == day.0.to_string() && day.0 <= rules.today && day.0.year() >= 1900);
+    for field in &profile::FIELDS {
+        let Ok(read) = field.kind.parse(&value, &rules) else { continue };
+        match (field.kind, read) {
+            (Kind::Text { max } | Kind::Code { max }, profile::Value::Text(text)) => assert!(is_short(&text, max)),
+            (Kind::Gender, profile::Value::Number(gender)) => assert!(matches!(gender, 1 | 2)),
+            (Kind::PastDate, profile::Value::Text(day)) => {
+                let read: jiff::civil::Date = day.parse().unwrap();
+                assert!(value == day && read <= rules.today && read.year() >= 1900);
+            }
+            (kind, read) => panic!("{kind:?}: {read:?}"),
+        }
     }
     if let Ok(code) = VeriCode::parse(&value, &rules) {
-        assert!(code.0.len() == 6 && code.0.bytes().all(|b| b.is_ascii_digit()));
-        assert!(value == code.0 || value.as_u64().is_some_and(|number| number.to_string() == code.0));
+        assert!(code.digits().len() == 6 && code.digits().bytes().all(|b| b.is_ascii_digit()));
+        assert!(value == code.digits() || value.as_u64().is_some_and(|number| number.to_string() == code.digits()));
     }
     if let Ok(limit) = Limit::parse(&value, &rules) {
         assert!((1..=100).contains(&limit.0));
@@ -119,7 +120,7 @@ fn signed(header: &str, claims: &str, key: &[u8]) -> String {
 pub fn token(data: &[u8]) {
     let Some((&choice, rest)) = data.split_first() else { return };
     let now = Now::new(Timestamp::from_second(NOW).unwrap(), TimeZone::UTC);
-    let verify = |token: &str| token::verify(&RING, token, "badge", &now);
+    let verify = |token: &str| jwt::verify(&RING, token, "badge", &now);
     let text = String::from_utf8_lossy(rest);
     let (header, claims) = text.split_once('\n').unwrap_or((&text, ""));
     match choice {
@@ -158,14 +159,15 @@ pub fn token(data: &[u8]) {
 /// The address that the gateway saw.
 pub fn network(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let network = Network::of(text).0;
+    let network = Network::of(text);
+    let network = network.as_str();
     match network.strip_suffix("::/64").or(network.strip_suffix("/64")) {
         Some(prefix) => {
             let address: Ipv6Addr = text.parse().unwrap();
             let neighbour = u128::from(address) ^ 1;
-            assert_eq!(Network::of(&Ipv6Addr::from(neighbour).to_string()).0, network, "{prefix}");
+            assert_eq!(Network::of(&Ipv6Addr::from(neighbour).to_string()).as_str(), network, "{prefix}");
         }
-        None => assert!(network == "unknown" || (Network::of(&network).0 == network && !network.contains(':'))),
+        None => assert!(network == "unknown" || (Network::of(network).as_str() == network && !network.contains(':'))),
     }
 }
 
@@ -178,9 +180,9 @@ pub fn payload(data: &[u8]) {
         let again: Spawned<SendSms> = serde_json::from_str(&written).unwrap();
         assert_eq!(serde_json::to_string(&again).unwrap(), written);
     }
-    if let Ok(event) = serde_json::from_slice::<entry::Event>(data) {
-        assert!(event.time.to_string().parse().is_ok_and(|time: Timestamp| time == event.time));
-        assert!(Now::new(event.time, TimeZone::UTC).rest_millis_of_day() >= 1);
+    if let Some(time) = std::str::from_utf8(data).ok().and_then(|event| scheduled_time(event).ok()) {
+        assert!(time.to_string().parse().is_ok_and(|again: Timestamp| again == time));
+        assert!(Now::new(time, TimeZone::UTC).rest_millis_of_day() >= 1);
     }
 }
 
@@ -189,9 +191,9 @@ pub fn key_ring(data: &[u8]) {
     let Some(ring) = std::str::from_utf8(data).ok().and_then(|text| KeyRing::read(text).ok()) else { return };
     assert!(ring.keys().all(|key| key.bytes().len() >= 32));
     let claims = json!({ "user_id": USER, "role": "admin", "iss": "badge", "iat": NOW, "exp": NOW + 1 });
-    let token = token::sign(&ring, &serde_json::from_value(claims).unwrap()).ok().unwrap();
+    let token = jwt::sign(&ring, &serde_json::from_value(claims).unwrap()).ok().unwrap();
     let now = Now::new(Timestamp::from_second(NOW).unwrap(), TimeZone::UTC);
-    assert!(token::verify(&ring, &token, "badge", &now).is_ok() || token.len() > 4096);
+    assert!(jwt::verify(&ring, &token, "badge", &now).is_ok() || token.len() > 4096);
 }
 
 /// A settings file, for a stage that may do everything and for one that may not.

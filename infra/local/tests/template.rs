@@ -54,14 +54,6 @@ fn functions(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
     })
 }
 
-/// The source of a function's `main`.
-fn main_of(name: &str) -> String {
-    let kind = ["api", "tasks", "jobs"].into_iter().find(|kind| {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../functions/{kind}/{name}/src/main.rs")).exists()
-    });
-    read(&format!("functions/{}/{name}/src/main.rs", kind.unwrap()))
-}
-
 fn reference(name: &str) -> Value {
     json!({ "Ref": name })
 }
@@ -106,7 +98,7 @@ fn whoever_calls_a_function_calls_its_alias() {
             }
         }
     }
-    assert!(read("shared/src/tasks.rs").contains("\"%3Alive\""), "functions call another alias");
+    assert!(read("shared/src/aws/tasks.rs").contains("\"%3Alive\""), "functions call another alias");
     assert!(read("infra/setup/job.sh").contains("\"badge-$STAGE-$NAME:live\""), "jobs by hand call another alias");
 }
 
@@ -115,7 +107,7 @@ fn functions_are_given_the_variables_that_they_read() {
     let template = template();
     let given = template["Globals"]["Function"]["Environment"]["Variables"].as_object().unwrap();
     let given: BTreeSet<_> = given.keys().map(String::as_str).collect();
-    let source = read("shared/src/config.rs") + &read("shared/src/config/cache.rs");
+    let source = read("shared/src/config/settings.rs") + &read("shared/src/config/cache.rs");
     let calls = ["given(\"", "needed(\""].into_iter().flat_map(|call| source.split(call).skip(1));
     let wanted = calls.filter_map(|argument| argument.split('"').next());
     // Lambda itself gives one.
@@ -127,15 +119,10 @@ fn functions_are_given_the_variables_that_they_read() {
 }
 
 #[test]
-fn a_function_is_in_the_network_exactly_if_it_needs_the_cache() {
+fn a_function_in_the_network_is_in_both_zones_and_reaches_out() {
     let template = template();
     for (name, function) in functions(&template) {
         let network = &function["VpcConfig"];
-        assert_eq!(
-            main_of(name).contains("Need::CACHE,") || main_of(name).contains("Need::CACHE]"),
-            !network.is_null(),
-            "{name}"
-        );
         if !network.is_null() {
             assert_eq!(network["SubnetIds"], json!([reference("SubnetA"), reference("SubnetB")]), "{name}");
             assert_eq!(network["SecurityGroupIds"], json!([reference("FunctionGroup")]), "{name}");
@@ -186,8 +173,8 @@ fn users_are_kept_and_runs_expire() {
     assert_eq!(template["Resources"]["FailedEventsQueue"]["Properties"]["SqsManagedSseEnabled"], true);
     let ttl = &template["Resources"]["RunsTable"]["Properties"]["TimeToLiveSpecification"];
     assert_eq!(ttl["Enabled"], true);
-    let attribute = format!(" {}: Option<N>,\n", ttl["AttributeName"].as_str().unwrap());
-    assert!(read("shared/src/store/runs.rs").contains(&attribute), "runs are written without {attribute}");
+    let attribute = format!(" {}: Option<", ttl["AttributeName"].as_str().unwrap());
+    assert!(read("shared/src/db/runs.rs").contains(&attribute), "runs are written without {attribute}");
     for (id, table) in of_type(&template, "AWS::DynamoDB::Table") {
         assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{id}");
     }

@@ -1,5 +1,5 @@
 //! House rules, kept by a test so that reviews are for ideas: the places of each endpoint agree, handlers stay
-//! small, and rooms import only what `docs/architecture.md` lets them.
+//! small. What rooms may import is held by `imports.rs`, what functions may do by `needs.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
@@ -123,40 +123,11 @@ fn every_endpoint_has_its_route_its_description_and_its_tests() {
 fn who_may_enter_and_how_is_the_same_in_main_and_in_the_description() {
     for (id, route, is_open) in operations() {
         let main = read(format!("functions/api/{id}/src/main.rs"));
-        let method = format!("(&Method::{}, ", route.split_once(' ').unwrap().0);
-        assert!(main.contains(&method), "{id}: main takes another method than {route}");
-        let doors = ["entry::open(", "entry::guarded(", "entry::leaving("].map(|door| main.contains(door));
-        assert_eq!(doors.iter().filter(|&&is_there| is_there).count(), 1, "{id}");
-        assert_eq!(doors[0], is_open, "{id}: x-badge-open and main disagree");
-    }
-}
-
-/// What a function needs, and what its policy in the template must name for that.
-const RIGHTS: &[(&str, &[&str])] = &[
-    ("Need::CACHE", &["CacheConnectPolicy"]),
-    ("Need::CODE_KEY", &["VeriCodeSecret"]),
-    ("Need::TOKEN_KEY", &["JwtSecret"]),
-    ("Need::SMS_KEY", &["SmsSecret"]),
-    ("Need::SNS", &["sns:Publish"]),
-    ("Need::TASKS", &["-send_sms:live"]),
-    ("Need::AGAIN", &["-daily:live", "-deployed:live"]),
-    ("Need::STORE", &["UsersTable", "RunsTable"]),
-    ("Need::ELASTICACHE", &["elasticache:"]),
-];
-
-#[test]
-fn a_function_has_the_rights_to_what_it_needs_and_no_others() {
-    let text = read("infra/template.yaml");
-    for kind in folders("functions") {
-        for name in folders(&format!("functions/{kind}")) {
-            let main = read(format!("functions/{kind}/{name}/src/main.rs"));
-            let from = text.find(&format!("CodeUri: ../target/lambda/{name}/")).unwrap();
-            let block = text[from..].split("\n\n").next().unwrap();
-            for (need, resources) in RIGHTS {
-                let has_right = resources.iter().any(|resource| block.contains(resource));
-                assert_eq!(main.contains(need), has_right, "{name}: {need} and the policy on {resources:?}");
-            }
-        }
+        let method = route.split_once(' ').unwrap().0;
+        let accesses = ["Anyone", "SignedIn", "EndsSession"];
+        let access = accesses.into_iter().find(|access| main.contains(&format!("http(Method::{method}, {access}, ")));
+        assert!(access.is_some(), "{id}: main takes another method than {route}, or does not say who may enter");
+        assert_eq!(access == Some("Anyone"), is_open, "{id}: x-badge-open and main disagree");
     }
 }
 
@@ -219,63 +190,6 @@ fn every_crate_inherits_the_lints() {
         let text = fs::read_to_string(path).unwrap();
         assert!(text.contains("[lints]\nworkspace = true"), "{} has lints of its own", path.display());
         assert!(!text.contains("version = \""), "{} has a version of its own", path.display());
-    }
-}
-
-/// Rooms of `shared`, and what their files may not name.
-const FORBIDDEN: &[(&[&str], &[&str])] = &[
-    (
-        &[
-            "user.rs",
-            "user",
-            "veri_code.rs",
-            "veri_code",
-            "limits.rs",
-            "session.rs",
-            "login.rs",
-            "phone.rs",
-            "phone",
-            "check.rs",
-            "clock.rs",
-            "sms.rs",
-            "runs.rs",
-            "retention.rs",
-            "figures.rs",
-            "cache_watch.rs",
-            "deployment.rs",
-        ],
-        &["aws_sdk", "aws_smithy", "lambda_", "redis::", "crate::entry", "envelope", "tokio::net"],
-    ),
-    (&["envelope.rs", "check.rs", "token.rs", "token"], &["aws_", "crate::store", "crate::cache"]),
-    (&["store.rs", "store", "cache.rs", "cache"], &["aws_", "envelope", "crate::check", "crate::entry", "lambda_"]),
-    (
-        &["elasticache.rs", "sns.rs"],
-        &["envelope", "crate::check", "crate::entry", "crate::store", "crate::cache", "lambda_"],
-    ),
-    (&["error.rs"], &["aws_", "redis::", "lambda_", "crate::entry"]),
-    (&["ctx.rs", "ctx", "tasks.rs"], &["crate::entry", "envelope", "lambda_"]),
-];
-
-#[test]
-fn rooms_import_only_what_the_map_lets_them() {
-    let source = root().join("shared/src");
-    for (rooms, words) in FORBIDDEN {
-        for room in *rooms {
-            assert!(source.join(room).exists(), "{room} has gone: mend the table");
-        }
-        for path in files("rs") {
-            let Ok(inside) = path.strip_prefix(&source) else { continue };
-            if !rooms.iter().any(|room| inside.starts_with(room)) {
-                continue;
-            }
-            let text = fs::read_to_string(&path).unwrap();
-            // Documentation may point anywhere.
-            for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
-                for word in *words {
-                    assert!(!line.contains(word), "{} names {word}: {line}", inside.display());
-                }
-            }
-        }
     }
 }
 

@@ -1,24 +1,26 @@
-//! Counts of what was done, for the rows of the limits' table.
+//! Counts of what was done, for the rows of the table of limits.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use jiff::civil::Date;
-
+use super::client::{Cache, millis};
 use super::codes::Day;
-use super::script::{Invocation, Script, script};
-use super::{Cache, millis};
-use crate::config::Unproven;
+use super::script::Script;
+use crate::config::Unverified;
 use crate::error::{Cause, Error};
 
-static LIMIT_PROVE: Script = script!("limit_prove");
-static LIMIT_RETURN: Script = script!("limit_return");
-static LIMIT_TAKE: Script = script!("limit_take");
+static LIMIT_CREDIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/limit_credit.lua")));
+static LIMIT_REFUND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/limit_refund.lua")));
+static LIMIT_SPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/limit_spend.lua")));
 
-/// Everything that is asked before a message is sent lies in one slot, so that one script sees all of it at once.
+/// The slot of everything that is checked before a message is sent, so that one script sees all of it at once.
 /// See `docs/decisions/0008-limits-in-one-slot.md`.
 pub const SENDS: &str = "sends";
 
-/// One row for one request.
+/// How long a reply is kept for its idempotency key: 24 hours.
+const REPLY_TTL_MS: i64 = 24 * 3600 * 1000;
+
+/// One row of the table, for one request.
 pub struct Row<'a> {
     /// The row's name.
     pub name: &'a str,
@@ -26,19 +28,19 @@ pub struct Row<'a> {
     pub subject: String,
     /// `None`: until midnight.
     pub window: Option<Duration>,
-    /// How much may be counted.
+    /// The row's limit.
     pub max: u64,
     /// How much this request counts.
     pub cost: u64,
-    /// What holds while the subject owes proof.
-    pub unproven: Option<Unproven>,
+    /// What holds while the subject has too many unverified sends.
+    pub unverified: Option<Unverified>,
 }
 
-/// Something that wants to happen.
-pub struct Wish<'a> {
+/// An action that limits apply to.
+pub struct Spend<'a> {
     /// The hash tag of its counts.
     pub slot: String,
-    /// Random; by it a repetition is known.
+    /// Random, to recognize a repetition.
     pub id: String,
     /// Milliseconds since the Unix epoch.
     pub now_ms: u64,
@@ -46,139 +48,129 @@ pub struct Wish<'a> {
     pub day: Day,
     /// The rows that it has to pass.
     pub rows: Vec<Row<'a>>,
-    /// The figure that counts it, if there is one.
-    pub figure: &'static str,
-    /// The idempotency key that it came with.
-    pub claim: Option<Claim>,
+    /// The daily stat that counts it; empty if there is none.
+    pub stat: &'static str,
+    /// The idempotency key of the request.
+    pub idempotency: Option<IdempotencyRecord>,
 }
 
 /// An idempotency key and what it stands for.
-pub struct Claim {
+pub struct IdempotencyRecord {
     /// SHA-256 of the key, in base64.
     pub key: String,
-    /// What the request must be to be the same.
-    pub mark: String,
+    /// Equal for equal requests.
+    pub fingerprint: String,
 }
 
-/// How long a reply is kept for its idempotency key: 24 hours.
-const CLAIM_MS: i64 = 24 * 3600 * 1000;
-
-/// What became of a wish.
-pub enum Taken {
-    /// It was counted.
-    Yes,
-    /// A limit; come back after so long.
+/// Whether an action may happen.
+pub enum Decision {
+    /// It may, and was counted.
+    Counted,
+    /// A limit is reached. The time is that after which it may.
     Wait(Duration),
-    /// Its idempotency key has been used for the same.
+    /// The same request came before with this idempotency key.
     Before {
         /// How long ago.
         age: Duration,
-        /// What was answered then; `None` while it is not known yet.
+        /// The reply to that request; `None` while there is none.
         reply: Option<String>,
     },
-    /// Its idempotency key has been used for something else.
+    /// Another request came before with this idempotency key.
     Other,
 }
 
 impl Cache {
-    /// Counts the wish in all its rows, or in none.
+    /// Counts the action in all its rows, or in none.
     ///
     /// # Errors
     /// [`Error::Redis`]: it may not happen.
-    pub async fn take(&self, wish: &Wish<'_>) -> Result<Taken, Error> {
-        self.ask("take", wish).await
+    pub async fn spend(&self, spend: &Spend<'_>) -> Result<Decision, Error> {
+        self.decide("spend", spend).await
     }
 
-    /// Whether the wish could be counted. Counts a refusal, and nothing else.
+    /// Decides like [`Self::spend`], but counts nothing except a refusal.
     ///
     /// # Errors
     /// [`Error::Redis`].
-    pub async fn look(&self, wish: &Wish<'_>) -> Result<Taken, Error> {
-        self.ask("look", wish).await
+    pub async fn check(&self, spend: &Spend<'_>) -> Result<Decision, Error> {
+        self.decide("check", spend).await
     }
 
-    async fn ask(&self, mode: &str, wish: &Wish<'_>) -> Result<Taken, Error> {
-        let (verdict, millis, reply): (String, Option<u64>, Option<String>) =
-            self.script(&self.of_wish(&LIMIT_TAKE, mode, wish)).await?;
-        let span = Duration::from_millis(millis.unwrap_or(0));
-        match verdict.as_str() {
-            "taken" => Ok(Taken::Yes),
-            "wait" => Ok(Taken::Wait(span)),
-            "reply" => Ok(Taken::Before { age: span, reply }),
-            "other" => Ok(Taken::Other),
-            _ => Err(Error::Redis(Cause::new("limit_take gave no verdict"))),
-        }
-    }
-
-    /// Takes back what [`Self::take`] counted.
+    /// Undoes what [`Self::spend`] counted.
     ///
     /// # Errors
-    /// [`Error::Redis`]: it stays counted, and ends by itself.
-    pub async fn give_back(&self, wish: &Wish<'_>) -> Result<(), Error> {
-        self.script(&self.of_wish(&LIMIT_RETURN, "", wish)).await
+    /// [`Error::Redis`]: it stays counted until its windows end.
+    pub async fn refund(&self, spend: &Spend<'_>) -> Result<(), Error> {
+        self.run_with_rows(&LIMIT_REFUND, "", spend).await
     }
 
-    /// Keeps the reply for the next request with the same idempotency key.
+    /// Stores the reply for the next request with the same idempotency key.
     ///
     /// # Errors
     /// [`Error::Redis`].
-    pub async fn keep_reply(&self, claim: &Claim, reply: &str) -> Result<(), Error> {
-        let key = self.claim_key(&claim.key);
+    pub async fn store_reply(&self, record: &IdempotencyRecord, reply: &str) -> Result<(), Error> {
+        let key = self.record_key(record);
         let mut commands = redis::pipe();
-        commands.hset(&key, "reply", reply).ignore().pexpire(&key, CLAIM_MS).ignore();
-        self.bounded(async |mut connection| commands.exec_async(&mut connection).await).await
+        commands.hset(&key, "reply", reply).ignore().pexpire(&key, REPLY_TTL_MS).ignore();
+        let commands = &commands;
+        self.access(|mut connection| async move { commands.exec_async(&mut connection).await }).await
     }
 
-    /// The subjects' debts are paid back in part by the code that has `mac`, once.
+    /// Reduces what the subjects owe, because the code that has `mac` was used; once for each code.
     ///
     /// # Errors
     /// [`Error::Redis`].
-    pub async fn prove(&self, mac: &str, subjects: &[String], code_ttl_secs: u64) -> Result<(), Error> {
+    pub async fn credit(&self, mac: &str, subjects: &[String], code_ttl_secs: u64) -> Result<(), Error> {
         let mut keys = vec![self.key(SENDS, "paid", mac)];
         keys.extend(subjects.iter().map(|subject| self.key(SENDS, "debt", subject)));
-        let mut call = LIMIT_PROVE.on(&keys);
-        self.script(call.arg(Unproven::PAID_BACK).arg(code_ttl_secs * 1000)).await
+        self.script(&LIMIT_CREDIT, &keys, (Unverified::PAID_BACK, code_ttl_secs * 1000)).await
     }
 
-    fn of_wish(&self, script: &'static Script, mode: &str, wish: &Wish<'_>) -> Invocation {
-        let claim = wish.claim.as_ref();
-        let figures = self.figures_key(&wish.slot, wish.day.date);
-        // A wish without an idempotency key has no claim, and a row without debts has none; the script then does not
-        // look at what stands in their place.
-        let claimed = claim.map_or_else(|| figures.clone(), |claim| self.claim_key(&claim.key));
-        let mut keys = vec![figures, claimed];
-        for row in &wish.rows {
-            let count = self.count_key(wish, row);
-            let debt = row.unproven.map(|_| self.key(&wish.slot, "debt", &row.subject));
-            let debt = debt.unwrap_or_else(|| count.clone());
+    async fn decide(&self, mode: &str, spend: &Spend<'_>) -> Result<Decision, Error> {
+        let (verdict, millis, reply): (String, Option<u64>, Option<String>) =
+            self.run_with_rows(&LIMIT_SPEND, mode, spend).await?;
+        let span = Duration::from_millis(millis.unwrap_or(0));
+        match verdict.as_str() {
+            "counted" => Ok(Decision::Counted),
+            "wait" => Ok(Decision::Wait(span)),
+            "reply" => Ok(Decision::Before { age: span, reply }),
+            "other" => Ok(Decision::Other),
+            _ => Err(Error::Redis(Cause::new("limit_spend returned no verdict"))),
+        }
+    }
+
+    async fn run_with_rows<T>(&self, script: &Script, mode: &str, spend: &Spend<'_>) -> Result<T, Error>
+    where
+        T: redis::FromRedisValue + Send,
+    {
+        let Spend { slot, id, now_ms, day, rows, stat, idempotency } = spend;
+        let stats = self.stats_key(slot, day.date);
+        // Without an idempotency key, and in a row without debts, the script does not read the key that stands there.
+        let record = idempotency.as_ref().map_or_else(|| stats.clone(), |record| self.record_key(record));
+        let mut keys = vec![stats, record];
+        let mut row_args = Vec::new();
+        for row in rows {
+            let count = self.count_key(spend, row);
+            let debt = row.unverified.map_or_else(|| count.clone(), |_| self.key(slot, "debt", &row.subject));
             keys.extend([count, debt]);
+            let (memory, free, max) =
+                row.unverified.map_or((0, 0, 0), |Unverified { free, max }| (millis(Unverified::MEMORY), free, max));
+            row_args.push((row.name, row.window.map_or(0, millis), row.max, row.cost, memory, free, max));
         }
-        let mut call = script.on(&keys);
-        call.arg(mode).arg(&wish.id).arg(wish.now_ms).arg(millis(wish.day.left));
-        call.arg(claim.map_or("", |claim| &claim.mark)).arg(CLAIM_MS).arg(wish.figure);
-        for row in &wish.rows {
-            call.arg(row.name).arg(row.window.map_or(0, millis)).arg(row.max).arg(row.cost);
-            match row.unproven {
-                Some(unproven) => call.arg(millis(Unproven::MEMORY)).arg(unproven.free).arg(unproven.max),
-                None => call.arg(0).arg(0).arg(0),
-            };
-        }
-        call
+        let fingerprint = idempotency.as_ref().map_or("", |record| &record.fingerprint);
+        let args = (mode, id, now_ms, millis(day.left), fingerprint, REPLY_TTL_MS, stat, row_args);
+        self.script(script, &keys, args).await
     }
 
-    /// A day's count has the day in its name, so that midnight begins another one.
-    fn count_key(&self, wish: &Wish<'_>, row: &Row<'_>) -> String {
+    /// The date in the name of a daily count makes midnight begin another one.
+    fn count_key(&self, spend: &Spend<'_>, row: &Row<'_>) -> String {
         match row.window {
-            Some(_) => self.key(&wish.slot, row.name, &row.subject),
-            None => self.key(&wish.slot, row.name, &day_of(wish.day.date, &row.subject)),
+            Some(_) => self.key(&spend.slot, row.name, &row.subject),
+            None => self.key(&spend.slot, row.name, &format!("{}:{}", spend.day.date, row.subject)),
         }
     }
 
-    fn claim_key(&self, key: &str) -> String {
-        self.key(SENDS, "claim", key)
+    fn record_key(&self, record: &IdempotencyRecord) -> String {
+        self.key(SENDS, "claim", &record.key)
     }
-}
-
-fn day_of(date: Date, subject: &str) -> String {
-    format!("{date}:{subject}")
 }

@@ -1,68 +1,41 @@
-//! Scripts that the cache runs in one step. Each is one file in `cache/`, and says at its top what it takes and gives.
-//!
-//! The server knows a script by the SHA-1 of its text. The redis crate's own scripts are hashed anew in every process, a
-//! sixth of the instructions of a cold start; these were hashed by `build.rs`.
+//! Lua scripts, which the cache runs in one step. Each file says at its top what it takes and returns, and why running
+//! it twice is harmless.
 
 use redis::aio::MultiplexedConnection;
-use redis::{Arg, Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, ToRedisArgs};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind};
 
-/// The text of a script and its name with the server.
+/// A script, and the hash by which servers know it.
 pub(super) struct Script {
-    pub(super) text: &'static str,
-    /// SHA-1 in hexadecimal.
-    pub(super) sha1: &'static str,
-}
-
-/// The script of the file `cache/<name>.lua`.
-macro_rules! script {
-    ($name:literal) => {
-        $crate::cache::script::Script {
-            text: include_str!(concat!($name, ".lua")),
-            sha1: env!(concat!("BADGE_SHA1_", $name)),
-        }
-    };
-}
-pub(super) use script;
-
-/// A script, and what it is told.
-pub(super) struct Invocation {
-    script: &'static Script,
-    /// `EVALSHA <name> <number of keys> <keys> <arguments>`
-    by_name: Cmd,
+    text: &'static str,
+    hash: String,
 }
 
 impl Script {
-    pub(super) fn on(&'static self, keys: &[String]) -> Invocation {
-        let mut by_name = redis::cmd("EVALSHA");
-        by_name.arg(self.sha1).arg(keys.len()).arg(keys);
-        Invocation { script: self, by_name }
-    }
-}
-
-impl Invocation {
-    pub(super) fn arg(&mut self, arg: impl ToRedisArgs) -> &mut Self {
-        self.by_name.arg(arg);
-        self
+    pub(super) fn new(text: &'static str) -> Self {
+        Self { text, hash: redis::Script::new(text).get_hash().to_owned() }
     }
 
-    /// One round trip, and one more for a server that has not had the script since it was started.
-    pub(super) async fn run<T: FromRedisValue>(&self, mut connection: MultiplexedConnection) -> RedisResult<T> {
-        match self.by_name.query_async(&mut connection).await {
-            Err(cause) if cause.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.by_text().query_async(&mut connection).await
+    /// Runs the script: one round trip, and another one on a server that has not had it since it started.
+    ///
+    /// That one is `EVAL`, where `redis::Script` sends `SCRIPT LOAD`: a command without keys, which a proxy in front of
+    /// several shards cannot send to the shard that needs it.
+    pub(super) async fn run<T: FromRedisValue>(
+        &self,
+        mut connection: MultiplexedConnection,
+        keys: &[String],
+        args: &[Vec<u8>],
+    ) -> RedisResult<T> {
+        match command("EVALSHA", &self.hash, keys, args).query_async(&mut connection).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                command("EVAL", self.text, keys, args).query_async(&mut connection).await
             }
             outcome => outcome,
         }
     }
+}
 
-    fn by_text(&self) -> Cmd {
-        let mut by_text = redis::cmd("EVAL");
-        by_text.arg(self.script.text);
-        for arg in self.by_name.args_iter().skip(2) {
-            if let Arg::Simple(bytes) = arg {
-                by_text.arg(bytes);
-            }
-        }
-        by_text
-    }
+fn command(name: &str, script: &str, keys: &[String], args: &[Vec<u8>]) -> Cmd {
+    let mut command = redis::cmd(name);
+    command.arg(script).arg(keys.len()).arg(keys).arg(args);
+    command
 }

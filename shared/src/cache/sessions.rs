@@ -1,27 +1,29 @@
-//! Sessions: what a session id stands for.
+//! Sessions: the value that a session id stands for.
+
+use std::sync::LazyLock;
 
 use jiff::civil::Date;
 
-use super::Cache;
-use super::script::{Script, script};
+use super::client::Cache;
+use super::script::Script;
 use crate::error::Error;
-use crate::phone::Phone;
+use crate::models::phone::Phone;
 
-static SESSION_OPEN: Script = script!("session_open");
+static SESSION_OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/session_open.lua")));
 
-/// Where a session lies: its slot, and the SHA-256 of its id in hexadecimal.
+/// Where a session is stored.
 pub struct SessionKey {
-    /// The hash tag that the id carries.
+    /// The hash tag, which the id contains.
     pub slot: String,
-    /// The id itself is never stored.
+    /// SHA-256 of the id in hexadecimal: the id itself is never stored.
     pub hash: String,
 }
 
-/// A session that is about to be opened.
+/// A session to open.
 pub struct NewSession<'a> {
-    /// Where it will lie.
+    /// Where it is stored.
     pub key: SessionKey,
-    /// What it will stand for.
+    /// What it stands for.
     pub value: &'a str,
     /// How long it lives unused.
     pub ttl_secs: u64,
@@ -29,17 +31,17 @@ pub struct NewSession<'a> {
 
 /// The code that a session is opened with.
 pub struct UsedCode<'a> {
-    /// Whose.
+    /// Whose code it is.
     pub phone: &'a Phone,
-    /// As [`Cache::try_code`] takes them.
+    /// As for [`Cache::try_code`].
     pub macs: &'a str,
     /// Wrong tries that end it.
     pub tries: u32,
 }
 
 impl Cache {
-    /// Uses the code up and opens the session, in one step. `false`: the code was used meanwhile, and no session was
-    /// made.
+    /// Uses the code up and opens the session, in one step. `false`: another request used the code first, and there is
+    /// no session.
     ///
     /// # Errors
     /// [`Error::Redis`].
@@ -49,13 +51,12 @@ impl Cache {
         session: &NewSession<'_>,
         today: Date,
     ) -> Result<bool, Error> {
-        let mut call = SESSION_OPEN.on(&[
-            self.phone_key("code", code.phone.e164()),
+        let keys = [
+            self.phone_key("code", code.phone),
             self.session_key(&session.key),
-            self.figures_key(&session.key.slot, today),
-        ]);
-        call.arg(code.macs).arg(session.value).arg(session.ttl_secs).arg(code.tries);
-        self.script(&call).await
+            self.stats_key(&session.key.slot, today),
+        ];
+        self.script(&SESSION_OPEN, &keys, (code.macs, session.value, session.ttl_secs, code.tries)).await
     }
 
     /// Opens a session without a code.
@@ -68,7 +69,7 @@ impl Cache {
         self.command(&command).await
     }
 
-    /// What the session stands for, and its life renewed, in one round trip. `None`: it is unknown or has ended.
+    /// Reads the session's value and renews its life, in one round trip. `None`: it is unknown or has ended.
     ///
     /// # Errors
     /// [`Error::Redis`].
@@ -78,8 +79,8 @@ impl Cache {
         self.command(&command).await
     }
 
-    /// What the session stood for, and its end, in one round trip. `None`: it is unknown or has ended, or the reply to a
-    /// first attempt was lost with the connection, and the session with it.
+    /// Reads the session's value and ends it, in one round trip. `None`: it is unknown or has ended, or a first attempt
+    /// ended it and its reply was lost with the connection.
     ///
     /// # Errors
     /// [`Error::Redis`].

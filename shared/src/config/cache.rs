@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::SettingError;
 use super::env::{authorities, given, needed};
+use super::error::{SettingError, impossible, require};
 
 /// `[cache]`: what the stage's cache is. Where it is comes from `CACHE_URL`.
 #[derive(Deserialize)]
@@ -21,6 +21,22 @@ pub struct Cache {
     /// For the job `cache_watch`: the newest snapshot is at most so old, in hours. Left out, nobody expects snapshots,
     /// and AWS is not asked for them.
     pub snapshot_max_hours: Option<u64>,
+}
+
+impl Cache {
+    pub(super) fn check(&self) -> Result<(), SettingError> {
+        require(is_name(&self.name), "cache.name", "must be a name that ElastiCache takes")?;
+        require(
+            !self.engines.is_empty() && self.engines.keys().all(|one| one == "valkey" || one == "redis"),
+            "cache.engines",
+            "must name valkey, redis or both, each with a major version",
+        )?;
+        require(
+            self.snapshot_max_hours.is_none_or(|hours| (1..=8760).contains(&hours)),
+            "cache.snapshot_max_hours",
+            "must be 1 to 8760",
+        )
+    }
 }
 
 /// What a cache can be in `ElastiCache`.
@@ -80,14 +96,10 @@ fn user(url: &str, name: String) -> Result<String, SettingError> {
 }
 
 /// Names of caches and of users with IAM authentication.
-pub(super) fn is_name(name: &str) -> bool {
+fn is_name(name: &str) -> bool {
     name.len() <= 40
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-}
-
-fn impossible(key: &'static str, must: &'static str) -> SettingError {
-    SettingError::Impossible { key, must }
 }
 
 #[cfg(test)]

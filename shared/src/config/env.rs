@@ -1,6 +1,6 @@
 //! The environment: the only place that reads it.
 
-use super::SettingError;
+use super::error::SettingError;
 
 /// Who we are to AWS and where its services are. On Lambda the environment has all of it.
 pub struct AwsEnv {
@@ -47,6 +47,18 @@ impl AwsEnv {
     pub fn endpoint_url(&self, service: &'static str) -> Option<String> {
         given(service)
     }
+}
+
+/// How this function logs: Lambda's `AWS_LAMBDA_LOG_LEVEL` and `AWS_LAMBDA_LOG_FORMAT`, where they are set.
+#[must_use]
+pub fn log_settings() -> (Option<String>, Option<String>) {
+    (given("AWS_LAMBDA_LOG_LEVEL"), given("AWS_LAMBDA_LOG_FORMAT"))
+}
+
+/// The name of the stage, as it is set; `Config::load` refuses one that cannot be.
+#[must_use]
+pub fn stage_name() -> String {
+    given("STAGE").unwrap_or_default()
 }
 
 /// The name of this function.

@@ -1,21 +1,17 @@
 //! `limits`: what may be done how often, one row each. A request has to pass every row of its kind.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::SettingError;
-use super::file::impossible;
+use super::error::{SettingError, impossible};
+use super::money::parts;
 
 /// The longest list of moments that the cache keeps for a row.
 const LARGEST_SLIDING_MAX: u64 = 10_000;
 
-/// Parts of the unit of prices. Sums of money are whole numbers of them.
-const PARTS: f64 = 1_000_000.0;
-
-/// A row. Every limit has the same answer, [`crate::error::Error::TooManyRequests`], with the exact time to wait.
+/// A row. Every limit has the same answer, `Error::TooManyRequests`, with the exact time to wait.
 pub struct Limit {
     /// Counted as `refused_<name>` among the day's figures.
     pub name: String,
@@ -30,7 +26,7 @@ pub struct Limit {
     /// Whether money is counted and not times.
     pub is_money: bool,
     /// What holds while a range of numbers does not verify what it is sent.
-    pub unproven: Option<Unproven>,
+    pub unverified: Option<Unverified>,
 }
 
 /// What a row limits.
@@ -71,16 +67,16 @@ pub enum Window {
 }
 
 /// Numbers that are sent codes and do not use them. Each send adds one to a debt, each code that is used takes
-/// [`Unproven::PAID_BACK`] away.
+/// [`Unverified::PAID_BACK`] away.
 #[derive(Clone, Copy)]
-pub struct Unproven {
+pub struct Unverified {
     /// The largest debt that changes nothing.
     pub free: u64,
     /// The row's maximum beyond that.
     pub max: u64,
 }
 
-impl Unproven {
+impl Unverified {
     /// Sends that one used code pays for: who uses one code in ten has no debt.
     pub const PAID_BACK: u64 = 10;
     /// A debt is forgotten when nothing was sent for so long.
@@ -116,17 +112,17 @@ impl Written {
         if window != Window::Day && (is_money || max > LARGEST_SLIDING_MAX) {
             return Err("must have a max of at most 10000 unless its window is `day`, and money by the day only");
         }
-        let unproven = match (self.unproven_free, self.unproven_max, self.key) {
+        let unverified = match (self.unproven_free, self.unproven_max, self.key) {
             (None, None, _) => None,
             (Some(free), Some(max), Subject::Prefix | Subject::Block | Subject::Area)
                 if max > 0 && window != Window::Day =>
             {
-                Some(Unproven { free, max })
+                Some(Unverified { free, max })
             }
             _ => return Err("must have both or none of `unproven_free` and `unproven_max`, by prefix, block or area"),
         };
         let Self { name, on, key, .. } = self;
-        let limit = Limit { name, on, key, window, max, is_money, unproven };
+        let limit = Limit { name, on, key, window, max, is_money, unverified };
         let is_known = match (on, key) {
             (Action::Send, _) => true,
             // NIST SP 800-63B-4, section 3.2.2: at most 100 failures in a row.
@@ -215,20 +211,6 @@ impl Limit {
     }
 }
 
-/// What one message costs, by region, in parts of money.
-pub(super) fn prices(written: &BTreeMap<String, f64>) -> Result<BTreeMap<String, u64>, SettingError> {
-    let price = |(region, &price): (&String, &f64)| {
-        let is_possible = (0.0..1000.0).contains(&price);
-        is_possible.then(|| (region.clone(), parts(price))).ok_or_else(|| impossible("sms.prices", "must be 0 to 1000"))
-    };
-    written.iter().map(price).collect()
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be positive; it saturates")]
-fn parts(money: f64) -> u64 {
-    (money * PARTS).round() as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,11 +264,5 @@ mod tests {
             let refusal = read(&format!("{COOL_DOWN}, {TRIES}, {row}")).err().unwrap();
             assert!(refusal.contains(sentence), "{row}: {refusal}");
         }
-    }
-
-    #[test]
-    fn money_is_counted_in_whole_parts() {
-        let prices = prices(&BTreeMap::from([("CN".to_owned(), 0.045)])).unwrap();
-        assert_eq!(prices["CN"], 45_000);
     }
 }

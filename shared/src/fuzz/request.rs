@@ -1,29 +1,20 @@
 //! Events and requests: through everything that a function does with them before it asks a store.
 
+use std::sync::{Arc, LazyLock};
+
 use ::http::HeaderValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::assert_tells_nothing;
-use crate::check::{self, Checked, Fields, Rules};
-use crate::clock::Now;
-use crate::config;
-use crate::entry;
-use crate::envelope::{self, Reply};
+use super::{assert_tells_nothing, params};
+use crate::config::{self, Config, Deployed};
 use crate::error::Error;
-use crate::login::Attempt;
-use crate::request::Language::{Chinese, English};
-use crate::request::{Event, Request};
-use crate::session::{self, Sid};
-use crate::telemetry::{Level, Line, Source};
-use crate::user::applicant::{Applicant, PlaceCode};
-use crate::user::index::{Cursor, PageOf};
-use crate::veri_code::Recipient;
+use crate::http::Language::{Chinese, English};
+use crate::http::{self, Reply, Request, reply};
+use crate::lambda::request_of;
 
 /// Every code of `docs/openapi.yaml`.
 const CODES: &[u32] = &[
@@ -31,19 +22,33 @@ const CODES: &[u32] = &[
     51413,
 ];
 
+static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
+    let settings = include_str!("../../../conf/local.toml");
+    Arc::new(Config::parse("local".to_owned(), settings, Deployed::default()).unwrap())
+});
+
 /// An event as JSON; whether the service could read it.
+#[must_use]
 pub fn event(data: &[u8]) -> bool {
-    let event = std::str::from_utf8(data).ok().and_then(|json| Event::read(json).ok());
-    event.is_some_and(serve)
+    let Ok(event) = std::str::from_utf8(data) else { return false };
+    match request_of(event, &CONFIG) {
+        Ok(request) => serve(&request),
+        Err(cause) => seal(&Err(Error::BadEvent(cause)), None),
+    }
+    request_of(event, &CONFIG).is_ok()
 }
 
-/// A request: the lines path, route, stage, `Accept-Language`, `Authorization`, cookie, `Idempotency-Key` and query; the
-/// rest is the body. Every front tells the same of it, but for its route.
+/// A request: the lines path, route, stage, `Accept-Language`, `Authorization`, cookie, `Idempotency-Key` and query;
+/// the rest is the body. Every front says the same of it, but for its route.
 pub fn request(data: &[u8]) {
     let mut lines = data.splitn(9, |&byte| byte == b'\n');
     let mut text = || String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
     let (path, route, stage) = (text(), text(), text());
-    let (language, authorization, cookie, key, query) = (text(), text(), text(), text(), text());
+    // Every path begins with a slash, and no header has a control character.
+    let path = if path.starts_with('/') { path } else { format!("/{path}") };
+    let mut header = || text().replace(|c: char| c.is_ascii_control(), " ");
+    let (language, authorization, cookie, key) = (header(), header(), header(), header());
+    let query = text();
     let body = lines.next().unwrap_or_default();
     let (body, is_encoded) = match std::str::from_utf8(body) {
         Ok(text) => (text.to_owned(), false),
@@ -58,7 +63,7 @@ pub fn request(data: &[u8]) {
     let raw = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let raw = lists(raw.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let decoded = lists(form_urlencoded::parse(query.as_bytes()).into_owned());
-    let once = json!({ "accept-language": language, "authorization": authorization, "idempotency-key": key, "cookie": cookie });
+    let once = json!({ "accept-language": language, "authorization": authorization, "idempotency-key": key });
     let list = json!({
         "Accept-Language": [language], "AUTHORIZATION": [authorization], "Idempotency-Key": [key], "Cookie": [cookie],
         "X-Forwarded-For": ["198.51.100.1", "198.51.100.2, 203.0.113.7"],
@@ -67,25 +72,27 @@ pub fn request(data: &[u8]) {
         "rawPath": path, "rawQueryString": query, "cookies": [cookie], "headers": once, "body": body,
         "isBase64Encoded": is_encoded, "pathParameters": { "stage": stage },
         "requestContext": {
-            "routeKey": route, "http": { "method": "POST", "sourceIp": "203.0.113.7" }, "timeEpoch": 1_795_333_020_500_i64,
+            "routeKey": route, "http": { "method": "POST", "sourceIp": "203.0.113.7" },
+            "timeEpoch": 1_795_333_020_500_i64,
         },
     });
     let format_1 = json!({
-        "resource": "/{proxy+}", "path": "", "httpMethod": "POST", "headers": {}, "multiValueHeaders": list, "body": body,
-        "isBase64Encoded": is_encoded, "multiValueQueryStringParameters": decoded,
+        "resource": "/{proxy+}", "path": "", "httpMethod": "POST", "headers": {}, "multiValueHeaders": list,
+        "body": body, "isBase64Encoded": is_encoded, "multiValueQueryStringParameters": decoded,
         "requestContext": {
             "path": path, "identity": { "sourceIp": "203.0.113.7" }, "requestTimeEpoch": 1_795_333_020_500_i64,
+            "httpMethod": "POST",
         },
     });
     let load_balancer = json!({
         "path": path, "httpMethod": "POST", "multiValueHeaders": list, "body": body, "isBase64Encoded": is_encoded,
         "multiValueQueryStringParameters": raw, "requestContext": { "elb": {} },
     });
-    let read = |event: &Value| Event::read(&event.to_string()).ok().unwrap();
-    let told = |event: &Value| Request::from_event(read(event)).ok().unwrap().told();
-    assert_eq!(told(&format_1), told(&format_2));
-    assert_eq!(told(&load_balancer), told(&format_2));
-    assert!(serve(read(&format_2)));
+    let read = |event: &Value| request_of(&event.to_string(), &CONFIG).ok().unwrap();
+    let request = read(&format_2);
+    assert_eq!(read(&format_1).to_json(), request.to_json());
+    assert_eq!(read(&load_balancer).to_json(), request.to_json());
+    serve(&request);
 }
 
 /// A query as fronts write it that take the text apart.
@@ -97,82 +104,20 @@ fn lists(pairs: impl Iterator<Item = (String, String)>) -> Map<String, Value> {
     lists
 }
 
-/// Does with an event what the functions do before they ask a store.
-fn serve(event: Event) -> bool {
-    let mut request = match Request::from_event(event) {
-        Ok(request) => request,
-        Err(error) => {
-            seal(&Err(error), None);
-            return false;
-        }
-    };
-    let Ok(at) = Timestamp::from_millisecond(request.time_epoch_ms.unwrap_or_default()) else { return false };
-    let now = Now::new(at, TimeZone::get("Asia/Shanghai").unwrap());
+/// Does with a request what the functions do before they ask a store.
+fn serve(request: &Request) {
+    let now = &request.call.now;
     assert!((1..=90_000).contains(&now.rest_seconds_of_day()));
-    let rules = Rules { today: now.today(), ..Rules::sample() };
-    request.set_rules(rules.clone());
-
-    let path = request.path.clone();
     let key = request.idempotency_key().map(|key| {
         let is_key = |key: &str| (1..=255).contains(&key.len()) && key.bytes().all(|b| matches!(b, b' '..=b'~'));
-        assert!(key.is_none_or(|key| is_key(&key.0)));
+        assert!(key.is_none_or(|key| is_key(key.as_str())));
     });
-    for outcome in [
-        key,
-        read_again(&rules, request.check::<Recipient>()),
-        read_again(&rules, request.check::<Attempt>()),
-        read_again(&rules, request.check::<Applicant>()),
-        read_again(&rules, request.check_query::<PageOf>()),
-        Err(Error::NoRoute { path: path.clone() }),
-        Err(Error::WrongMethod { method: request.method.clone(), path }),
-    ] {
-        seal(&outcome.and_then(|()| envelope::done()), Some(&request));
+    let (method, path) = (request.method.to_string(), request.path.clone());
+    let others = [key, Err(Error::NoRoute { path: path.clone() }), Err(Error::WrongMethod { method, path })];
+    for outcome in params::read_all(request).into_iter().chain(others) {
+        seal(&outcome.and_then(|()| reply::done()), Some(request));
     }
-    credentials(&request);
-    true
-}
-
-/// A set of parameters that can be written as plainly as possible.
-trait Plain: Checked {
-    fn plain(&self) -> Value;
-}
-
-impl Plain for Recipient {
-    fn plain(&self) -> Value {
-        json!({ "phone": self.phone.e164() })
-    }
-}
-
-impl Plain for Attempt {
-    fn plain(&self) -> Value {
-        json!({ "phone": self.phone.e164(), "veri_code": self.veri_code.0 })
-    }
-}
-
-impl Plain for Applicant {
-    fn plain(&self) -> Value {
-        let place = |place: &Option<PlaceCode>| place.as_ref().map(|code| code.0.clone());
-        json!({
-            "user_name": self.user_name.0, "gender": self.gender.0, "birth_day": self.birth_day.0.to_string(),
-            "phone": self.phone.e164(), "veri_code": self.veri_code.0,
-            "province": place(&self.province), "city": place(&self.city),
-        })
-    }
-}
-
-impl Plain for PageOf {
-    fn plain(&self) -> Value {
-        let (limit, cursor) = (self.limit.as_ref(), self.cursor.as_ref());
-        json!({ "limit": limit.map(|limit| limit.0), "cursor": cursor.map(|cursor| Cursor::write(cursor.0)) })
-    }
-}
-
-/// What was accepted is accepted again, as the same, when it is written plainly.
-fn read_again<T: Plain>(rules: &Rules, outcome: Result<T, Error>) -> Result<(), Error> {
-    let plain = outcome?.plain();
-    let again: T = check::read(&mut Fields::new(plain.as_object().unwrap(), rules)).ok().unwrap();
-    assert_eq!(again.plain(), plain);
-    Ok(())
+    credentials(request);
 }
 
 /// The envelope is JSON with its keys in order and a code that is known.
@@ -186,63 +131,50 @@ fn seal(reply: &Reply, request: Option<&Request>) {
         data: &'a RawValue,
     }
     for language in [Chinese, English] {
-        let sealed = envelope::seal(reply, language);
-        let envelope: Envelope<'_> = serde_json::from_str(&sealed.body).unwrap();
-        assert_eq!(serde_json::to_string(&envelope).unwrap(), sealed.body);
-        assert!(envelope.code == sealed.code && CODES.contains(&sealed.code));
-        assert_eq!(sealed.code == 0, reply.is_ok());
+        let body = http::seal(reply, language);
+        let envelope: Envelope<'_> = serde_json::from_str(&body).unwrap();
+        assert_eq!(serde_json::to_string(&envelope).unwrap(), body);
+        assert_eq!(envelope.code, reply.as_ref().err().map_or(0, http::code));
+        assert!(CODES.contains(&envelope.code));
+        assert_eq!(envelope.code == 0, reply.is_ok());
         assert!(!envelope.msg.is_empty() && envelope.data.get() != "null");
     }
     if let Some(request) = request {
-        log(reply, request);
+        log(request);
     }
 }
 
-/// The line in the log is one line and tells nothing.
-fn log(reply: &Reply, request: &Request) {
-    let path = entry::logged_path(request);
-    assert_tells_nothing(&path);
-    let noted = request.noted.get();
-    assert!(noted.and_then(|noted| noted.phone.as_ref()).is_none_or(|phone| phone.contains("****")));
-    let source = Source { stage: "local".to_owned(), function: "badge-local-login".to_owned(), ..Source::default() };
-    let line = Line {
-        request_id: "1",
-        method: &request.method,
-        path: &path,
-        params: noted.map_or(&[], |noted| &noted.names),
-        phone: noted.and_then(|noted| noted.phone.as_deref()),
-        error: reply.as_ref().err().map(ToString::to_string),
-        ..Line::default()
-    };
-    let text = serde_json::to_string(&source.framed(Level::Info, line)).unwrap();
-    assert!(!text.contains(['\n', '\r']));
-    let value: Value = serde_json::from_str(&text).unwrap();
-    assert!(value["path"] == path || path.is_empty());
+/// What the line in the log has of a request tells nothing.
+fn log(request: &Request) {
+    assert_tells_nothing(&request.logged_path());
+    let logged = request.logged_params();
+    let phone = logged.get().and_then(|logged| logged.phone.as_ref());
+    assert!(phone.is_none_or(|phone| phone.contains("****")));
 }
 
 /// Cookies, a line each, below an `Authorization` header.
 pub fn session(data: &[u8]) {
     let mut lines = data.split(|&byte| byte == b'\n').map(String::from_utf8_lossy);
-    let headers = json!({ "authorization": lines.next() });
+    let authorization = lines.next().unwrap_or_default().replace(|c: char| c.is_ascii_control(), " ");
+    let headers = json!({ "authorization": authorization });
     let cookies: Vec<_> = lines.collect();
     let event = json!({ "requestContext": { "http": { "method": "GET" } }, "headers": headers, "cookies": cookies });
-    credentials(&Request::from_event(Event::read(&event.to_string()).ok().unwrap()).ok().unwrap());
+    credentials(&request_of(&event.to_string(), &CONFIG).ok().unwrap());
 }
 
 /// A session id is one that we can have given, and as a cookie it is one cookie.
 fn credentials(request: &Request) {
-    let authorization = request.authorization().unwrap_or_default();
-    for name in ["jwt", "bearer"] {
-        let token = session::scheme(authorization, name);
-        assert!(token.is_none_or(|token| !token.is_empty() && token.trim() == token && authorization.ends_with(token)));
-    }
-    let cookie = request.cookie(session::COOKIE);
-    for text in cookie.into_iter().chain([authorization]) {
-        let Some(sid) = Sid::parse(text) else { continue };
-        let key = sid.key();
-        assert!(sid.0 == text && text.len() == 45 && key.slot == text[..2]);
-        assert!(key.hash.len() == 64 && !key.hash.contains(&text[2..]));
-        let cookie = sid.cookie(&config::Session { ttl_secs: 60, cookie_secure: true });
+    let credentials = request.credentials();
+    let authorization = request.header(::http::header::AUTHORIZATION).unwrap_or_default();
+    let token = credentials.token.as_deref();
+    assert!(
+        token.is_none_or(|token| !token.is_empty() && token.trim() == token && authorization.trim().ends_with(token))
+    );
+    for session in &credentials.sessions {
+        let text = session.as_str();
+        assert!(text.len() == 45 && session.slot() == &text[..2]);
+        assert!(session.hash().len() == 64 && !session.hash().contains(&text[2..]));
+        let cookie = http::session_cookie(session, &config::Session { ttl_secs: 60, cookie_secure: true });
         assert_eq!(cookie.split(';').count(), 6);
         assert!(HeaderValue::from_str(&cookie).is_ok());
     }

@@ -90,3 +90,33 @@ impl Serialize for Embedded {
         members.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn written(metrics: Vec<Metric>) -> Value {
+        serde_json::to_value(Embedded { time_epoch_ms: 1_795_276_800_000, metrics }).unwrap()
+    }
+
+    #[test]
+    fn metrics_are_members_that_the_embedded_metric_format_points_at() {
+        let members = written(vec![Metric::count("logins", 7), Metric::seconds("age", 0)]);
+        let expected = json!({
+            "Timestamp": 1_795_276_800_000_i64,
+            "CloudWatchMetrics": [{
+                "Namespace": "badge",
+                "Dimensions": [["stage"]],
+                "Metrics": [{ "Name": "logins", "Unit": "Count" }, { "Name": "age", "Unit": "Seconds" }],
+            }],
+        });
+        assert_eq!(members, json!({ "_aws": expected, "logins": 7, "age": 0 }));
+    }
+
+    #[test]
+    fn without_metrics_there_is_nothing_for_cloudwatch() {
+        assert_eq!(written(Vec::new()), json!({}));
+    }
+}

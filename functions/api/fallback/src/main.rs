@@ -1,7 +1,9 @@
 //! `$default`, and every known path under a wrong method: what no other function takes.
 
-use shared::entry::{self, Fatal};
+use std::process::ExitCode;
 
-fn main() -> Result<(), Fatal> {
-    entry::unrouted()
+use shared::lambda;
+
+fn main() -> ExitCode {
+    lambda::not_found()
 }

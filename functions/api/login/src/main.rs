@@ -1,17 +1,17 @@
 //! `POST /user/login`: a user who proved the phone with a code gets a session and a token.
 
-use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal, Method};
-use shared::envelope::{self, Reply};
-use shared::login::{self, Attempt};
-use shared::request::Request;
+use std::process::ExitCode;
 
-async fn login(ctx: Ctx, req: Request) -> Reply {
-    let attempt: Attempt = req.check()?;
-    let (signed_in, cookie) = login::sign_in(&ctx, &attempt, req.network()).await?;
-    Ok(envelope::ok(&signed_in)?.with_cookie(cookie))
+use shared::accounts::login::{Attempt, Login};
+use shared::http::{Reply, Request, reply};
+use shared::lambda::{self, Anyone, Method};
+
+async fn login(login: &Login, request: Request) -> Reply {
+    let attempt: Attempt = request.params()?;
+    let signed_in = login.sign_in(&request.call, attempt).await?;
+    Ok(reply::ok(&signed_in.reply)?.with_session(signed_in.session))
 }
 
-fn main() -> Result<(), Fatal> {
-    entry::open(&Method::POST, &[Need::STORE, Need::CACHE, Need::CODE_KEY, Need::TOKEN_KEY], login)
+fn main() -> ExitCode {
+    lambda::http(Method::POST, Anyone, Login::connect, login)
 }

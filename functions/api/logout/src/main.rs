@@ -1,15 +1,16 @@
 //! `POST /user/logout`: ends the session that the caller came with.
 
-use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal, Method};
-use shared::envelope::{self, Reply};
-use shared::request::Request;
-use shared::session::{self, Caller};
+use std::process::ExitCode;
 
-async fn logout(ctx: Ctx, _req: Request, _caller: Caller) -> Reply {
-    Ok(envelope::done()?.with_cookie(session::forgetting(&ctx)))
+use shared::accounts::sessions::Sessions;
+use shared::http::{Reply, Request, reply};
+use shared::lambda::{self, EndsSession, Method};
+use shared::models::principal::Principal;
+
+async fn logout(_sessions: &Sessions, _request: Request<Principal>) -> Reply {
+    Ok(reply::done()?.without_session())
 }
 
-fn main() -> Result<(), Fatal> {
-    entry::leaving(&Method::POST, &[Need::CACHE], logout)
+fn main() -> ExitCode {
+    lambda::http(Method::POST, EndsSession, Sessions::connect, logout)
 }

@@ -1,18 +1,17 @@
 //! `POST /user/register`: a phone that proved itself with a code becomes a user.
 
-use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal, Method};
-use shared::envelope::{self, Reply};
-use shared::request::Request;
-use shared::user;
-use shared::user::applicant::Applicant;
+use std::process::ExitCode;
 
-async fn register(ctx: Ctx, req: Request) -> Reply {
-    let applicant: Applicant = req.check()?;
-    let registered = user::register(&ctx, applicant, req.network()).await?;
-    envelope::ok(&registered)
+use shared::accounts::register::{Applicant, Register};
+use shared::http::{Reply, Request, reply};
+use shared::lambda::{self, Anyone, Method};
+
+async fn register(register: &Register, request: Request) -> Reply {
+    let applicant: Applicant = request.params()?;
+    let registered = register.register(&request.call, applicant).await?;
+    reply::ok(&registered)
 }
 
-fn main() -> Result<(), Fatal> {
-    entry::open(&Method::POST, &[Need::STORE, Need::CACHE, Need::CODE_KEY], register)
+fn main() -> ExitCode {
+    lambda::http(Method::POST, Anyone, Register::connect, register)
 }

@@ -1,18 +1,18 @@
 //! `GET /user/index`: one page of users, newest first.
 
-use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal, Method};
-use shared::envelope::{self, Reply};
-use shared::request::Request;
-use shared::session::Caller;
-use shared::user::index::{self, PageOf};
+use std::process::ExitCode;
 
-async fn user_index(ctx: Ctx, req: Request, caller: Caller) -> Reply {
-    let page: PageOf = req.check_query()?;
-    let (rows, next) = index::page(&ctx, page, &caller).await?;
-    envelope::page(&rows, next)
+use shared::accounts::list::{PageRequest, UserList};
+use shared::http::{Reply, Request, reply};
+use shared::lambda::{self, Method, SignedIn};
+use shared::models::principal::Principal;
+
+async fn user_index(users: &UserList, request: Request<Principal>) -> Reply {
+    let page: PageRequest = request.query_params()?;
+    let page = users.page(page, request.principal.role).await?;
+    reply::page(&page, page.next.clone())
 }
 
-fn main() -> Result<(), Fatal> {
-    entry::guarded(&Method::GET, &[Need::STORE, Need::CACHE, Need::TOKEN_KEY], user_index)
+fn main() -> ExitCode {
+    lambda::http(Method::GET, SignedIn, UserList::connect, user_index)
 }

@@ -1,15 +1,15 @@
-//! Every hour: whether the stage's cache is there, and is what the functions take it for.
+//! Every hour: whether the stage's cache is there, and is what the functions use.
 
-use shared::cache_watch;
-use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal, Report, Tick};
+use std::process::ExitCode;
+
 use shared::error::Error;
-use shared::runs::Progress;
+use shared::jobs::cache_health::CacheHealth;
+use shared::lambda::{self, Report, Tick};
 
-async fn watch(ctx: Ctx, tick: Tick) -> Result<Progress<Report>, Error> {
-    cache_watch::look(&ctx, &tick).await.map(Progress::Done)
+async fn cache_watch(health: &CacheHealth, tick: Tick) -> Result<Report, Error> {
+    health.run(&tick).await
 }
 
-fn main() -> Result<(), Fatal> {
-    entry::job(&[Need::STORE, Need::ELASTICACHE], watch)
+fn main() -> ExitCode {
+    lambda::job(CacheHealth::connect, cache_watch)
 }

@@ -1,19 +1,15 @@
-//! Every day at the stage's midnight: yesterday's figures are written, and users deleted 30 days ago are removed.
+//! Every day at the stage's midnight: yesterday's stats are written, and users deleted 30 days ago are removed.
 
-use serde_json::json;
-use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal, Report, Tick};
+use std::process::ExitCode;
+
 use shared::error::Error;
-use shared::runs::Progress;
-use shared::{figures, retention};
+use shared::jobs::daily::Daily;
+use shared::lambda::{self, Report, Tick};
 
-async fn daily(ctx: Ctx, tick: Tick) -> Result<Progress<Report>, Error> {
-    let (day, figures) = figures::write_yesterday(&ctx).await?;
-    let erased = retention::erase_deleted(&ctx, &tick).await?;
-    let metrics = figures::metrics(&figures);
-    Ok(erased.map(|erased| Report { metrics, ..json!({ "day": day, "figures": figures, "erased": erased }).into() }))
+async fn daily(daily: &Daily, tick: Tick) -> Result<Report, Error> {
+    daily.run(&tick).await
 }
 
-fn main() -> Result<(), Fatal> {
-    entry::job(&[Need::STORE, Need::CACHE, Need::AGAIN], daily)
+fn main() -> ExitCode {
+    lambda::job(Daily::connect, daily)
 }

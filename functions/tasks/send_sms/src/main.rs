@@ -1,14 +1,17 @@
 //! The task `send_sms`: a verification code goes to a phone, once.
 
-use shared::ctx::{Ctx, Need};
-use shared::entry::{self, Fatal};
-use shared::error::Error;
-use shared::sms::{self, SendSms};
+use std::process::ExitCode;
 
-async fn send_sms(ctx: Ctx, task_id: String, message: SendSms) -> Result<(), Error> {
-    sms::send(&ctx, &task_id, message).await
+use shared::error::Error;
+use shared::jobs::send_sms::SmsDelivery;
+use shared::lambda;
+use shared::models::call::Call;
+use shared::verification::sms::SendSms;
+
+async fn send_sms(delivery: &SmsDelivery, call: Call, task_id: String, message: SendSms) -> Result<(), Error> {
+    delivery.deliver(&call, &task_id, message).await
 }
 
-fn main() -> Result<(), Fatal> {
-    entry::task(&[Need::STORE, Need::CODE_KEY, Need::SMS_KEY, Need::SNS], send_sms)
+fn main() -> ExitCode {
+    lambda::task(SmsDelivery::connect, send_sms)
 }

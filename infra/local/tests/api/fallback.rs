@@ -63,8 +63,10 @@ async fn a_body_over_64_kib_is_refused_before_any_login_check() {
 async fn a_path_of_any_bytes_gets_an_envelope() {
     on_a_stage(async |bed| {
         for path in ["/%00", "/%ff%fe", "/%E5%BC%A0", "/a%20b", "/..%2f..", "/local/iwc/badge/user/%6Cogin?x=%zz"] {
-            let code = bed.send_to("GET", path, &[("host", "a b")], "").await.code;
+            let code = bed.send_to("GET", path, &[], "").await.code;
             assert!(matches!(code, 51404 | 51405), "{path}");
+            // The library cannot make a URL of it.
+            assert_eq!(bed.send_to("GET", path, &[("host", "a b")], "").await.code, 51400, "{path}");
         }
     })
     .await;

@@ -1,10 +1,14 @@
 //! The same functions behind every front that AWS has for them: one request, as each of them tells of it, has one outcome.
 
 mod event;
+mod members;
+mod odd;
+mod recorded;
+mod times;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use self::event::{FRONTS, Front, Sent};
 use crate::bed::{Bed, applicant, on_a_stage, on_a_stage_with};
@@ -24,6 +28,14 @@ impl Answer {
     /// `__sid__=…`, as a client sends it back.
     fn session(&self) -> &str {
         self.cookie.as_ref().unwrap().split(';').next().unwrap()
+    }
+
+    /// Lets the stage's logs be searched for the credentials in it.
+    fn keep_secrets(&self, bed: &Bed) {
+        let sid = self.cookie.as_ref().and_then(|_| self.session().strip_prefix("__sid__="));
+        for secret in [sid.filter(|sid| !sid.is_empty()), self.data["token"].as_str()].into_iter().flatten() {
+            bed.keep_secret(secret);
+        }
     }
 }
 
@@ -50,21 +62,19 @@ async fn send(bed: &Bed, front: Front, function: &str, sent: &Sent<'_>) -> Answe
 /// The same, at a time of the front's own.
 async fn send_at(bed: &Bed, front: Front, function: &str, sent: &Sent<'_>, now_ms: u64) -> Answer {
     let answer = read(front, invoke(bed, function, &front.event(sent, now_ms)).await);
-    if let Some(sid) =
-        answer.cookie.as_ref().and_then(|_| answer.session().strip_prefix("__sid__=")).filter(|sid| !sid.is_empty())
-    {
-        bed.keep_secret(sid);
-    }
-    if let Some(token) = answer.data["token"].as_str() {
-        bed.keep_secret(token);
-    }
+    answer.keep_secrets(bed);
     answer
 }
 
 /// Looks whether an answer has what its front wants and nothing else, and takes it apart.
 fn read(front: Front, mut answer: Value) -> Answer {
     let takes_lists = matches!(front, Front::RestApi | Front::LoadBalancerLists);
-    let mut headers = answer[if takes_lists { "multiValueHeaders" } else { "headers" }].take();
+    let is_load_balancer = matches!(front, Front::LoadBalancer | Front::LoadBalancerLists);
+    let (texts, lists) = (answer["headers"].take(), answer["multiValueHeaders"].take());
+    let (mut headers, other) = if takes_lists { (lists, texts) } else { (texts, lists) };
+    // A front reads one of both. The other may be there and empty; a load balancer may get the same twice.
+    let is_same = is_load_balancer && as_texts(&other) == as_texts(&headers);
+    assert!(is_same || other.as_object().is_none_or(Map::is_empty), "{front:?}: {other}");
     let mut header = |name: &str| match headers.as_object_mut().unwrap().remove(name)? {
         Value::Array(list) if takes_lists && list.len() == 1 => list[0].as_str().map(str::to_owned),
         Value::String(text) if !takes_lists => Some(text),
@@ -80,17 +90,17 @@ fn read(front: Front, mut answer: Value) -> Answer {
     let mut field = |name: &str| fields.remove(name).unwrap_or_default();
     assert_eq!((field("statusCode"), field("isBase64Encoded")), (json!(200), json!(false)));
     let in_list = field("cookies");
-    let has_line = matches!(front, Front::LoadBalancer | Front::LoadBalancerLists);
-    assert_eq!(field("statusDescription"), if has_line { json!("200 OK") } else { Value::Null }, "{front:?}");
+    let line = if is_load_balancer { json!("200 OK") } else { Value::Null };
+    assert_eq!(field("statusDescription"), line, "{front:?}");
     let cookie = if matches!(front, Front::HttpApi | Front::FunctionUrl) {
         assert_eq!(in_headers, None, "{front:?}");
-        in_list.as_array().map(|list| list[0].as_str().unwrap().to_owned())
+        in_list.as_array().and_then(|list| list.first()).map(|cookie| cookie.as_str().unwrap().to_owned())
     } else {
         assert_eq!(in_list, Value::Null, "{front:?}");
         in_headers
     };
     let mut body: Value = serde_json::from_str(field("body").as_str().unwrap()).unwrap();
-    field(if takes_lists { "multiValueHeaders" } else { "headers" });
+    let _ = (field("headers"), field("multiValueHeaders"));
     assert!(fields.is_empty(), "{front:?}: {fields:?}");
     Answer {
         code: body["code"].as_i64().unwrap(),
@@ -99,6 +109,12 @@ fn read(front: Front, mut answer: Value) -> Answer {
         next: body["next"].take(),
         cookie,
     }
+}
+
+/// Headers with one value each, whether as a text or as a list.
+fn as_texts(headers: &Value) -> Option<Vec<(&str, &str)>> {
+    let all = headers.as_object()?.iter();
+    all.map(|(name, value)| Some((name.as_str(), value.as_str().or(value[0].as_str())?))).collect()
 }
 
 /// The settings with so many sends by address.

@@ -1,8 +1,12 @@
 //! The log: one line a request, without what is secret. Every other test looks for secrets too, when it ends.
 
-use serde_json::json;
+mod libraries;
+mod runtime_api;
 
-use crate::bed::{applicant, on_a_stage};
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, Opening, applicant, on_a_stage};
+use crate::front::invoke;
 
 #[tokio::test]
 async fn a_request_leaves_one_line_without_its_secrets() {
@@ -48,4 +52,103 @@ async fn a_secret_in_a_path_a_query_or_a_header_is_not_logged() {
         bed.send("POST", "/user/login", &[], format!("{{\"{secret}\": 1, \"phone\": \"{phone}x\"}}")).await;
     })
     .await;
+}
+
+/// Every line of every function.
+fn lines(bed: &Bed) -> Vec<Value> {
+    let files = std::fs::read_dir(bed.folder.path().join("logs")).unwrap().map(|file| file.unwrap().path());
+    let files = files.filter(|file| file.file_name().unwrap().to_str().unwrap().starts_with("badge-"));
+    let text = files.map(|file| std::fs::read_to_string(file).unwrap()).collect::<Vec<_>>().concat();
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// The characters of a text that are letters or digits, digits of other scripts as ASCII, and nothing between them.
+fn without_separators(text: &str) -> String {
+    let text = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    let scripts = ['\u{ff10}', '\u{660}', '\u{6f0}', '\u{966}'];
+    let digit =
+        |c: char| scripts.iter().find_map(|zero| u32::from(c).checked_sub(u32::from(*zero)).filter(|n| *n < 10));
+    let ascii = |c: char| digit(c).and_then(|digit| char::from_digit(digit, 10)).unwrap_or(c);
+    text.chars().map(ascii).filter(|c| c.is_alphanumeric()).collect()
+}
+
+#[tokio::test]
+async fn a_phone_in_a_path_is_not_logged_however_it_is_written() {
+    on_a_stage(async |bed| {
+        let phone = "13800138000";
+        let spellings = [
+            "138-0013-8000",
+            "138.0013.8000",
+            "138%200013%208000",
+            "(138)0013-8000",
+            "%28138%29%200013-8000",
+            "+86-138-0013-8000",
+            "+86%20138%200013%208000",
+            "0086138.0013.8000",
+            "138_0013_8000",
+            "138~0013~8000",
+            "138%C2%A00013%C2%A08000",
+            "138%E2%80%910013%E2%80%918000",
+            "138%2D0013%2D8000",
+            "1-3-8-0-0-1-3-8-0-0-0",
+            "a138-0013-8000b",
+            "138-0013-8000.json",
+            "%EF%BC%91%EF%BC%93%EF%BC%98%EF%BC%90%EF%BC%90%EF%BC%91%EF%BC%93%EF%BC%98%EF%BC%90%EF%BC%90%EF%BC%90",
+            "%D9%A1%D9%A3%D9%A8%D9%A0%D9%A0%D9%A1%D9%A3%D9%A8%D9%A0%D9%A0%D9%A0",
+        ];
+        let mut found = Vec::new();
+        for spelling in spellings {
+            assert!(without_separators(spelling).contains(phone), "{spelling}");
+            let reply = bed.send("GET", &format!("/user/{spelling}"), &[], "").await;
+            assert_eq!(reply.code, 51404, "{spelling}");
+            // API Gateway decodes a path, function URLs do not.
+            let mut event: Value = serde_json::from_str(include_str!("front/function_url.json")).unwrap();
+            event["rawPath"] = format!("/local/iwc/badge/user/{spelling}").into();
+            let answer = invoke(bed, "fallback", &event).await;
+            let raw_id = answer["headers"]["x-request-id"].as_str().unwrap();
+            for request_id in [&reply.request_id, raw_id] {
+                let line = bed.log(request_id).await.pop().unwrap();
+                assert!(line["path"].as_str().unwrap().starts_with("/local/iwc/badge/user/"), "{line}");
+                if without_separators(&line.to_string()).contains(phone) {
+                    found.push(line["path"].clone());
+                }
+            }
+        }
+        assert!(found.is_empty(), "{found:#?}");
+        let logs = bed.logs();
+        assert!(logs.lines().all(|line| !without_separators(line).contains(phone)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_path_without_a_phone_is_logged_as_it_is() {
+    on_a_stage(async |bed| {
+        for path in ["/user/nothing", "/v1.2/users-all/12345", "/user/a1b2c3"] {
+            let reply = bed.send("GET", path, &[], "").await;
+            let line = bed.log(&reply.request_id).await.pop().unwrap();
+            assert_eq!(line["path"], format!("/local/iwc/badge{path}"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn at_the_level_error_only_what_has_failed_leaves_a_line() {
+    let opening = Opening::new().variable("AWS_LAMBDA_LOG_LEVEL", "ERROR");
+    opening
+        .run(async |bed| {
+            let asks = json!({ "phone": bed.phone() });
+            let good = bed.post("/user/veri_code", &asks).await;
+            let refused = bed.post("/user/veri_code", &json!({})).await;
+            assert_eq!((good.code, refused.code), (0, 11001));
+            assert_eq!((bed.log(&good.request_id).await.len(), bed.log(&refused.request_id).await.len()), (0, 0));
+            bed.fail(&json!({ "redis": { "mode": "refuse" } })).await;
+            let failed = bed.post("/user/veri_code", &json!({ "phone": bed.phone() })).await;
+            assert_eq!(failed.code, 15004);
+            let lines = bed.log(&failed.request_id).await;
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert_eq!((&lines[0]["level"], &lines[0]["code"]), (&json!("ERROR"), &json!(15004)));
+        })
+        .await;
 }

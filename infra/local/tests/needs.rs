@@ -1,0 +1,197 @@
+//! What each function opens at its cold start, read from its source, beside the rights and the network that the template
+//! gives it.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use syn::punctuated::Punctuated;
+use syn::visit::{self, Visit};
+use syn::{Expr, ExprCall, ImplItem, Item, Macro, Member, Token, Type};
+
+/// What a function can open, and what its policy in the template names for that.
+const RIGHTS: &[(&str, &[&str])] = &[
+    ("Cache::connect", &["CacheConnectPolicy"]),
+    ("SecretKeys::connect veri_code", &["VeriCodeSecret"]),
+    ("SecretKeys::connect jwt", &["JwtSecret"]),
+    ("SecretKeys::connect sms", &["SmsSecret"]),
+    ("Sns::new", &["sns:Publish"]),
+    ("Tasks::connect", &["-send_sms:live"]),
+    // Jobs that hand the rest of a long run to themselves.
+    ("Tasks::new", &["-daily:live", "-deployed:live"]),
+    ("Database::connect", &["UsersTable", "RunsTable"]),
+    ("ElastiCache::new", &["elasticache:"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn folders(path: &Path) -> Vec<PathBuf> {
+    fs::read_dir(path).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+/// Name and source of each function.
+fn mains() -> BTreeMap<String, String> {
+    let functions = folders(&root().join("functions")).into_iter().flat_map(|kind| folders(&kind));
+    let named = |path: PathBuf| {
+        let source = fs::read_to_string(path.join("src/main.rs")).unwrap();
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), source)
+    };
+    functions.map(named).collect()
+}
+
+/// The functions that each associated function of `shared` calls, as `Type::function`; a secret's name stands behind it.
+#[derive(Default)]
+struct Calls(BTreeMap<String, BTreeSet<String>>);
+
+impl Calls {
+    fn of_shared() -> Self {
+        let mut calls = Self::default();
+        let mut folders = vec![root().join("shared/src")];
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    calls.read(&fs::read_to_string(&path).unwrap());
+                }
+            }
+        }
+        calls
+    }
+
+    fn read(&mut self, source: &str) {
+        for item in syn::parse_file(source).unwrap().items {
+            let Item::Impl(block) = item else { continue };
+            let Type::Path(of) = &*block.self_ty else { continue };
+            let of = of.path.segments.last().unwrap().ident.to_string();
+            for function in block.items {
+                let ImplItem::Fn(function) = function else { continue };
+                let mut found = Found { of: &of, calls: BTreeSet::new() };
+                found.visit_block(&function.block);
+                self.0.insert(format!("{of}::{}", function.sig.ident), found.calls);
+            }
+        }
+    }
+
+    /// What is opened by `connect`, and by whatever it calls.
+    fn opened_by(&self, connect: &str) -> BTreeSet<&'static str> {
+        let (mut opened, mut seen, mut next) = (BTreeSet::new(), BTreeSet::new(), vec![connect.to_owned()]);
+        while let Some(call) = next.pop() {
+            if let Some((part, _)) = RIGHTS.iter().find(|(part, _)| *part == call) {
+                opened.insert(*part);
+            } else if seen.insert(call.clone()) {
+                next.extend(self.0.get(&call).into_iter().flatten().cloned());
+            }
+        }
+        opened
+    }
+}
+
+struct Found<'a> {
+    of: &'a str,
+    calls: BTreeSet<String>,
+}
+
+impl Visit<'_> for Found<'_> {
+    fn visit_expr_call(&mut self, call: &ExprCall) {
+        if let Expr::Path(function) = &*call.func {
+            let names: Vec<_> = function.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+            if let [.., of, name] = &names[..] {
+                let of = if of == "Self" { self.of } else { of };
+                let secret = call.args.iter().find_map(field).filter(|_| of == "SecretKeys");
+                self.calls.insert(match secret {
+                    Some(secret) => format!("{of}::{name} {secret}"),
+                    None => format!("{of}::{name}"),
+                });
+            }
+        }
+        visit::visit_expr_call(self, call);
+    }
+
+    fn visit_macro(&mut self, call: &Macro) {
+        // `try_join!` and its like take expressions.
+        for expression in call.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated).into_iter().flatten() {
+            self.visit_expr(&expression);
+        }
+    }
+}
+
+/// The last name of `&a.b.name`.
+fn field(argument: &Expr) -> Option<String> {
+    match argument {
+        Expr::Reference(reference) => field(&reference.expr),
+        Expr::Field(access) => match &access.member {
+            Member::Named(name) => Some(name.to_string()),
+            Member::Unnamed(_) => None,
+        },
+        _ => None,
+    }
+}
+
+/// The `connect` that a `main` names.
+struct Connect<'a>(&'a mut Option<String>);
+impl Visit<'_> for Connect<'_> {
+    fn visit_expr_path(&mut self, path: &syn::ExprPath) {
+        let names: Vec<_> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        if let [.., of, name] = &names[..]
+            && name == "connect"
+        {
+            *self.0 = Some(format!("{of}::{name}"));
+        }
+    }
+}
+
+/// What a function opens; nothing if its `main` names no `connect`.
+fn opened(main: &str, calls: &Calls) -> BTreeSet<&'static str> {
+    let mut found = Found { of: "", calls: BTreeSet::new() };
+    let file = syn::parse_file(main).unwrap();
+    let mut connect = None;
+    Connect(&mut connect).visit_file(&file);
+    found.visit_file(&file);
+    let starts = ["lambda::http", "lambda::job", "lambda::task"].iter().any(|start| found.calls.contains(*start));
+    assert_eq!(starts, connect.is_some(), "main names what it connects to: {main}");
+    connect.map(|connect| calls.opened_by(&connect)).unwrap_or_default()
+}
+
+/// The lines of the template about a function.
+fn block<'a>(template: &'a str, name: &str) -> &'a str {
+    let from = template.find(&format!("CodeUri: ../target/lambda/{name}/")).unwrap();
+    template[from..].split("\n\n").next().unwrap()
+}
+
+#[test]
+fn a_function_has_the_rights_to_what_it_opens_and_no_others() {
+    let (calls, template) = (Calls::of_shared(), fs::read_to_string(root().join("infra/template.yaml")).unwrap());
+    for (name, main) in mains() {
+        let (opened, block) = (opened(&main, &calls), block(&template, &name));
+        for (part, resources) in RIGHTS {
+            let has_right = resources.iter().any(|resource| block.contains(resource));
+            assert_eq!(opened.contains(part), has_right, "{name}: {part} and the policy on {resources:?}: {opened:?}");
+        }
+    }
+}
+
+#[test]
+fn a_function_is_in_the_network_exactly_if_it_opens_the_cache() {
+    let (calls, template) = (Calls::of_shared(), fs::read_to_string(root().join("infra/template.yaml")).unwrap());
+    for (name, main) in mains() {
+        let is_in_network = block(&template, &name).contains("VpcConfig:");
+        assert_eq!(opened(&main, &calls).contains("Cache::connect"), is_in_network, "{name}");
+    }
+}
+
+#[test]
+fn what_is_opened_within_what_is_opened_counts() {
+    let mut calls = Calls::default();
+    calls.read(
+        "impl Login { async fn connect() { tokio::try_join!(Cache::connect(c), Keys::connect(c)); Self::more() } \
+         fn more() { Tokens::connect(&c).await.map(Self::A) } } \
+         impl Tokens { fn connect() { SecretKeys::connect(c, &c.config.secrets.jwt) } }",
+    );
+    let opened = calls.opened_by("Login::connect");
+    assert_eq!(opened.into_iter().collect::<Vec<_>>(), ["Cache::connect", "SecretKeys::connect jwt"]);
+}

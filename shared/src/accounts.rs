@@ -1,0 +1,7 @@
+//! What people do with their accounts. Each use case is a struct whose fields are what it needs.
+
+pub mod list;
+pub mod login;
+pub mod register;
+pub mod sessions;
+mod tokens;

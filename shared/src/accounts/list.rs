@@ -1,0 +1,175 @@
+//! The list of users, page by page.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::sessions::Authenticator;
+use crate::aws::Clients;
+use crate::clock;
+use crate::config::Config;
+use crate::db::{Database, Users};
+use crate::error::{Error, Reason, StartError};
+use crate::models::params::{Field, Fields, Params, Required, Rules, text_or_integer};
+use crate::models::profile::Seen;
+use crate::models::role::Role;
+use crate::models::user::{User, UserId};
+
+/// How many users a page has and where it starts.
+pub struct PageRequest {
+    pub(crate) limit: Option<Limit>,
+    pub(crate) cursor: Option<Cursor>,
+}
+
+impl Params for PageRequest {
+    fn required() -> Required {
+        Required::Nothing
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let limit = fields.read_optional("limit");
+        let cursor = fields.read_optional("cursor");
+        Some(Self { limit: limit?, cursor: cursor? })
+    }
+}
+
+const LIMIT_MAX: u32 = 100;
+const LIMIT_DEFAULT: u32 = 20;
+
+pub(crate) struct Limit(pub(crate) u32);
+
+impl Field for Limit {
+    fn parse(value: &Value, _: &Rules) -> Result<Self, Reason> {
+        let text = text_or_integer(value).ok_or(Reason::NotInRange(LIMIT_MAX))?;
+        let digits_only = text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());
+        let limit = text.parse().ok().filter(|limit| digits_only && (1..=LIMIT_MAX).contains(limit));
+        limit.map(Self).ok_or(Reason::NotInRange(LIMIT_MAX))
+    }
+}
+
+/// The last user of a page; the next page has those who registered before.
+pub(crate) struct Cursor(pub(crate) UserId);
+
+impl Cursor {
+    pub(crate) fn write(last: UserId) -> String {
+        URL_SAFE_NO_PAD.encode(last.as_bytes())
+    }
+}
+
+impl Field for Cursor {
+    fn parse(value: &Value, _: &Rules) -> Result<Self, Reason> {
+        let bytes = value.as_str().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).ok_or(Reason::NotACursor)?;
+        <[u8; 16]>::try_from(bytes).map(|id| Self(UserId::from_bytes(id))).map_err(|_| Reason::NotACursor)
+    }
+}
+
+/// A page, and the cursor of the next one.
+pub struct Page {
+    users: Vec<User>,
+    viewer: Role,
+    config: Arc<Config>,
+    /// `None` on the last page.
+    pub next: Option<String>,
+}
+
+/// A user as a list shows it. The columns and their order are those of the old service; the profile's columns follow from
+/// its table.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: UserId,
+    create_time: String,
+    update_time: Option<String>,
+    #[serde(flatten)]
+    profile: Seen<'a>,
+    phone: String,
+    is_delete: u8,
+}
+
+/// The list of users, for those who are signed in.
+pub struct UserList {
+    users: Users,
+    authenticator: Authenticator,
+    config: Arc<Config>,
+}
+
+impl UserList {
+    /// Opens all that it needs, side by side.
+    ///
+    /// # Errors
+    /// What stops the cold start.
+    pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
+        let config = Arc::clone(&clients.config);
+        let (database, authenticator) = tokio::try_join!(Database::connect(clients), Authenticator::connect(clients))?;
+        Ok(Self { users: Users::new(&database, &config)?, authenticator, config })
+    }
+
+    /// One page of users that are not deleted, newest first, as somebody with the role `viewer` sees it.
+    ///
+    /// # Errors
+    /// [`Error::Db`].
+    pub async fn page(&self, request: PageRequest, viewer: Role) -> Result<Page, Error> {
+        let limit = request.limit.map_or(LIMIT_DEFAULT, |limit| limit.0) as usize;
+        let before = request.cursor.map(|cursor| cursor.0);
+        // One more than asked for shows whether there is a next page.
+        let mut users = self.users.newest(before, limit + 1).await?;
+        let has_more = users.len() > limit;
+        users.truncate(limit);
+        let next = users.last().filter(|_| has_more).map(|last| Cursor::write(last.id));
+        Ok(Page { users, viewer, config: Arc::clone(&self.config), next })
+    }
+}
+
+impl AsRef<Authenticator> for UserList {
+    fn as_ref(&self) -> &Authenticator {
+        &self.authenticator
+    }
+}
+
+/// The rows.
+impl Serialize for Page {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.users.iter().map(|user| self.row(user)))
+    }
+}
+
+impl Page {
+    fn row<'a>(&self, user: &'a User) -> Row<'a> {
+        let time = |millis| clock::display(millis, &self.config.zone);
+        let phone = if self.viewer == Role::Admin { user.phone.e164().to_owned() } else { user.phone.masked() };
+        Row {
+            id: user.id,
+            create_time: time(user.create_time),
+            update_time: user.update_time.map(time),
+            profile: user.profile.seen_by(self.viewer),
+            phone,
+            is_delete: u8::from(user.is_delete),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_reads_back(millis in 0_u64..1 << 47) {
+            let id = UserId::new(millis, 16).unwrap();
+            let cursor = Cursor::parse(&json!(Cursor::write(id)), &Rules::sample()).unwrap();
+            prop_assert_eq!(cursor.0, id);
+        }
+
+        #[test]
+        fn a_limit_is_1_to_100(text in any::<String>()) {
+            let limit = Limit::parse(&json!(text), &Rules::sample()).map(|limit| limit.0);
+            let expected = text.parse::<u32>().ok().filter(|n| (1..=100).contains(n) && !text.starts_with('+'));
+            prop_assert_eq!(limit.ok(), expected);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Registering: a phone that proved itself with a code becomes a user.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::aws::{Clients, SecretKeys};
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::db::{Database, Inserted, Users};
+use crate::error::{Error, StartError};
+use crate::models::call::Call;
+use crate::models::params::{Fields, Params, Required};
+use crate::models::phone::Phone;
+use crate::models::profile::Profile;
+use crate::models::role::Role;
+use crate::models::user::{User, UserId};
+use crate::models::veri_code::VeriCode;
+use crate::verification::Codes;
+
+/// Somebody who wants to become a user.
+pub struct Applicant {
+    pub(crate) profile: Profile,
+    pub(crate) phone: Phone,
+    pub(crate) veri_code: VeriCode,
+}
+
+impl Params for Applicant {
+    fn required() -> Required {
+        Required::Together(Profile::required().chain(["phone", "veri_code"]).collect())
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let mut profile = Profile::default();
+        let has_required = profile.read(fields, true);
+        let phone = fields.read("phone");
+        let veri_code = fields.read("veri_code");
+        let has_optional = profile.read(fields, false);
+        (has_required && has_optional).then_some(())?;
+        Some(Self { profile, phone: phone?, veri_code: veri_code? })
+    }
+}
+
+impl Applicant {
+    /// All that the request says, for its receipt.
+    fn parts(&self) -> Vec<String> {
+        let profile = self.profile.iter().map(|(_, value)| value.map(ToString::to_string).unwrap_or_default());
+        profile.chain([self.phone.e164().to_owned(), self.veri_code.digits().to_owned()]).collect()
+    }
+}
+
+/// What a new user receives.
+#[derive(Serialize)]
+pub struct Registered {
+    user_id: UserId,
+}
+
+/// What a registration needs.
+pub struct Register {
+    users: Users,
+    codes: Codes,
+    config: Arc<Config>,
+}
+
+impl Register {
+    /// Opens all of it, side by side.
+    ///
+    /// # Errors
+    /// What stops the cold start.
+    pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
+        let config = &clients.config;
+        let (database, cache, keys) = tokio::try_join!(
+            Database::connect(clients),
+            Cache::connect(clients),
+            SecretKeys::connect(clients, &config.secrets.veri_code)
+        )?;
+        let codes = Codes::new(cache, keys, Arc::clone(config));
+        Ok(Self { users: Users::new(&database, config)?, codes, config: Arc::clone(config) })
+    }
+
+    /// Makes a user of an applicant whose code is right.
+    ///
+    /// The same request sent again, because its reply was lost or a write failed on our side, gives the same success: the
+    /// user's row has a receipt, a MAC over all that the request said, which only the very same request gives again.
+    ///
+    /// # Errors
+    /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::PhoneTaken`], or a backend.
+    pub async fn register(&self, call: &Call, applicant: Applicant) -> Result<Registered, Error> {
+        let proof = self.codes.claim(call, &applicant.phone, &applicant.veri_code).await?;
+        let parts = applicant.parts();
+        let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+        let receipts = self.codes.receipts(call, &parts).await?;
+        let millis = call.now.millis();
+        let user = User {
+            id: UserId::new(millis, self.config.user_shards)?,
+            phone: applicant.phone,
+            role: Role::User,
+            profile: applicant.profile,
+            create_time: i64::try_from(millis).unwrap_or(i64::MAX),
+            update_time: None,
+            is_delete: false,
+            receipt: receipts.first().cloned().unwrap_or_default(),
+        };
+        let (inserted, ()) = tokio::join!(self.users.insert(&user), self.codes.record_use(&user.phone, &proof));
+        match inserted? {
+            Inserted::New => Ok(Registered { user_id: user.id }),
+            Inserted::Exists { id, receipt } if receipts.contains(&receipt) => Ok(Registered { user_id: id }),
+            Inserted::Exists { .. } => Err(Error::PhoneTaken),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::models::params::{self, Rules};
+
+    #[test]
+    fn all_bad_parameters_are_named_at_once() {
+        let given = json!({ "user_name": " ", "gender": 9, "birth_day": "x", "phone": "x", "veri_code": "12345",
+            "city": ["x"] });
+        let rules = Rules::sample();
+        let mut fields = Fields::new(given.as_object().unwrap(), &rules);
+        let Err(Error::Invalid(invalid)) = params::read::<Applicant>(&mut fields) else { panic!("accepted") };
+        let names: Vec<_> = invalid.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["user_name", "gender", "birth_day", "phone", "veri_code", "city"]);
+    }
+
+    #[test]
+    fn each_thing_that_a_request_says_is_a_part_of_its_receipt() {
+        let given = json!({ "user_name": "a", "gender": 1, "birth_day": "1990-01-02", "phone": "13800138000",
+            "veri_code": "012345", "city": "310100" });
+        let rules = Rules::sample();
+        let applicant = params::read::<Applicant>(&mut Fields::new(given.as_object().unwrap(), &rules)).unwrap();
+        assert_eq!(applicant.parts(), ["a", "1", "1990-01-02", "", "310100", "+8613800138000", "012345"]);
+    }
+}

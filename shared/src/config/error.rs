@@ -1,0 +1,60 @@
+//! What is wrong with a setting.
+
+/// A setting that stops the cold start. Says which, never its value.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingError {
+    /// A variable of the environment that is not there.
+    #[error("the variable {0} is not set")]
+    Unset(&'static str),
+    /// The name of the stage could not be the name of a file.
+    #[error("STAGE must be a lower-case letter followed by up to 15 lower-case letters, digits or hyphens")]
+    StageName,
+    /// The stage has no settings file.
+    #[error("conf/{stage}.toml cannot be read: {cause}")]
+    Unreadable {
+        /// The stage.
+        stage: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The file is not what it should be; the sentence names the key.
+    #[error("conf/{stage}.toml: {sentence}")]
+    Malformed {
+        /// The stage.
+        stage: String,
+        /// What the parser said, without the line it quotes.
+        sentence: String,
+    },
+    /// A value that cannot work.
+    #[error("{key} {must}")]
+    Impossible {
+        /// The key, with the tables it lies in.
+        key: &'static str,
+        /// What it must be.
+        must: &'static str,
+    },
+}
+
+impl SettingError {
+    /// The parser's sentence names an unknown or missing key, but not the key of a value of the wrong type: that is on
+    /// the line that it points at. Only what stands before the `=` is shown.
+    pub(super) fn malformed(stage: &str, text: &str, cause: &toml::de::Error) -> Self {
+        let at = cause.span().and_then(|span| text.get(..span.start)).map_or(0, |before| before.matches('\n').count());
+        let line = text.lines().nth(at).unwrap_or_default();
+        let key = line.split('=').next().unwrap_or_default().trim();
+        // What stands between quotes is a value; an unknown or missing key stands between backticks.
+        let said: String =
+            cause.message().split('"').enumerate().map(|(at, part)| if at % 2 == 0 { part } else { "…" }).collect();
+        let sentence = format!("line {} ({key}): {said}", at + 1);
+        Self::Malformed { stage: stage.to_owned(), sentence }
+    }
+}
+
+/// An error unless `is_possible`.
+pub(super) fn require(is_possible: bool, key: &'static str, must: &'static str) -> Result<(), SettingError> {
+    if is_possible { Ok(()) } else { Err(impossible(key, must)) }
+}
+
+pub(super) fn impossible(key: &'static str, must: &'static str) -> SettingError {
+    SettingError::Impossible { key, must }
+}

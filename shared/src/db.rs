@@ -1,0 +1,19 @@
+//! DynamoDB, by `aws-sdk-dynamodb` and `serde_dynamo`. The file of a table knows the shape of its keys and items.
+
+mod database;
+mod deletions;
+mod item;
+mod runs;
+mod schema;
+#[cfg(test)]
+mod scripted;
+mod stats;
+mod user_item;
+mod users;
+
+pub use self::database::Database;
+pub use self::deletions::Cursor;
+pub use self::runs::{Begun, Run, Runs};
+pub use self::schema::Schema;
+pub use self::stats::Stats;
+pub use self::users::{Inserted, Users};

@@ -1,0 +1,60 @@
+//! The credentials of a request.
+
+use ::http::HeaderMap;
+use ::http::header::{AUTHORIZATION, COOKIE};
+
+use super::cookie;
+use super::headers::{joined, lines};
+use crate::accounts::sessions::Credentials;
+use crate::models::session_id::SessionId;
+
+/// What a request brings: a token in `Authorization`; the session of its cookie, of several the first; and a session id
+/// that stands bare in `Authorization`, which is tried after the cookie.
+pub(super) fn credentials(headers: &HeaderMap) -> Credentials {
+    let authorization = joined(headers, AUTHORIZATION);
+    let authorization = authorization.as_deref().map(str::trim).unwrap_or_default();
+    let token = scheme(authorization, "jwt").or_else(|| scheme(authorization, "bearer"));
+    let cookie = cookie::values(lines(headers, COOKIE), cookie::NAME).next();
+    let sessions = [cookie, Some(authorization)].into_iter().flatten().filter_map(SessionId::parse).collect();
+    Credentials { token: token.map(str::to_owned), sessions }
+}
+
+/// What follows the scheme, which is case-insensitive (RFC 9110, section 11.1).
+fn scheme<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
+    let (scheme, rest) = authorization.split_once(' ')?;
+    let rest = rest.trim();
+    (scheme.eq_ignore_ascii_case(name) && !rest.is_empty()).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_are_known_in_any_case() {
+        assert_eq!(scheme("jwt abc", "jwt"), Some("abc"));
+        assert_eq!(scheme("BEARER  abc ", "bearer"), Some("abc"));
+        for none in ["", "jwt", "jwt ", "jwtabc", "basic abc"] {
+            assert_eq!(scheme(none, "jwt"), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_bare_session_id_is_tried_after_the_cookie() {
+        let (one, other) = (SessionId::new("3f").unwrap(), SessionId::new("a0").unwrap());
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, format!("a=1; __sid__={}", one.as_str()).parse().unwrap());
+        headers.append(COOKIE, format!("__sid__={}", other.as_str()).parse().unwrap());
+        headers.append(AUTHORIZATION, format!(" {} ", other.as_str()).parse().unwrap());
+        let Credentials { token, sessions } = credentials(&headers);
+        let sessions: Vec<_> = sessions.iter().map(SessionId::as_str).collect();
+        assert_eq!((token, sessions), (None, vec![one.as_str(), other.as_str()]));
+    }
+
+    #[test]
+    fn a_token_is_not_taken_for_a_session() {
+        let headers = [(AUTHORIZATION, "Bearer a.b.c".parse().unwrap())].into_iter().collect();
+        let Credentials { token, sessions } = credentials(&headers);
+        assert_eq!((token.as_deref(), sessions.len()), (Some("a.b.c"), 0));
+    }
+}

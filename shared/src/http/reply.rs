@@ -1,0 +1,80 @@
+//! What a handler returns.
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::error::{Cause, Error};
+use crate::models::session_id::SessionId;
+
+/// What a handler returns.
+pub type Reply = Result<Success, Error>;
+
+/// A reply with code 0.
+pub struct Success {
+    pub(super) data: Option<Box<RawValue>>,
+    pub(super) page: Option<Page>,
+    session: Option<SessionChange>,
+}
+
+/// What a list adds to the envelope.
+#[derive(Serialize)]
+pub(super) struct Page {
+    /// Null on the last page.
+    next: Option<String>,
+}
+
+/// What a reply changes in the session of a browser.
+pub(crate) enum SessionChange {
+    /// The browser gets this one.
+    Opened(SessionId),
+    /// The browser forgets its own.
+    Ended,
+}
+
+/// Success with `data`.
+///
+/// # Errors
+/// [`Error::Internal`] when `data` cannot be written as JSON.
+pub fn ok(data: &impl Serialize) -> Reply {
+    let data = to_raw_value(data).map_err(|cause| Error::Internal(Cause::of(&cause)))?;
+    Ok(Success { data: Some(data), page: None, session: None })
+}
+
+/// Success without data: `"data": ""`.
+///
+/// # Errors
+/// None; the type is the one that a handler returns.
+pub fn done() -> Reply {
+    Ok(Success { data: None, page: None, session: None })
+}
+
+/// Success with one page of a list and the cursor of the next page, if there is one.
+///
+/// # Errors
+/// [`Error::Internal`] when `rows` cannot be written as JSON.
+pub fn page(rows: &impl Serialize, next: Option<String>) -> Reply {
+    let mut success = ok(rows)?;
+    success.page = Some(Page { next });
+    Ok(success)
+}
+
+impl Success {
+    /// Gives a browser the cookie of this session.
+    #[must_use]
+    pub fn with_session(mut self, session: SessionId) -> Self {
+        self.session = Some(SessionChange::Opened(session));
+        self
+    }
+
+    /// Makes a browser forget the cookie of its session.
+    #[must_use]
+    pub fn without_session(mut self) -> Self {
+        self.session = Some(SessionChange::Ended);
+        self
+    }
+
+    /// What the handler chose for the session's cookie.
+    pub(crate) fn session_change(&self) -> Option<&SessionChange> {
+        self.session.as_ref()
+    }
+}

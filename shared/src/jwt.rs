@@ -1,0 +1,397 @@
+//! JSON web tokens (RFC 7519), signed with HS256 (RFC 7515), as the old service made them.
+//!
+//! The crate `jsonwebtoken` reads and writes them; the time they are checked against is the request's.
+
+mod hs256;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Now;
+use crate::error::{Cause, Error, TokenFault};
+use crate::models::keys::{Key, KeyRing};
+use crate::models::role::Role;
+use crate::models::user::UserId;
+
+/// The largest token that is looked at; ours have about 330 bytes.
+const LONGEST_TOKEN: usize = 4096;
+
+/// The header `type` of every token of this service and the one before it.
+const TYPE: &str = "jwt";
+
+/// What a token says.
+#[derive(Serialize, Deserialize)]
+pub struct Claims {
+    /// Whose token it is.
+    pub user_id: UserId,
+    /// What they may do.
+    pub role: Role,
+    /// Who made it.
+    pub iss: String,
+    /// When, in seconds since the Unix epoch.
+    pub iat: u64,
+    /// From when on it is not accepted (RFC 7519, section 4.1.4).
+    pub exp: u64,
+}
+
+/// Claims as they may arrive: those that we check ourselves can be absent or too many.
+#[derive(Deserialize)]
+struct Arrived {
+    user_id: UserId,
+    role: Role,
+    iss: Option<String>,
+    exp: Option<f64>,
+    nbf: Option<f64>,
+    aud: Option<serde::de::IgnoredAny>,
+}
+
+/// Signs `claims` with the current key.
+///
+/// # Errors
+/// [`Error::Internal`] when they cannot be written.
+pub fn sign(keys: &KeyRing, claims: &Claims) -> Result<String, Error> {
+    hs256::install();
+    let mut header = Header::new(Algorithm::HS256);
+    header.kid = Some(keys.current.kid.clone());
+    header.extras.insert("type", TYPE);
+    jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(keys.current.bytes()))
+        .map_err(|cause| Error::Internal(Cause::of(&cause)))
+}
+
+/// Reads a token that one of `keys` signed: the current one, that before it, or that after it. A token that names its
+/// key is checked with that one; the old service's tokens name none.
+///
+/// # Errors
+/// [`Error::Token`].
+pub fn verify(keys: &KeyRing, token: &str, issuer: &str, now: &Now) -> Result<(UserId, Role), Error> {
+    hs256::install();
+    if token.len() > LONGEST_TOKEN {
+        return Err(Error::Token(TokenFault::Unverified));
+    }
+    let header = match jsonwebtoken::decode_header(token) {
+        Ok(header) => header,
+        // The crate knows no `none` and no made-up algorithm; a header that names one is read here.
+        Err(_) if names_an_unknown_algorithm(token) => return Err(Error::Token(TokenFault::Unacceptable)),
+        Err(_) => return Err(Error::Token(TokenFault::Unverified)),
+    };
+    let mut candidates = keys.keys().filter(|key| is_named(&header, key));
+    let claims = candidates
+        .find_map(|key| match decode(key, token) {
+            Err(TokenFault::Unverified) => None,
+            outcome => Some(outcome),
+        })
+        .unwrap_or(Err(TokenFault::Unverified))
+        .and_then(|claims| accept(&claims, &header, issuer, now));
+    claims.map_err(Error::Token)
+}
+
+fn is_named(header: &Header, key: &Key) -> bool {
+    header.kid.as_ref().is_none_or(|kid| *kid == key.kid)
+}
+
+fn decode(key: &Key, token: &str) -> Result<Arrived, TokenFault> {
+    // The crate would ask the machine's clock; `accept` asks the request's.
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    jsonwebtoken::decode::<Arrived>(token, &DecodingKey::from_secret(key.bytes()), &validation)
+        .map(|data| data.claims)
+        .map_err(|error| match error.kind() {
+            ErrorKind::InvalidAlgorithm => TokenFault::Unacceptable,
+            _ => TokenFault::Unverified,
+        })
+}
+
+fn accept(claims: &Arrived, header: &Header, issuer: &str, now: &Now) -> Result<(UserId, Role), TokenFault> {
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
+    let now = now.secs() as f64;
+    // RFC 7519, section 4.1.4: a token must be refused on its `exp` already.
+    let exp = claims.exp.ok_or(TokenFault::Unacceptable)?;
+    if exp <= now {
+        return Err(TokenFault::Expired);
+    }
+    let type_is_ours = matches!(header.extras.get::<String>("type"), Ok(Some(found)) if found == TYPE);
+    let is_early = claims.nbf.is_some_and(|nbf| nbf > now);
+    let issuer_is_ours = claims.iss.as_deref() == Some(issuer);
+    if !type_is_ours || is_early || !issuer_is_ours || claims.aud.is_some() || header.crit.is_some() {
+        return Err(TokenFault::Unacceptable);
+    }
+    Ok((claims.user_id, claims.role))
+}
+
+/// Whether the first of three parts is a JSON object with an `alg` that the crate does not know.
+fn names_an_unknown_algorithm(token: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Named {
+        alg: String,
+    }
+    let mut parts = token.split('.');
+    let first = parts.next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let named = first.and_then(|json| serde_json::from_slice::<Named>(&json).ok());
+    parts.count() == 2 && named.is_some_and(|named| named.alg.parse::<Algorithm>().is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use hmac::{Hmac, KeyInit, Mac};
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+    use serde_json::{Value, json};
+    use sha2::Sha256;
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+    const OLD_KEY: &str = "fedcba9876543210fedcba9876543210";
+    const NEXT_KEY: &str = "aaaabbbbccccddddeeeeffffgggghhhh";
+    const USER: &str = "019a0000-0000-7000-8000-000000000000";
+
+    fn now() -> Now {
+        Now::new(Timestamp::from_second(NOW.cast_signed()).unwrap(), TimeZone::UTC)
+    }
+
+    fn keys() -> KeyRing {
+        let ring = json!({ "kid": "k2", "key": KEY, "previous": { "kid": "k1", "key": OLD_KEY },
+            "next": { "kid": "k3", "key": NEXT_KEY } });
+        serde_json::from_value(ring).unwrap()
+    }
+
+    fn claims() -> Value {
+        json!({ "user_id": USER, "role": "user", "iss": "badge", "iat": NOW, "exp": NOW + 1200 })
+    }
+
+    fn header() -> Value {
+        json!({ "typ": "JWT", "alg": "HS256", "type": "jwt", "kid": "k2" })
+    }
+
+    /// A token put together by hand, so that this does not test the crate with itself.
+    fn make(header: &Value, claims: &Value, key: &str) -> String {
+        make_of(&header.to_string(), &claims.to_string(), key)
+    }
+
+    /// The same, of text that need not be JSON.
+    fn make_of(header: &str, claims: &str, key: &str) -> String {
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        sign_text(&message, key)
+    }
+
+    fn sign_text(message: &str, key: &str) -> String {
+        let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap().chain_update(message).finalize();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.into_bytes()))
+    }
+
+    fn with(mut base: Value, name: &str, value: Value) -> Value {
+        base[name] = value;
+        base
+    }
+
+    fn without(mut base: Value, name: &str) -> Value {
+        base.as_object_mut().unwrap().remove(name);
+        base
+    }
+
+    fn fault(token: &str) -> Option<TokenFault> {
+        match verify(&keys(), token, "badge", &now()) {
+            Ok(_) => None,
+            Err(Error::Token(fault)) => Some(fault),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn what_we_sign_we_accept() {
+        let claims: Claims = serde_json::from_value(claims()).unwrap();
+        let token = sign(&keys(), &claims).unwrap();
+        assert_eq!(fault(&token), None);
+        let header: Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap();
+        assert_eq!(header, json!({ "typ": "JWT", "alg": "HS256", "type": "jwt", "kid": "k2" }));
+    }
+
+    #[test]
+    fn each_fault_is_told_by_its_kind() {
+        use TokenFault::{Expired, Unacceptable, Unverified};
+        let good = make(&header(), &claims(), KEY);
+        let unsigned = good.rsplit_once('.').unwrap().0.to_owned();
+        for (what, token, expected) in [
+            ("good", good.clone(), None),
+            ("of the old service, without kid", make(&without(header(), "kid"), &claims(), KEY), None),
+            ("signed by the key before", make(&with(header(), "kid", json!("k1")), &claims(), OLD_KEY), None),
+            ("signed by the key after", make(&with(header(), "kid", json!("k3")), &claims(), NEXT_KEY), None),
+            ("the key before, unnamed", make(&without(header(), "kid"), &claims(), OLD_KEY), None),
+            ("expired", make(&header(), &with(claims(), "exp", json!(NOW - 1)), KEY), Some(Expired)),
+            ("expires now", make(&header(), &with(claims(), "exp", json!(NOW)), KEY), Some(Expired)),
+            ("expired and foreign", make(&header(), &with(claims(), "exp", json!(1)), "x"), Some(Unverified)),
+            ("foreign key", make(&header(), &claims(), "another key of thirty-two bytes!"), Some(Unverified)),
+            ("foreign kid", make(&with(header(), "kid", json!("k9")), &claims(), KEY), Some(Unverified)),
+            ("kid of the other key", make(&with(header(), "kid", json!("k1")), &claims(), KEY), Some(Unverified)),
+            ("no signature", unsigned.clone(), Some(Unverified)),
+            ("empty signature", format!("{unsigned}."), Some(Unverified)),
+            ("tampered", good.replacen("eyJ", "eyK", 1), Some(Unverified)),
+            ("four parts", format!("{good}.x"), Some(Unverified)),
+            ("garbage", "a.b.c".to_owned(), Some(Unverified)),
+            ("empty", String::new(), Some(Unverified)),
+            ("huge", "a".repeat(5000), Some(Unverified)),
+            ("exp is text", make(&header(), &with(claims(), "exp", json!("soon")), KEY), Some(Unverified)),
+            ("claims are a list", make(&header(), &json!([1]), KEY), Some(Unverified)),
+            ("no user", make(&header(), &without(claims(), "user_id"), KEY), Some(Unverified)),
+            ("no exp", make(&header(), &without(claims(), "exp"), KEY), Some(Unacceptable)),
+            ("nbf ahead", make(&header(), &with(claims(), "nbf", json!(NOW + 5)), KEY), Some(Unacceptable)),
+            ("nbf passed", make(&header(), &with(claims(), "nbf", json!(NOW - 5)), KEY), None),
+            ("aud", make(&header(), &with(claims(), "aud", json!("x")), KEY), Some(Unacceptable)),
+            ("foreign iss", make(&header(), &with(claims(), "iss", json!("x")), KEY), Some(Unacceptable)),
+            ("no iss", make(&header(), &without(claims(), "iss"), KEY), Some(Unacceptable)),
+            ("no type", make(&without(header(), "type"), &claims(), KEY), Some(Unacceptable)),
+            ("HS512", make(&with(header(), "alg", json!("HS512")), &claims(), KEY), Some(Unacceptable)),
+            (
+                "alg none",
+                format!("{}.", make(&with(header(), "alg", json!("none")), &claims(), KEY).rsplit_once('.').unwrap().0),
+                Some(Unacceptable),
+            ),
+            ("alg made up", make(&with(header(), "alg", json!("HS1")), &claims(), KEY), Some(Unacceptable)),
+            ("alg RS256", make(&with(header(), "alg", json!("RS256")), &claims(), KEY), Some(Unacceptable)),
+        ] {
+            assert_eq!(fault(&token), expected, "{what}");
+        }
+    }
+
+    const ATTACKER: &str = "a key of the attacker, and of more than thirty-two bytes";
+
+    #[test]
+    fn no_other_algorithm_is_accepted_whatever_it_is_signed_with() {
+        for alg in [
+            "RS256", "RS384", "RS512", "PS256", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS384", "HS512", "none",
+            "None", "NONE", "nOnE", "hs256", "HS256 ", "", "HS256\0", "dir", "A256GCM",
+        ] {
+            let signed = make(&with(header(), "alg", json!(alg)), &claims(), KEY);
+            let unsigned = format!("{}.", signed.rsplit_once('.').unwrap().0);
+            for token in [signed, unsigned] {
+                assert_eq!(fault(&token), Some(TokenFault::Unacceptable), "{alg}");
+            }
+        }
+        for alg in [json!(null), json!(1), json!(["HS256"]), json!({})] {
+            let token = make(&with(header(), "alg", alg.clone()), &claims(), KEY);
+            assert_eq!(fault(&token), Some(TokenFault::Unverified), "{alg}");
+        }
+    }
+
+    #[test]
+    fn a_token_does_not_say_what_it_is_to_be_verified_with() {
+        let jwk = json!({ "kty": "oct", "alg": "HS256", "kid": "k2", "k": URL_SAFE_NO_PAD.encode(ATTACKER) });
+        for (name, value) in [
+            ("jwk", jwk),
+            ("jku", json!("https://attacker.example/keys.json")),
+            ("x5u", json!("https://attacker.example/chain.pem")),
+            ("x5c", json!([URL_SAFE_NO_PAD.encode(ATTACKER)])),
+            ("kid", json!("../../../dev/null")),
+            ("kid", json!("k2' OR '1'='1")),
+            ("kid", json!("")),
+            ("kid", json!(2)),
+            ("kid", json!(["k2"])),
+            ("kid", json!({ "k2": "k2" })),
+        ] {
+            for key in [ATTACKER, ""] {
+                let token = make(&with(header(), name, value.clone()), &claims(), key);
+                assert_eq!(fault(&token), Some(TokenFault::Unverified), "{name} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn times_that_are_no_numbers_of_seconds_are_refused() {
+        use TokenFault::{Expired, Unacceptable, Unverified};
+        for (name, value, expected) in [
+            ("exp", "\"1800001200\"", Some(Unverified)),
+            ("exp", "true", Some(Unverified)),
+            ("exp", "[1800001200]", Some(Unverified)),
+            ("exp", "{}", Some(Unverified)),
+            ("exp", "1e999", Some(Unverified)),
+            ("exp", "NaN", Some(Unverified)),
+            ("exp", "Infinity", Some(Unverified)),
+            ("exp", "0x7fffffff", Some(Unverified)),
+            ("exp", "null", Some(Unacceptable)),
+            ("exp", "0", Some(Expired)),
+            ("exp", "-1", Some(Expired)),
+            ("exp", "-1e308", Some(Expired)),
+            ("exp", "1799999999.999", Some(Expired)),
+            // RFC 7519, section 2: a NumericDate may have a fraction. Only who has the key can sign a far one.
+            ("exp", "1800000000.5", None),
+            ("exp", "18446744073709551616", None),
+            ("nbf", "\"1\"", Some(Unverified)),
+            ("nbf", "1800000000.5", Some(Unacceptable)),
+            ("nbf", "1e308", Some(Unacceptable)),
+            ("aud", "[]", Some(Unacceptable)),
+            ("iss", "[\"badge\"]", Some(Unverified)),
+            ("iss", "\"badge \"", Some(Unacceptable)),
+            ("iss", "\"Badge\"", Some(Unacceptable)),
+            ("role", "\"root\"", Some(Unverified)),
+        ] {
+            let claims = without(claims(), name).to_string();
+            let claims = format!("{},\"{name}\":{value}}}", claims.trim_end_matches('}'));
+            assert_eq!(fault(&make_of(&header().to_string(), &claims, KEY)), expected, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        use TokenFault::{Unacceptable, Unverified};
+        let good = make(&header(), &claims(), KEY);
+        let (message, signature) = good.rsplit_once('.').unwrap();
+        let (head, body) = message.split_once('.').unwrap();
+        let twice = |object: &Value, name: &str| {
+            let text = object.to_string();
+            format!("{},\"{name}\":{}}}", text.trim_end_matches('}'), object[name])
+        };
+        // 32 bytes leave two bits of the last character unused: another character, the same bytes.
+        let last = signature.chars().last().unwrap();
+        let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let other = alphabet.chars().nth(alphabet.find(last).unwrap() + 1).unwrap();
+        let raw = format!("{}.{}", URL_SAFE_NO_PAD.encode(with(header(), "b64", json!(false)).to_string()), claims());
+        for (what, token, expected) in [
+            ("alg twice", make_of(&twice(&header(), "alg"), &claims().to_string(), KEY), Unverified),
+            ("kid twice", make_of(&twice(&header(), "kid"), &claims().to_string(), KEY), Unverified),
+            ("exp twice", make_of(&header().to_string(), &twice(&claims(), "exp"), KEY), Unverified),
+            ("role twice", make_of(&header().to_string(), &twice(&claims(), "role"), KEY), Unverified),
+            (
+                "b64 and crit",
+                make(&with(with(header(), "b64", json!(false)), "crit", json!(["b64"])), &claims(), KEY),
+                Unacceptable,
+            ),
+            ("crit of nothing", make(&with(header(), "crit", json!([])), &claims(), KEY), Unacceptable),
+            ("crit that is no list", make(&with(header(), "crit", json!("exp")), &claims(), KEY), Unverified),
+            ("claims that are not encoded", sign_text(&raw, KEY), Unverified),
+            ("unused bits", format!("{message}.{}{other}", &signature[..signature.len() - 1]), Unverified),
+            ("padding", format!("{good}="), Unverified),
+            ("padded header", sign_text(&format!("{head}=.{body}"), KEY), Unverified),
+            ("the other alphabet", sign_text(&format!("{head}.{body}+/"), KEY), Unverified),
+            ("space before", format!(" {good}"), Unverified),
+            ("line break inside", sign_text(&format!("{head}.\n{body}"), KEY), Unverified),
+            ("a dot of another script", good.replacen('.', "。", 1), Unverified),
+            ("invisible", format!("{good}\u{200b}"), Unverified),
+            ("encrypted, five parts", format!("{head}.{body}.{signature}.{body}.{signature}"), Unverified),
+            ("two tokens", format!("{good},{good}"), Unverified),
+            (
+                "JSON serialization",
+                json!({ "protected": head, "payload": body, "signature": signature }).to_string(),
+                Unverified,
+            ),
+            ("a byte order mark", make_of(&format!("\u{feff}{}", header()), &claims().to_string(), KEY), Unverified),
+            ("something behind the header", make_of(&format!("{}x", header()), &claims().to_string(), KEY), Unverified),
+        ] {
+            assert_eq!(fault(&token), Some(expected), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_long_token_is_not_even_looked_at() {
+        for size in [LONGEST_TOKEN, 8 * 1024, 64 * 1024] {
+            let token = make(&with(header(), "x", json!("x".repeat(size))), &claims(), KEY);
+            assert_eq!(fault(&token), Some(TokenFault::Unverified), "{size}");
+        }
+    }
+}

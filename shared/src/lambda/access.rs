@@ -1,0 +1,65 @@
+//! Who may enter, as each `main` says it.
+
+use std::future::Future;
+
+use crate::accounts::sessions::{Authenticator, Sessions};
+use crate::error::Error;
+use crate::http::Request;
+use crate::models::principal::Principal;
+use crate::models::session_id::SessionId;
+
+/// Who may enter an endpoint with the state `S`.
+pub trait Access<S>: Send + Sync + 'static {
+    /// What the handler knows of who is asking.
+    type Principal: Send + 'static;
+
+    /// Finds out who is asking, and whether they may enter.
+    ///
+    /// # Errors
+    /// What they are told instead.
+    fn admit(&self, state: &S, request: &Request) -> impl Future<Output = Result<Self::Principal, Error>> + Send;
+
+    /// The session whose cookie the reply renews.
+    #[must_use]
+    fn renewed(_: &Self::Principal) -> Option<&SessionId> {
+        None
+    }
+}
+
+/// Everybody.
+pub struct Anyone;
+
+/// Who brings a session or a token. The cookie of the session is renewed.
+pub struct SignedIn;
+
+/// Who brings a session, which has ended when the handler begins: the round trip that finds it ends it. A token does not
+/// open such an endpoint.
+pub struct EndsSession;
+
+impl<S: Sync> Access<S> for Anyone {
+    type Principal = ();
+
+    async fn admit(&self, _: &S, _: &Request) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl<S: AsRef<Authenticator> + Sync> Access<S> for SignedIn {
+    type Principal = Principal;
+
+    async fn admit(&self, state: &S, request: &Request) -> Result<Principal, Error> {
+        state.as_ref().identify(&request.call, request.credentials()).await
+    }
+
+    fn renewed(principal: &Principal) -> Option<&SessionId> {
+        principal.session.as_ref()
+    }
+}
+
+impl<S: AsRef<Sessions> + Sync> Access<S> for EndsSession {
+    type Principal = Principal;
+
+    async fn admit(&self, state: &S, request: &Request) -> Result<Principal, Error> {
+        state.as_ref().end(request.credentials()).await
+    }
+}

@@ -1,0 +1,16 @@
+//! Types without I/O: what a request can say, what a row has, and who asks. A value that exists is a good one.
+
+pub mod call;
+pub mod idempotency_key;
+pub mod keys;
+pub mod network;
+pub mod params;
+pub mod phone;
+pub mod principal;
+pub mod profile;
+pub mod report;
+pub mod role;
+pub mod session_id;
+pub mod tick;
+pub mod user;
+pub mod veri_code;

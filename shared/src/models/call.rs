@@ -1,0 +1,15 @@
+//! One call of a function.
+
+use crate::clock::Now;
+use crate::models::network::Network;
+
+/// What a decision may know of the call that it is made for.
+#[derive(Clone)]
+pub struct Call {
+    /// The moment of the call, in the stage's time zone; the only time that decisions see.
+    pub now: Now,
+    /// Lambda's id of the call.
+    pub request_id: String,
+    /// The network that the call comes from.
+    pub network: Network,
+}

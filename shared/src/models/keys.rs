@@ -1,0 +1,55 @@
+//! Keys of the secret store: what signs, and what verifies.
+//!
+//! A key is published before it signs and verifies after it has signed, so a rotation refuses no credential, although
+//! warm sandboxes read it at different times; see `docs/decisions/0009-rotation.md`.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+/// The shortest key that is accepted: as long as the output of the hash (RFC 7518, section 3.2).
+pub const SHORTEST_KEY_BYTES: usize = 32;
+
+/// The key that signs, the one before it and the one after it, which verify too.
+#[derive(Deserialize)]
+pub struct KeyRing {
+    /// Signs and verifies.
+    #[serde(flatten)]
+    pub current: Key,
+    /// Verifies already, for sandboxes that have not heard yet that it signs.
+    pub next: Option<Key>,
+    /// Verifies until what it signed has expired.
+    pub previous: Option<Key>,
+}
+
+impl KeyRing {
+    /// Reads the text of a secret; else says what is wrong with it.
+    pub(crate) fn read(text: &str) -> Result<Self, &'static str> {
+        let ring: Self =
+            serde_json::from_str(text).map_err(|_| r#"is not JSON of the form {"kid": "…", "key": "…"}"#)?;
+        if ring.keys().any(|key| key.bytes().len() < SHORTEST_KEY_BYTES) {
+            return Err("has a key of fewer than 32 bytes");
+        }
+        Ok(ring)
+    }
+
+    /// All that verify, the signing one first.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        [Some(&self.current), self.next.as_ref(), self.previous.as_ref()].into_iter().flatten()
+    }
+}
+
+/// A key and its name.
+#[derive(Deserialize)]
+pub struct Key {
+    /// Stands in the header of each token that the key signed.
+    pub kid: String,
+    key: SecretString,
+}
+
+impl Key {
+    /// The bytes of the key.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.key.expose_secret().as_bytes()
+    }
+}

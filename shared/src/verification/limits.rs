@@ -1,0 +1,137 @@
+//! Abuse limits: which rows of the table in `conf/` a request has to pass. `docs/abuse.md` says what each one stops.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::cache::{Cache, Day, Decision, IdempotencyRecord, Row, SENDS, Spend, slot_of};
+use crate::config::{Action, Config, Limit, Subject, Window};
+use crate::error::Error;
+use crate::models::call::Call;
+use crate::models::phone::Phone;
+use crate::random;
+
+/// A message to `phone`, as the limits count it.
+pub(super) fn to_send<'a>(
+    config: &'a Config,
+    call: &Call,
+    phone: &Phone,
+    idempotency: Option<IdempotencyRecord>,
+) -> Result<Spend<'a>, Error> {
+    let rows = config.limits.on(Action::Send).map(|limit| {
+        let subject = match limit.key {
+            Subject::Phone => phone.e164().to_owned(),
+            Subject::Prefix | Subject::Block | Subject::Area => range(phone, limit.key),
+            Subject::Ip => call.network.as_str().to_owned(),
+            Subject::Stage => "all".to_owned(),
+        };
+        let cost = if limit.is_money { config.price(phone) } else { 1 };
+        row(limit, subject, cost)
+    });
+    spend(call, SENDS.to_owned(), rows.collect(), "sms_sent", idempotency)
+}
+
+/// How long this network must not try codes any more.
+///
+/// # Errors
+/// [`Error::Redis`].
+pub(super) async fn wait_to_try(cache: &Cache, config: &Config, call: &Call) -> Result<Option<Duration>, Error> {
+    match cache.check(&to_try(config, call)?).await? {
+        Decision::Wait(wait) => Ok(Some(wait)),
+        _ => Ok(None),
+    }
+}
+
+/// Counts a wrong try. A right one does not count, so the limit is asked before and counted after: tries that are
+/// judged at the same moment can pass together, and each then counts against its phone, which is exact.
+///
+/// # Errors
+/// [`Error::Redis`].
+pub(super) async fn count_miss(cache: &Cache, config: &Config, call: &Call) -> Result<(), Error> {
+    cache.spend(&to_try(config, call)?).await.map(drop)
+}
+
+/// The code that has `mac` was used, so somebody reads what is sent to these numbers. If this fails, their sends stay
+/// unverified for a day.
+pub(super) async fn credit(cache: &Cache, config: &Config, phone: &Phone, mac: &str) {
+    let counted = config.limits.on(Action::Send).filter(|limit| limit.unverified.is_some());
+    let subjects: Vec<_> = counted.map(|limit| range(phone, limit.key)).collect();
+    if !subjects.is_empty() {
+        drop(cache.credit(mac, &subjects, config.veri_code.ttl_secs).await);
+    }
+}
+
+/// The error of a limit.
+pub(super) fn too_many(wait: Duration) -> Error {
+    Error::TooManyRequests { retry_after_secs: ceil_secs(wait).max(1) }
+}
+
+/// Whole seconds, rounded up, so that nobody comes back too early.
+pub(super) fn ceil_secs(span: Duration) -> u64 {
+    u64::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+/// The stage's day.
+pub(super) fn day(call: &Call) -> Day {
+    Day { date: call.now.today(), left: Duration::from_millis(call.now.rest_millis_of_day()) }
+}
+
+/// A try of a code, as far as the network is concerned; what a phone may is counted with its code.
+fn to_try<'a>(config: &'a Config, call: &Call) -> Result<Spend<'a>, Error> {
+    let network = call.network.as_str();
+    let by_network = config.limits.on(Action::Try).filter(|limit| limit.key == Subject::Ip);
+    let rows = by_network.map(|limit| row(limit, network.to_owned(), 1)).collect();
+    spend(call, slot_of(network), rows, "", None)
+}
+
+fn row(limit: &Limit, subject: String, cost: u64) -> Row<'_> {
+    let window = match limit.window {
+        Window::Sliding(span) => Some(span),
+        Window::Day => None,
+    };
+    Row { name: &limit.name, subject, window, max: limit.max, cost, unverified: limit.unverified }
+}
+
+fn spend<'a>(
+    call: &Call,
+    slot: String,
+    rows: Vec<Row<'a>>,
+    stat: &'static str,
+    idempotency: Option<IdempotencyRecord>,
+) -> Result<Spend<'a>, Error> {
+    // It only has to differ from others of the same millisecond and subject.
+    let id = URL_SAFE_NO_PAD.encode(random::bytes::<6>()?);
+    Ok(Spend { slot, id, now_ms: call.now.millis(), day: day(call), rows, stat, idempotency })
+}
+
+/// The number without its last digits.
+fn range(phone: &Phone, key: Subject) -> String {
+    let left_away = match key {
+        Subject::Prefix => 4,
+        Subject::Block => 6,
+        Subject::Area => 8,
+        Subject::Phone | Subject::Ip | Subject::Stage => 0,
+    };
+    let e164 = phone.e164();
+    e164[..e164.len().saturating_sub(left_away)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_lacks_four_six_or_eight_digits() {
+        let phone = Phone::stored("+8613800138000".to_owned());
+        let ranges = [Subject::Prefix, Subject::Block, Subject::Area].map(|key| range(&phone, key));
+        assert_eq!(ranges, ["+861380013", "+8613800", "+86138"]);
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_to_whole_seconds() {
+        assert_eq!(ceil_secs(Duration::from_millis(1)), 1);
+        assert_eq!(ceil_secs(Duration::from_millis(59_001)), 60);
+        assert_eq!(ceil_secs(Duration::from_mins(1)), 60);
+    }
+}

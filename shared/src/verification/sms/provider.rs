@@ -1,0 +1,41 @@
+//! The provider that a stage has chosen.
+
+use super::http::HttpProvider;
+use super::sns::Sns;
+use crate::aws::Clients;
+use crate::clock::Now;
+use crate::config::SmsProvider;
+use crate::error::{Error, StartError};
+use crate::models::phone::Phone;
+
+/// Takes text messages.
+pub enum Provider {
+    /// A JSON POST to `SMS_URL`.
+    Http(Box<HttpProvider>),
+    /// Amazon SNS.
+    Sns(Sns),
+}
+
+impl Provider {
+    /// The provider of the stage's settings.
+    ///
+    /// # Errors
+    /// What stops the cold start.
+    pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
+        match clients.config.sms.provider {
+            SmsProvider::Http => HttpProvider::connect(clients).await.map(|provider| Self::Http(Box::new(provider))),
+            SmsProvider::Sns => Sns::new(clients).map(Self::Sns),
+        }
+    }
+
+    /// Hands over a message. `id` is the same in every delivery of it, `signature` the sender's name.
+    ///
+    /// # Errors
+    /// [`Error::Http`] when the provider refuses, or does not answer.
+    pub async fn send(&self, now: &Now, id: &str, phone: &Phone, text: &str, signature: &str) -> Result<(), Error> {
+        match self {
+            Self::Http(http) => http.send(now, id, phone, text).await,
+            Self::Sns(sns) => sns.publish(phone.e164(), text, signature).await,
+        }
+    }
+}
