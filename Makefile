@@ -141,7 +141,7 @@ lint: toolchain python ## format, clippy, template, API description, API pages, 
 	@$(VENV_BIN)/openapi-spec-validator docs/openapi.yaml >/dev/null
 	@$(VENV_BIN)/python infra/local/tests/contract/examples.py docs/openapi.yaml
 	@echo "API pages: translation, samples, limits" >&2
-	@$(VENV_BIN)/python infra/pages/build.py --check
+	@$(VENV_BIN)/python infra/api-docs/build.py --check
 	@echo "Bill: docs/cost.md, an idle month, memory" >&2
 	@$(VENV_BIN)/python infra/cost/page.py --check
 	@infra/setup/deny.sh

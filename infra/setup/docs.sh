@@ -21,11 +21,11 @@ fetch() {
     mkdir -p "$folder"
     packed=$(npm pack --silent --ignore-scripts --pack-destination "$folder" "$PACKAGE") ||
         fail "npm could not get $PACKAGE; the lines above say why"
-    "$python" infra/pages/unpack.py "$folder/$packed" "$INTEGRITY" "$SCRIPT" "$folder"
+    "$python" infra/api-docs/unpack.py "$folder/$packed" "$INTEGRITY" "$SCRIPT" "$folder"
     rm "$folder/$packed"
     printf '%s\n' "$INTEGRITY" >"$folder/stamp"
 }
 
 [ "$(cat "$folder/stamp" 2>/dev/null)" = "$INTEGRITY" ] || fetch
-"$python" infra/pages/build.py .tools/docs "$folder/${SCRIPT##*/}"
+"$python" infra/api-docs/build.py .tools/docs "$folder/${SCRIPT##*/}"
 say "API pages: .tools/docs; with \`make run\` at http://127.0.0.1:${PORT:-9600}/docs/"

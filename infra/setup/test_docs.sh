@@ -14,8 +14,8 @@ node -e 'process.exit(process.versions.node.split(".")[0] < 18 ? 1 : 0)' ||
 
 export PYTHONDONTWRITEBYTECODE=1
 say "Tests of the API pages: pytest"
-.tools/venv/bin/pytest --quiet -p no:cacheprovider infra/pages
+.tools/venv/bin/pytest --quiet -p no:cacheprovider infra/api-docs
 
 start_stage
 say "Samples against $ORIGIN"
-.tools/venv/bin/python infra/pages/run.py "$ORIGIN"
+.tools/venv/bin/python infra/api-docs/run.py "$ORIGIN"
