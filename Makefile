@@ -137,7 +137,7 @@ lint: toolchain python ## format, clippy, template, API description, API pages, 
 	@echo "Template: cfn-lint, and again of what SAM makes of it" >&2
 	@$(VENV_BIN)/cfn-lint infra/template.yaml
 	@$(VENV_BIN)/python infra/setup/translate.py infra/template.yaml | $(VENV_BIN)/cfn-lint
-	@echo "API description: openapi-spec-validator, examples" >&2
+	@echo "API description: openapi-spec-validator, examples, client generators" >&2
 	@$(VENV_BIN)/openapi-spec-validator docs/openapi.yaml >/dev/null
 	@$(VENV_BIN)/python infra/local/tests/contract/examples.py docs/openapi.yaml
 	@echo "API pages: translation, samples, limits" >&2

@@ -89,7 +89,7 @@ def test_lines_of_chinese_are_joined_without_a_space(overlay):
 def test_the_translation_that_make_endpoint_writes_fits_what_it_describes():
     forms = build.ROOT / "infra/setup/scaffold"
     text = {name: (forms / f"endpoint.{name}.in").read_text() for name in ["openapi", "overlay"]}
-    words = {"name": "ping", "route": "/ping", "verb": "get"}
+    words = {"name": "ping", "Name": "Ping", "route": "/ping", "verb": "get"}
     text = {name: re.sub(r"@(\w+)@", lambda found: words[found[1]], form) for name, form in text.items()}
     document = yaml.safe_load("paths:\n" + text["openapi"].replace("*headers_with_cookie", "{}"))
     assert translate(document, yaml.safe_load("actions:\n" + text["overlay"]))[1] == []

@@ -121,6 +121,7 @@ def endpoint(name, method, route):
     if template.count("MetricName: Errors,") > METRICS_OF_AN_ALARM:
         print(f"warning: CloudWatch takes {METRICS_OF_AN_ALARM} metrics in an alarm; share out those of FunctionErrorsAlarm")
     description = insert(DESCRIPTION.read_text(), "components:", form("endpoint.openapi", words))
+    description = insert(description, "  examples:", form("endpoint.reply", words))
     before = "  - target: $.components.securitySchemes"
     translation = insert(TRANSLATION.read_text(), before, form("endpoint.overlay", words))
     event = (EVENTS / "logout.json").read_text().replace("POST", method).replace("/user/logout", route)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import accounts  # noqa: E402
+import description  # noqa: E402
 import parameters  # noqa: E402
 
 LEAST_REQUESTS = 1_000
@@ -38,9 +39,17 @@ signal.alarm(LONGEST_S)
 # Days around the first and the last that are accepted, instead of any from the year 1 on.
 schemathesis.openapi.format("date", st.dates(datetime.date(1890, 1, 1), datetime.date(2040, 1, 1)).map(str))
 
+MESSAGES = None
 CREDENTIALS = accounts.Stage(os.environ["BADGE_ORIGIN"]).sign_in(PHONES)
 SESSIONS = {session for session, _ in CREDENTIALS}
 TOKENS = {token for _, token in CREDENTIALS}
+
+
+@schemathesis.hook
+def before_load_schema(_context, raw_schema):
+    global MESSAGES  # noqa: PLW0603, the hook is the only place that has the document
+    MESSAGES = description.Messages(raw_schema)
+    raw_schema.update(description.strict(raw_schema))
 
 
 def cookie(case, session, _token):
@@ -124,6 +133,16 @@ def envelope_is_whole(_ctx, response, _case):
     envelope = envelope_of(response)
     assert list(envelope) in (["code", "msg", "data"], ["code", "msg", "data", "next"]), f"keys {list(envelope)}"
     assert envelope["data"] is not None, "data is null"
+
+
+@schemathesis.check
+def message_is_of_the_table(_ctx, response, _case):
+    if response.request.method == "HEAD":
+        return
+    envelope = envelope_of(response)
+    assert any(MESSAGES.languages(envelope["code"], envelope["msg"])), f"{envelope['code']}: {envelope['msg']!r}"
+    fault = parameters.message_fault(envelope)
+    assert fault is None, fault
 
 
 @schemathesis.check

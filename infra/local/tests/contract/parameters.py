@@ -101,6 +101,7 @@ REQUIRED = {
     "register": ["user_name", "gender", "birth_day", "phone", "veri_code"],
 }
 OPTIONAL = {"register": ["province", "city"]}
+INVALID = re.compile(r"(\w+(?:,\w+)*)参数无效|invalid parameters: (\w+(?:,\w+)*)")
 NOT_AN_OBJECT = ["请求体必须是JSON对象", "the request body must be a JSON object"]
 
 
@@ -113,6 +114,15 @@ def missing(operation, names):
 
 def invalid(names):
     return [f"{','.join(names)}参数无效", f"invalid parameters: {','.join(names)}"]
+
+
+def message_fault(envelope):
+    """What is wrong with the message of a reply as to its data: it names the parameters that data has reasons for."""
+    if envelope["code"] != 11001:
+        return None
+    found = INVALID.fullmatch(envelope["msg"])
+    named = set((found[1] or found[2]).split(",")) if found else set()
+    return None if named == set(envelope["data"]) else f"{envelope['msg']!r} with reasons for {list(envelope['data'])}"
 
 
 def fault(operation, body, envelope):
