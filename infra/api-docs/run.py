@@ -25,22 +25,22 @@ LONGEST_SECS = 60
 
 
 class Person:
-    """Who sits before a sample: reads each SMS once, and lets a minute pass where one has to."""
+    """The user of a program: types the code of each SMS once, and moves the clock where a program waits."""
 
     def __init__(self, origin):
-        self.doors = httpx.Client(base_url=f"{origin}/_stage/", timeout=15)
+        self.control = httpx.Client(base_url=f"{origin}/_stage/", timeout=15)
         self.read = 0
-        # It also forgets what was called before.
-        self.doors.post("reset").raise_for_status()
+        # It also clears the list of invocations.
+        self.control.post("reset").raise_for_status()
 
     def answer(self, question):
         if "Enter" in question:
-            self.doors.post("clock", json={"advance_s": 61}).raise_for_status()
+            self.control.post("clock", json={"advance_s": 61}).raise_for_status()
             return ""
         self.read += 1
         # The reply of `veri_code` does not wait for the SMS.
         give_up = time.monotonic() + LONGEST_SECS
-        while len(messages := self.doors.get("sms", params={"phone": PHONE}).json()) < self.read:
+        while len(messages := self.control.get("sms", params={"phone": PHONE}).json()) < self.read:
             if time.monotonic() > give_up:
                 raise RuntimeError("no SMS came")
             time.sleep(0.02)
@@ -48,7 +48,7 @@ class Person:
 
     def has_seen(self, operation):
         """Whether it has answered with code 0."""
-        calls = self.doors.get("invocations", params={"function": operation}).raise_for_status().json()
+        calls = self.control.get("invocations", params={"function": operation}).raise_for_status().json()
         return any(call["code"] == 0 for call in calls)
 
 

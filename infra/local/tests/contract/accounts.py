@@ -11,7 +11,7 @@ class Stage:
     def __init__(self, origin):
         self.origin = origin
 
-    def door(self, path):
+    def control(self, path):
         with urllib.request.urlopen(self.origin + "/_stage/" + path, timeout=10) as reply:
             return json.load(reply)
 
@@ -26,7 +26,7 @@ class Stage:
         return envelope["data"], cookie.partition(";")[0].removeprefix("__sid__=")
 
     def inbox(self, phone):
-        return self.door("sms?phone=" + urllib.parse.quote(phone))
+        return self.control("sms?phone=" + urllib.parse.quote(phone))
 
     def code_for(self, phone):
         """Asks for a code, and returns it from the SMS, which is sent after the reply."""
@@ -41,7 +41,7 @@ class Stage:
 
     def forget_limits(self):
         """Empties the cache, so that a phone that just got a code gets another without a minute's wait."""
-        cache = urllib.parse.urlsplit(self.door("state")["cache_url"])
+        cache = urllib.parse.urlsplit(self.control("state")["cache_url"])
         with socket.create_connection((cache.hostname, cache.port), timeout=10) as connection:
             connection.sendall(b"FLUSHALL\r\n")
             if not connection.recv(16).startswith(b"+OK"):
