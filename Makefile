@@ -18,7 +18,7 @@ DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor run watch rotate endpoint job redrive test test-rust test-api test-console picture docs test-docs attack test-deploy test-cluster test-arm
+.PHONY: help doctor run watch rotate endpoint job redrive test test-rust test-api test-console picture docs test-docs test-clients attack test-deploy test-cluster test-arm
 .PHONY: soak fuzz bench bench-compare bench-growth bench-baseline guard size bench-stage check lint audit fmt build-local build deploy diff push
 .PHONY: rollback logs admin outputs destroy cost test-cost tools clean toolchain redis python
 
@@ -73,6 +73,9 @@ docs: python ## build the API pages in both languages, which `make run` then sho
 
 test-docs: redis python build-local ## the API pages' parts, and their samples run against a stage (needs node)
 	@infra/setup/test_docs.sh
+
+test-clients: redis python build-local ## clients of the API description by each generator, compiled and used (ONLY="orval hey-api"; needs npm)
+	@ONLY="$(ONLY)" infra/setup/test_clients.sh
 
 attack: redis python build-local ## attacks on the limits at full size, with their figures; some minutes
 	@BADGE_ATTACK_PART=1 cargo test $(LOCKED) --workspace --test api attack:: -- --nocapture --test-threads=1

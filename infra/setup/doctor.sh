@@ -64,8 +64,8 @@ echo
 echo "What other verbs ask for:"
 wants "valgrind" "instructions in make bench and make guard" "$install valgrind" has valgrind
 wants "Chromium" "make test-console" "$install chromium" has_browser
-wants "npm" "make docs" "$install npm" has npm
-wants "Node" "make test-docs" "$install nodejs" has node
+wants "npm" "make docs, make test-clients" "$install npm" has npm
+wants "Node" "make test-docs, make test-clients" "$install nodejs" has node
 wants "Rust's library for ARM" "make build, make deploy" "rustup target add aarch64-unknown-linux-gnu" has_library
 wants "credentials of AWS" "make deploy" "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" has_credentials
 [ "$bad" = 0 ] || fail "something is missing that nothing here works without; the lines above say what"
