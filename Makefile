@@ -26,7 +26,7 @@ help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (PORT=9601; OPEN=1 opens the console; KEEP=1 keeps what is stored; FN=login DEBUG=1 waits for a debugger)
-	@exec "$(DEV_BIN)/stage" --port "$(PORT)" --stage "$(STAGE)" --at-start deployed $(if $(KEEP),--keep) $(if $(OPEN),--open) \
+	@exec "$(DEV_BIN)/local" --port "$(PORT)" --stage "$(STAGE)" --at-start deployed $(if $(KEEP),--keep) $(if $(OPEN),--open) \
 	    $(if $(DEBUG),--debug "$(FN)")
 
 watch: redis build-local ## the same, and rebuild and reload at each change of a file
@@ -84,7 +84,7 @@ test-deploy: redis python build-local ## the deployment, on an emulator of AWS t
 	@ONLY="$(ONLY)" infra/setup/test_deploy.sh
 
 test-cluster: redis build-local ## the API's tests again, on a cache in cluster mode
-	@STAGE_CACHE=cluster cargo test $(LOCKED) --workspace --test api -- --test-threads 4
+	@TEST_CACHE=cluster cargo test $(LOCKED) --workspace --test api -- --test-threads 4
 
 test-arm: redis ## the API's tests on the functions as they are shipped, for ARM; skipped without Rust's library for it
 	@infra/setup/test_arm.sh
@@ -136,7 +136,7 @@ lint: toolchain python ## format, clippy, template, API description, API pages, 
 	@cargo fmt --all --check
 	@echo "Clippy, warnings denied" >&2
 	@infra/setup/target.sh
-	@python3 infra/setup/cargo.py clippy $(LOCKED) --workspace --all-targets --features shared/fuzz,stage/fuzz -- --deny warnings
+	@python3 infra/setup/cargo.py clippy $(LOCKED) --workspace --all-targets --features shared/fuzz,local/fuzz -- --deny warnings
 	@echo "Template: cfn-lint, and again of what SAM makes of it" >&2
 	@$(VENV_BIN)/cfn-lint infra/template.yaml
 	@$(VENV_BIN)/python infra/setup/translate.py infra/template.yaml | $(VENV_BIN)/cfn-lint
@@ -157,7 +157,7 @@ fmt: toolchain ## format the code
 
 build-local: toolchain ## build the functions and the stage as `make run` uses them
 	@infra/setup/target.sh
-	@[ -x "$(DEV_BIN)/stage" ] || \
+	@[ -x "$(DEV_BIN)/local" ] || \
 	    echo "The first build takes some minutes" >&2
 	@python3 infra/setup/cargo.py build $(LOCKED) --workspace --bins $(DEBUGGABLE)
 
@@ -196,7 +196,7 @@ tools: toolchain redis python ## get what the other verbs need: Redis or Valkey,
 
 clean: ## remove what was built and fetched for this clone; third-party crates stay in the shared folder
 	@infra/setup/target.sh --clean
-	@rm -rf .tools .stage logs
+	@rm -rf .tools .local logs
 
 toolchain:
 	@infra/setup/toolchain.sh

@@ -148,8 +148,8 @@ def take():
     functions = {}
     for row in report["rows"]:
         functions[row["name"]] = {figure: round(row[figure]["value"], 2) for figure in TAKEN}
-        if told := row["told"]:
-            functions[row["name"]] |= {"log_bytes": told["log_bytes"], "answer_bytes": told["answer_bytes"]}
+        if record := row["record"]:
+            functions[row["name"]] |= {"log_bytes": record["log_bytes"], "answer_bytes": record["answer_bytes"]}
     if missing := Stack("prod").functions().keys() - functions.keys():
         sys.exit(f"error: logs/bench.json lacks {', '.join(sorted(missing))}; type: make bench TLS=1")
     model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)

@@ -32,7 +32,7 @@ def test_each_schedule_calls_the_alias_of_its_job_and_keeps_what_fails(bed):
 def test_each_expression_is_one_that_fires(bed, tmp_path):
     """The emulator takes any text, and never fires what it cannot read. The local stage refuses all that AWS would."""
     port = free_port()
-    command = [Path(os.environ["BUILT_IN"]) / "stage", "--port", str(port), "--stage", "local", "--root", ROOT]
+    command = [Path(os.environ["BUILT_IN"]) / "local", "--port", str(port), "--stage", "local", "--root", ROOT]
     with running("the local stage", command, port, tmp_path / "log"):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stage/state", timeout=10) as state:
             schedules = json.load(state)["schedules"]

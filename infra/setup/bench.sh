@@ -25,7 +25,7 @@ build() {
     # As `make build` has it, so that no crate gets features that it is not shipped with.
     # shellcheck disable=SC2086
     (cd "$1" && infra/setup/target.sh &&
-        cargo_build --release --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz $bins)
+        cargo_build --release --workspace --exclude local --exclude support --exclude bench --exclude hello --exclude fuzz $bins)
     for name in $built; do cp "$CARGO_TARGET_DIR/release/$name" "$2/"; done
 }
 

@@ -15,9 +15,9 @@ mkdir -p "$here" "$base"
 # no function's crate gets features that it is not shipped with.
 build() {
     (cd "$1" && infra/setup/target.sh &&
-        cargo_build --release --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz --bins &&
-        cargo_build --release --package stage --bins)
-    for name in stage $(basename -a functions/*/*); do cp "$CARGO_TARGET_DIR/release/$name" "$2/"; done
+        cargo_build --release --workspace --exclude local --exclude support --exclude bench --exclude hello --exclude fuzz --bins &&
+        cargo_build --release --package local --bins)
+    for name in local $(basename -a functions/*/*); do cp "$CARGO_TARGET_DIR/release/$name" "$2/"; done
 }
 
 if [ -n "${BASE-}" ]; then

@@ -34,6 +34,6 @@ fi
 # target folder of this clone's own, because infra/setup/target.sh keeps clones apart for this machine's builds only.
 if [ -n "${1-}" ]; then what="--bin $1"; else what=--bins; fi
 # shellcheck disable=SC2086 # two words
-PATH="$TOOLS/bin:$PATH" CARGO_TARGET_DIR="$PWD/target" cargo lambda build --release --arm64 --locked --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz $what \
+PATH="$TOOLS/bin:$PATH" CARGO_TARGET_DIR="$PWD/target" cargo lambda build --release --arm64 --locked --workspace --exclude local --exclude support --exclude bench --exclude hello --exclude fuzz $what \
     --lambda-dir "$PWD/target/lambda"
 python3 infra/setup/pack.py ${1:+"$1"}

@@ -20,7 +20,7 @@ start_stage() {
     trap 'exit 130' INT TERM
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     ORIGIN="http://127.0.0.1:$port"
-    "$CARGO_TARGET_DIR/debug/stage" --port "$port" --stage local >"$stage_log" 2>&1 &
+    "$CARGO_TARGET_DIR/debug/local" --port "$port" --stage local >"$stage_log" 2>&1 &
     stage=$!
     until python3 -c "import urllib.request as u; u.urlopen('$ORIGIN/_stage/state', timeout=5)" 2>/dev/null; do
         kill -0 "$stage" 2>/dev/null || { cat "$stage_log" >&2; fail "the stage did not start"; }

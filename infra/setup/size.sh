@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 : "${CARGO_TARGET_DIR:?}"
 
 # What functions link, without what is built for this machine alone.
-tree() { cargo tree --quiet --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz --edges normal "$@"; }
+tree() { cargo tree --quiet --workspace --exclude local --exclude support --exclude bench --exclude hello --exclude fuzz --edges normal "$@"; }
 
 linked=$(tree --prefix none)
 if printf '%s\n' "$linked" | grep -q '^aws-lc-sys '; then
@@ -20,6 +20,6 @@ versions=$(printf '%s\n' "$linked" | grep -E '^rustls v' | cut -d ' ' -f 2 | sor
 names=$(basename -a functions/api/*)
 # As `make build` has it, so that no crate gets features that it is not shipped with.
 # shellcheck disable=SC2046,SC2086 # words
-cargo_build --release --workspace --exclude stage --exclude bench --exclude hello --exclude fuzz $(printf -- '--bin %s ' $names)
+cargo_build --release --workspace --exclude local --exclude support --exclude bench --exclude hello --exclude fuzz $(printf -- '--bin %s ' $names)
 # shellcheck disable=SC2086
 "$CARGO_TARGET_DIR/debug/bench" size --bin-dir "$CARGO_TARGET_DIR/release" ${1:+"$1"} $names

@@ -51,4 +51,4 @@ done
 
 # One at a time: what is emulated is slow, and the service's own timeouts hold in these tests too.
 # shellcheck disable=SC2086 # words
-STAGE_BIN_DIR="$programs" cargo test ${CI:+--locked} --workspace --test api -- --test-threads 1 $TESTS
+TEST_BIN_DIR="$programs" cargo test ${CI:+--locked} --workspace --test api -- --test-threads 1 $TESTS

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 : "${CARGO_TARGET_DIR:?}" "${PORT:=9600}" "${STAGE:=local}"
 
-program="$CARGO_TARGET_DIR/debug/stage"
+program="$CARGO_TARGET_DIR/debug/local"
 seen=$(mktemp)
 stage=
 

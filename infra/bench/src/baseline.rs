@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
-use crate::told::Spent;
+use crate::call_record::Usage;
 
 const RENEW: &str = "; if that is meant to be, type: make bench-baseline";
 
@@ -26,7 +26,7 @@ pub(crate) struct Baseline {
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// Of a warm request that takes the good way.
-    pub(crate) spent: Spent,
+    pub(crate) spent: Usage,
     /// Of the build for development, in thousands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kilo_instructions: Option<Instructions>,
@@ -65,7 +65,7 @@ impl Baseline {
     }
 
     /// Trips and units are what they were: they follow from the code and from nothing else.
-    pub(crate) fn judge_spent(&self, function: &str, now: Spent) -> Verdict {
+    pub(crate) fn judge_spent(&self, function: &str, now: Usage) -> Verdict {
         match self.functions.get(function).map(|entry| entry.spent) {
             Some(agreed) if agreed == now => Verdict::Good(said(now)),
             Some(agreed) => Verdict::Bad(format!("{}, and not {}{RENEW}", said(now), said(agreed))),
@@ -109,8 +109,8 @@ fn within(now: f64, agreed: f64, percent: f64, what: &str) -> Verdict {
     }
 }
 
-fn said(spent: Spent) -> String {
-    let Spent { steps, redis, dynamodb, http, read_units, write_units } = spent;
+fn said(spent: Usage) -> String {
+    let Usage { steps, redis, dynamodb, http, read_units, write_units } = spent;
     format!(
         "{steps} steps, {redis} redis, {dynamodb} dynamodb, {http} http, {read_units} units read, {write_units} written"
     )
@@ -122,7 +122,7 @@ mod tests {
 
     fn agreed() -> Baseline {
         let entry = Entry {
-            spent: Spent { steps: 2, redis: 4, dynamodb: 1, read_units: 1.0, ..Spent::default() },
+            spent: Usage { steps: 2, redis: 4, dynamodb: 1, read_units: 1.0, ..Usage::default() },
             kilo_instructions: Some(Instructions { init: 1000.0, warm: 500.0 }),
             zipped_bytes: Some(2_000_000),
         };
@@ -142,9 +142,9 @@ mod tests {
         let agreed = agreed();
         let now = agreed.functions["login"].spent;
         assert!(!is_bad(&agreed.judge_spent("login", now)));
-        assert!(is_bad(&agreed.judge_spent("login", Spent { redis: 5, ..now })));
-        assert!(is_bad(&agreed.judge_spent("login", Spent { steps: 3, ..now })));
-        assert!(is_bad(&agreed.judge_spent("login", Spent { read_units: 1.5, ..now })));
+        assert!(is_bad(&agreed.judge_spent("login", Usage { redis: 5, ..now })));
+        assert!(is_bad(&agreed.judge_spent("login", Usage { steps: 3, ..now })));
+        assert!(is_bad(&agreed.judge_spent("login", Usage { read_units: 1.5, ..now })));
     }
 
     #[test]
@@ -161,9 +161,9 @@ mod tests {
     #[test]
     fn what_was_never_agreed_to_is_told_and_not_judged() {
         let (agreed, spent) = (agreed(), agreed().functions["login"].spent);
-        let told = |verdict: &Verdict| matches!(verdict, Verdict::Good(text) if text.ends_with(NEW));
-        assert!(told(&agreed.judge_spent("new", spent)));
-        assert!(agreed.judge_instructions("new", Instructions { init: 1.0, warm: 1.0 }).iter().all(told));
-        assert!(told(&agreed.judge_size("new", 1)));
+        let is_new = |verdict: &Verdict| matches!(verdict, Verdict::Good(text) if text.ends_with(NEW));
+        assert!(is_new(&agreed.judge_spent("new", spent)));
+        assert!(agreed.judge_instructions("new", Instructions { init: 1.0, warm: 1.0 }).iter().all(is_new));
+        assert!(is_new(&agreed.judge_size("new", 1)));
     }
 }

@@ -1,10 +1,10 @@
-//! Samples and what is told of them: medians and percentiles, and ratios of what was measured side by side.
+//! Samples and their summaries: medians and percentiles, and ratios of what was measured side by side.
 
 use serde::Serialize;
 
 use crate::aims::Aim;
+use crate::call_record::CallRecord;
 use crate::instructions::Counted;
-use crate::told::Told;
 
 /// Samples of one quantity, in the order in which they were taken.
 #[derive(Clone, Default)]
@@ -113,7 +113,7 @@ pub(crate) struct Row {
     pub(crate) init_instructions: Option<Figure>,
     pub(crate) warm_instructions: Option<Figure>,
     /// Of a warm request.
-    pub(crate) told: Option<Told>,
+    pub(crate) record: Option<CallRecord>,
     /// Of an endpoint.
     pub(crate) aims: Vec<Aim>,
 }
@@ -146,7 +146,7 @@ impl Measured {
             raw: None,
             init_instructions: counted(|counted| counted.init),
             warm_instructions: counted(|counted| counted.warm),
-            told: None,
+            record: None,
             aims: Vec::new(),
         }
     }

@@ -15,6 +15,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::Failure;
+use crate::call_record::{self, CallRecord};
 use crate::cores;
 use crate::figures::{Figure, Samples};
 use crate::options::{BLOCK, Tls};
@@ -23,7 +24,6 @@ use crate::requests;
 use crate::sandbox::{Output, Sandbox};
 use crate::service::Service;
 use crate::table::{self, Column};
-use crate::told::{self, Told};
 
 const USAGE: &str = "usage: bench growth --bin-dir DIR [--sizes \"100 10000\"] [--warm N] [--requests N] [FUNCTION...]";
 
@@ -37,7 +37,7 @@ struct Row {
     size: usize,
     p50_us: Figure,
     cpu_us: Figure,
-    told: Told,
+    record: CallRecord,
 }
 
 /// What `logs/growth.json` has.
@@ -103,7 +103,7 @@ struct Turn {
     size: usize,
     sandbox: Sandbox,
     events: Vec<Vec<u8>>,
-    told: Told,
+    record: CallRecord,
     /// The median of each block.
     block_us: Samples,
     /// Of a request, by block.
@@ -124,12 +124,12 @@ fn measure(
         let environment = service.environment(function)?;
         let program = options.bin_dir.join(function);
         let mut sandbox = Sandbox::start_under(&[], &program, &environment, Output::Lines)?;
-        let mut told = Told::default();
+        let mut record = CallRecord::default();
         for event in events.drain(..SETTLING) {
-            told = told::serve(&mut sandbox, function, event)?;
+            record = call_record::serve(&mut sandbox, function, event)?;
         }
         let (block_us, cpu_us) = (Samples::default(), Samples::default());
-        turns.push(Turn { size: *size, sandbox, events, told, block_us, cpu_us });
+        turns.push(Turn { size: *size, sandbox, events, record, block_us, cpu_us });
     }
     for _ in 0..options.blocks {
         for turn in &mut turns {
@@ -142,7 +142,7 @@ fn measure(
         size: turn.size,
         p50_us: Figure { value: turn.block_us.median(), ratio: turn.block_us.ratio_to(&smallest.block_us) },
         cpu_us: Figure { value: turn.cpu_us.median(), ratio: turn.cpu_us.ratio_to(&smallest.cpu_us) },
-        told: turn.told,
+        record: turn.record,
     };
     Ok(turns.iter().map(row).collect())
 }
@@ -168,10 +168,10 @@ const COLUMNS: [Column<Row>; 8] = [
     ("stored", |row| row.size.to_string()),
     ("warm p50 µs", |row| times(row.p50_us)),
     ("CPU µs", |row| times(row.cpu_us)),
-    ("steps", |row| row.told.spent.steps.to_string()),
-    ("units read", |row| row.told.spent.read_units.to_string()),
-    ("written", |row| row.told.spent.write_units.to_string()),
-    ("answer bytes", |row| row.told.answer_bytes.to_string()),
+    ("steps", |row| row.record.spent.steps.to_string()),
+    ("units read", |row| row.record.spent.read_units.to_string()),
+    ("written", |row| row.record.spent.write_units.to_string()),
+    ("answer bytes", |row| row.record.answer_bytes.to_string()),
 ];
 
 fn times(Figure { value, ratio }: Figure) -> String {

@@ -10,12 +10,12 @@ use std::process::Command;
 use crate::Failure;
 use crate::aims;
 use crate::baseline::{Baseline, Instructions, Verdict};
+use crate::call_record::{self, Usage};
 use crate::instructions;
 use crate::options::Tls;
 use crate::requests;
 use crate::sandbox::{Environment, Output, Sandbox};
 use crate::service::Service;
-use crate::told::{self, Spent};
 
 const USAGE: &str = "usage: bench guard [--renew] | bench size --bin-dir DIR [--renew] FUNCTION...";
 
@@ -104,7 +104,7 @@ fn look(
     function: &str,
     bin_dir: &Path,
     counts: bool,
-) -> Result<(Spent, Option<Instructions>), Failure> {
+) -> Result<(Usage, Option<Instructions>), Failure> {
     // Of what users wait for; of jobs and tasks, round trips are enough.
     let counts = counts && service.is_endpoint(function)?;
     let program = bin_dir.join(function);
@@ -112,7 +112,7 @@ fn look(
     let mut events = requests::prepare(service, function, count, bin_dir)?;
     let environment = service.environment(function)?;
     let mut serve = |sandbox: &mut Sandbox| {
-        told::serve(sandbox, function, events.pop().ok_or("too few events")?).map(|told| told.spent)
+        call_record::serve(sandbox, function, events.pop().ok_or("too few events")?).map(|record| record.spent)
     };
     let spent = spent(&program, &environment, &mut serve)?;
     let counted = if counts {
@@ -128,8 +128,8 @@ fn look(
 fn spent(
     program: &Path,
     environment: &Environment,
-    serve: &mut impl FnMut(&mut Sandbox) -> Result<Spent, Failure>,
-) -> Result<Spent, Failure> {
+    serve: &mut impl FnMut(&mut Sandbox) -> Result<Usage, Failure>,
+) -> Result<Usage, Failure> {
     let mut sandbox = Sandbox::start_under(&[], program, environment, Output::Lines)?;
     for _ in 0..SETTLING {
         serve(&mut sandbox)?;

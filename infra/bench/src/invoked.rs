@@ -19,15 +19,15 @@ impl Invoked {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let url = format!("http://{}", listener.local_addr()?);
         let events = Arc::<Mutex<Vec<Vec<u8>>>>::default();
-        let kept = Arc::clone(&events);
+        let received = Arc::clone(&events);
         thread::spawn(move || {
             for wire in listener.incoming().flatten().map(Wire::new) {
-                let kept = Arc::clone(&kept);
+                let received = Arc::clone(&received);
                 thread::spawn(move || -> io::Result<()> {
                     let mut wire = wire?;
                     while let Some(request) = wire.read()? {
                         if request.start.starts_with("POST ") {
-                            kept.lock().unwrap_or_else(PoisonError::into_inner).push(request.body);
+                            received.lock().unwrap_or_else(PoisonError::into_inner).push(request.body);
                         }
                         wire.write("HTTP/1.1 202 Accepted\r\n", b"")?;
                     }

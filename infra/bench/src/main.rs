@@ -7,6 +7,7 @@
 
 mod aims;
 mod baseline;
+mod call_record;
 mod cores;
 mod figures;
 mod growth;
@@ -26,7 +27,6 @@ mod service;
 mod share;
 mod table;
 mod tls;
-mod told;
 mod wire;
 
 use std::env;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use crate::call_record::{self, CallRecord};
 use crate::cores;
 use crate::figures::{Measured, Samples};
 use crate::guard;
@@ -17,7 +18,6 @@ use crate::requests;
 use crate::sandbox::{Environment, Output, Sandbox};
 use crate::service::Service;
 use crate::share::Held;
-use crate::told::{self, Told};
 use crate::{FLOOR, Failure};
 
 /// Requests after a start that count as neither cold nor warm.
@@ -49,7 +49,7 @@ pub(crate) struct Program {
 pub(crate) struct Turns {
     pub(crate) programs: Vec<Program>,
     pub(crate) raw: Raw,
-    pub(crate) told: Told,
+    pub(crate) record: CallRecord,
     pub(crate) is_endpoint: bool,
     /// How the processor was shared out, if it was.
     pub(crate) held: Option<String>,
@@ -77,7 +77,7 @@ pub(crate) fn measure(
         measured: Measured::default(),
     }];
     let to_record = events.split_off(events.len() - recorded);
-    let (mut raw, told) = record(service, function, &files[0].1, to_record)?;
+    let (mut raw, call) = record(service, function, &files[0].1, to_record)?;
     for (name, file) in files {
         let events = events.split_off(events.len() - count);
         let environment = service.environment_over_tls(function)?;
@@ -131,7 +131,7 @@ pub(crate) fn measure(
     if options.tls != Tls::Nothing {
         raw.forget();
     }
-    Ok(Turns { programs, raw, told, is_endpoint: service.is_endpoint(function)?, held })
+    Ok(Turns { programs, raw, record: call, is_endpoint: service.is_endpoint(function)?, held })
 }
 
 /// Listens to what a function says to its backends, and to its log, while it serves some requests.
@@ -140,12 +140,12 @@ fn record(
     function: &str,
     program: &Path,
     mut events: Vec<Vec<u8>>,
-) -> Result<(Raw, Told), Failure> {
+) -> Result<(Raw, CallRecord), Failure> {
     let recorder = Recorder::before(&service.environment(function)?)?;
     let mut sandbox = Sandbox::start_under(&[], program, recorder.environment(), Output::Lines)?;
-    let (mut raw, mut told) = (Raw::default(), Told::default());
+    let (mut raw, mut call) = (Raw::default(), CallRecord::default());
     let mut serve = || -> Result<(), Failure> {
-        told = told::serve(&mut sandbox, function, events.pop().ok_or("too few events")?)?;
+        call = call_record::serve(&mut sandbox, function, events.pop().ok_or("too few events")?)?;
         Ok(())
     };
     (0..BEFORE_RECORDED).try_for_each(|_| serve())?;
@@ -153,7 +153,7 @@ fn record(
     for _ in 0..RECORDED {
         raw.record(&recorder, &mut serve)?;
     }
-    Ok((raw, told))
+    Ok((raw, call))
 }
 
 impl Program {

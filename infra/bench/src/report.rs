@@ -52,7 +52,7 @@ pub(crate) fn report(mut options: Options) -> Result<(), Failure> {
         for program in &turns.programs[1..] {
             let mut row = program.measured.row(&program.name, floors);
             row.raw = turns.raw.trips(&program.measured.block_us, &floors.block_us);
-            row.told = Some(turns.told);
+            row.record = Some(turns.record);
             if turns.is_endpoint {
                 row.aims = aims::aims(&row, options.tls != Tls::Nothing, options.share.is_some());
             }

@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
+use local::{Emulator, Options};
 use serde_json::{Value, json};
-use stage::{Options, Stage};
 use tokio::runtime::Runtime;
 
 use crate::Failure;
@@ -25,7 +25,7 @@ const COOL_DOWN_SECS: u32 = 61;
 
 /// The stage, and a connection to its front.
 pub(crate) struct Service {
-    stage: Stage,
+    stage: Emulator,
     runtime: Runtime,
     front: Wire,
     invoked: Invoked,
@@ -48,7 +48,7 @@ impl Service {
     pub(crate) fn start(root: &Path, bin_dir: &Path, tls: Tls) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let options = Options { logs: None, state_dir: None, ..Options::new(root, bin_dir, "local") };
-        let stage = runtime.block_on(Stage::start(options))?;
+        let stage = runtime.block_on(Emulator::start(options))?;
         let address = stage.url().trim_start_matches("http://").to_owned();
         let front = Wire::new(TcpStream::connect(address)?)?;
         let fronts = if tls == Tls::Nothing { None } else { Some(Fronts::new()?) };
@@ -80,7 +80,7 @@ impl Service {
 
     /// Where DynamoDB answers.
     pub(crate) fn dynamodb_url(&self) -> String {
-        self.stage.dynamodb_url()
+        self.stage.direct_dynamodb_url()
     }
 
     /// Whether a client waits for the function.
@@ -120,7 +120,7 @@ impl Service {
     }
 
     /// The variables of a sandbox of that function, as the stage sets them for its own, except that the stores are
-    /// reached without the line on which the stage lets them fail, and that Lambda takes every event and does nothing.
+    /// reached without the fault proxies, and that Lambda takes every event and does nothing.
     pub(crate) fn environment(&mut self, function: &str) -> Result<Environment, Failure> {
         self.wake(function)?;
         let state = self.state()?;
@@ -131,7 +131,7 @@ impl Service {
             .map(|(name, value)| {
                 let value = match name {
                     "CACHE_URL" => self.stage.cache_url(),
-                    "AWS_ENDPOINT_URL_DYNAMODB" => self.stage.dynamodb_url(),
+                    "AWS_ENDPOINT_URL_DYNAMODB" => self.stage.direct_dynamodb_url(),
                     "AWS_ENDPOINT_URL_LAMBDA" => self.invoked.url(),
                     _ => value.to_owned(),
                 };

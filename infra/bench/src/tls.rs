@@ -1,4 +1,4 @@
-//! Fronts that speak TLS before the plain backends, with an authority of their own that functions are told to trust.
+//! Fronts that speak TLS before the plain backends, with an authority of their own that functions trust.
 //!
 //! The hop through a front is in every time that is measured behind it, and in no processor time of a function.
 

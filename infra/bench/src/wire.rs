@@ -20,7 +20,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// The value of a header; `name` in small letters.
+    /// The value of a header; `name` in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.lines().filter_map(|line| line.split_once(':'));
         headers.find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())

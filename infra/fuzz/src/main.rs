@@ -29,16 +29,16 @@ const TARGETS: &[Target] = &[
     ("key_ring", shared::fuzz::key_ring, seeds::key_ring),
     ("settings", shared::fuzz::settings, seeds::settings),
     ("log_text", shared::fuzz::log_text, seeds::log_text),
-    ("schedule", stage::fuzz::schedule, seeds::schedule),
-    ("template", stage::fuzz::template, seeds::template),
+    ("schedule", local::fuzz::schedule, seeds::schedule),
+    ("template", local::fuzz::template, seeds::template),
     ("gateway", gateway, seeds::gateway),
-    ("faults", stage::fuzz::faults, seeds::faults),
+    ("faults", local::fuzz::faults, seeds::faults),
 ];
 
 /// Whatever comes over the wire, the event that the emulator makes of it is one that the service answers: it need not read
 /// it, because `lambda_http` makes no URL of any host.
 fn gateway(data: &[u8]) {
-    if let Some(event) = stage::fuzz::gateway(data) {
+    if let Some(event) = local::fuzz::gateway(data) {
         let _ = shared::fuzz::event(&event);
     }
 }

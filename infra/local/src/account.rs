@@ -1,6 +1,6 @@
-//! The one make-believe AWS account: names and ARNs that every part of the stage agrees on.
+//! The AWS account that the emulator plays: its names and ARNs.
 
-/// The region in every ARN; also what functions read from `AWS_REGION`.
+/// The region in every ARN and in `AWS_REGION`.
 pub(crate) const REGION: &str = "us-east-1";
 
 /// The account number in every ARN, as DynamoDB Local and its successors write it.
@@ -9,7 +9,7 @@ pub(crate) const ACCOUNT: &str = "000000000000";
 /// The partition in every ARN.
 pub(crate) const PARTITION: &str = "aws";
 
-/// Spells `arn:aws:<service>:<region>:<account>:<resource>`.
+/// Formats `arn:aws:<service>:<region>:<account>:<resource>`.
 pub(crate) fn arn(service: &str, resource: &str) -> String {
     format!("arn:{PARTITION}:{service}:{REGION}:{ACCOUNT}:{resource}")
 }
@@ -26,5 +26,5 @@ pub(crate) fn queue_url(name: &str) -> String {
 
 /// The ARN of the secret with that name. AWS adds six random characters; here they are fixed.
 pub(crate) fn secret_arn(name: &str) -> String {
-    arn("secretsmanager", &format!("secret:{name}-Stage0"))
+    arn("secretsmanager", &format!("secret:{name}-Local0"))
 }

@@ -1,4 +1,4 @@
-//! The stage's time: the one place that everything in the stage asks what time it is.
+//! The emulator's clock. All other code reads the time here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,39 +9,39 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Real time plus an offset. Clones share the offset.
 ///
-/// Deadlines of processes are not stage time: a sandbox compares them with the real clock of the machine.
+/// Deadlines of processes are real time: a sandbox compares them with the machine's clock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clock {
     offset_ms: Arc<AtomicI64>,
 }
 
 impl Clock {
-    /// The stage's time, at millisecond precision like a gateway's stamp.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place of the stage that asks for the time")]
+    /// The emulated time, at millisecond precision, like API Gateway's `timeEpoch`.
+    #[expect(clippy::disallowed_methods, reason = "all other code reads the time here")]
     pub(crate) fn now(&self) -> Timestamp {
         let offset = SignedDuration::from_millis(self.offset_ms());
         let now = Timestamp::now().saturating_add(offset).unwrap_or(Timestamp::MAX);
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
-    /// How far the stage's time is ahead of real time.
+    /// How far the emulated time is ahead of real time.
     pub(crate) fn offset_ms(&self) -> i64 {
         self.offset_ms.load(Ordering::Relaxed)
     }
 
-    /// Moves the stage's time on.
+    /// Moves the time forward.
     pub(crate) fn advance(&self, span: Duration) {
         let ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         self.offset_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
-    /// Puts the stage's time so far ahead of real time; 0 is real time.
+    /// Sets how far the time is ahead of real time; 0 is real time.
     pub(crate) fn set_offset_ms(&self, offset_ms: i64) {
         self.offset_ms.store(offset_ms, Ordering::Relaxed);
     }
 }
 
-/// DynamoDB asks the same clock, unless it is kept in a file.
+/// DynamoDB uses the same clock, unless it is stored in a file.
 impl storage_backend::Clock for Clock {
     fn now_unix_secs(&self) -> u64 {
         u64::try_from(self.now().as_second()).unwrap_or(0)

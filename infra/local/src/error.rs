@@ -1,4 +1,4 @@
-//! Why a stage cannot start or go on: one line for each, with what to do about it.
+//! Why the emulator cannot start or continue, and what to do about it. Only an error in a TOML file has several lines.
 
 use std::fmt;
 use std::io;
@@ -6,26 +6,26 @@ use std::path::PathBuf;
 
 use crate::template::TemplateError;
 
-/// A failure of the stage itself, not of a function in it.
+/// A failure of the emulator itself, not of a function in it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum StageError {
+pub enum EmulatorError {
     /// Another process listens on the port.
-    #[error("port {port} is taken; choose another one: make run PORT={}", port.wrapping_add(1))]
+    #[error("port {port} is in use; choose another one: make run PORT={}", port.wrapping_add(1))]
     PortTaken {
         /// The port that was asked for.
         port: u16,
     },
-    /// Another process has that stage.
-    #[error("another stage is running on {}; stop it, or start this one without --keep", folder.display())]
+    /// Another emulator uses the folder of stored state.
+    #[error("another emulator uses {}; stop it, or start this one without --keep", folder.display())]
     StateTaken {
-        /// The folder of what is kept.
+        /// The folder of stored state.
         folder: PathBuf,
     },
     /// Neither Valkey nor Redis is installed.
     #[error("neither valkey-server nor redis-server is in .tools/bin or on the PATH; get one with: make tools")]
     NoCache,
-    /// Valkey or Redis does not come up.
+    /// Valkey or Redis does not start.
     #[error("{} does not start: {reason}", program.display())]
     CacheFailed {
         /// The program that was started.
@@ -41,15 +41,31 @@ pub enum StageError {
         /// The stages that have a settings file.
         known: Vec<String>,
     },
+    /// A settings file is not TOML.
+    #[error("{file}: {}", error.to_string().trim_end())]
+    Settings {
+        /// The file.
+        file: String,
+        /// Shows the line.
+        error: toml::de::Error,
+    },
+    /// A function does not start, for instance because it refuses the settings.
+    #[error("{function} does not start: {reason}")]
+    InitFailed {
+        /// Its binary.
+        function: String,
+        /// What it logged.
+        reason: String,
+    },
     /// Functions of the template that are not built.
-    #[error("not built in {}: {}; build with: make build-local", folder.display(), names.join(", "))]
+    #[error("not built in {}: {}; build with: cargo build", folder.display(), names.join(", "))]
     BinariesMissing {
         /// Where they were looked for.
         folder: PathBuf,
         /// File names of the binaries.
         names: Vec<String>,
     },
-    /// There is no such function to wait for a debugger.
+    /// There is no such function to debug.
     #[error("there is no function {name} to debug; there are: {}", known.join(", "))]
     UnknownFunction {
         /// The name that was asked for.
@@ -69,8 +85,8 @@ pub enum StageError {
     },
     /// The embedded DynamoDB refuses.
     #[error("DynamoDB: {0}")]
-    Store(String),
-    /// Redis refuses, or what is in it cannot be read.
+    DynamoDb(String),
+    /// Redis refuses, or its data cannot be read.
     #[error("Redis: {0}")]
     Cache(String),
     /// A file cannot be read or written.
@@ -86,9 +102,9 @@ pub enum StageError {
     System(#[from] io::Error),
 }
 
-impl StageError {
-    pub(crate) fn store(error: impl fmt::Display) -> Self {
-        Self::Store(error.to_string())
+impl EmulatorError {
+    pub(crate) fn dynamodb(error: impl fmt::Display) -> Self {
+        Self::DynamoDb(error.to_string())
     }
 
     pub(crate) fn cache(error: impl fmt::Display) -> Self {

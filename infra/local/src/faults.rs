@@ -1,4 +1,4 @@
-//! Faults on demand: what goes wrong in the stage, and how often, while a test asks for it.
+//! Fault injection: which part fails, how, and how often.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::random;
 
-/// The faults of a stage. Each part fails by itself; one that is not named works.
+/// The current faults. Each part fails independently; a part without a fault works.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(watch::Sender<Plan>);
 
-/// What fails, as `PUT /_stage/faults` takes it and `GET /_stage/state` shows it.
+/// The faults, as `PUT /_stage/faults` takes it and `GET /_stage/state` shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
@@ -37,20 +37,20 @@ struct InvokeFault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum InvokeMode {
-    /// An asynchronous event or the tick of a schedule is delivered twice, at the same time.
+    /// An asynchronous or scheduled event is delivered twice, at the same time.
     Duplicate,
-    /// Lambda takes no asynchronous event and no tick of a schedule, as when it is throttled.
+    /// Lambda accepts no asynchronous or scheduled event, as when it throttles.
     Refuse,
-    /// The sandbox is killed when it has sent its response, which is thrown away.
+    /// The sandbox is killed when it has sent its response, which is discarded.
     KillBeforeReply,
 }
 
-/// A fault of what functions call.
+/// A fault of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, remote = "Self")]
 struct Fault {
     mode: Mode,
-    /// How long it hangs (until the fault is over without it) or how slow it is.
+    /// How long it hangs (without it: until the fault is cleared), or its delay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ms: Option<u64>,
     #[serde(default)]
@@ -64,30 +64,30 @@ enum Mode {
     Hang,
     Slow,
     Throttle,
-    /// Another transaction has the item.
+    /// Another transaction holds the item.
     Conflict,
 }
 
-/// The share of cases that fail: from 0, none, to 1, all.
+/// The share of requests that fail, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(try_from = "f64", into = "f64")]
 struct Rate(f64);
 
-/// The stores that can be made to fail.
+/// The stores whose requests pass a fault proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
     DynamoDb,
     Redis,
 }
 
-/// What becomes of a request to a store.
+/// What happens to a request to a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Passes,
-    /// Its connection breaks.
+    /// Its connection is reset.
     Breaks,
     Throttled,
-    /// If it writes; else it passes.
+    /// Only if it writes; else it passes.
     Conflicts,
 }
 
@@ -95,12 +95,12 @@ pub(crate) enum Fate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Provider {
     Takes,
-    /// After this time.
+    /// After a delay.
     TakesAfter(Duration),
     Refuses,
     /// Too many messages.
     Throttles,
-    /// Without taking it; for ever if there is no time.
+    /// Without accepting it; without a duration, forever.
     Hangs(Option<Duration>),
 }
 
@@ -114,17 +114,17 @@ impl Faults {
         *self.0.borrow()
     }
 
-    /// Whether this event is to be delivered twice.
+    /// Whether to deliver this event twice.
     pub(crate) fn duplicates(&self) -> bool {
         self.hits_invocation(InvokeMode::Duplicate)
     }
 
-    /// Whether Lambda does not take this event.
+    /// Whether Lambda refuses this event.
     pub(crate) fn refuses(&self) -> bool {
         self.hits_invocation(InvokeMode::Refuse)
     }
 
-    /// Whether this sandbox is to be killed before its response counts.
+    /// Whether to kill this sandbox before its response counts.
     pub(crate) fn kills_before_reply(&self) -> bool {
         self.hits_invocation(InvokeMode::KillBeforeReply)
     }
@@ -141,7 +141,7 @@ impl Faults {
         }
     }
 
-    /// What happens to this request to a store, when it has waited for as long as it has to.
+    /// What happens to this request to a store, after its delay.
     pub(crate) async fn fate(&self, backend: Backend) -> Fate {
         let Some(fault) = self.plan().of(backend).filter(|fault| fault.rate.hits()) else { return Fate::Passes };
         match fault.mode {
@@ -155,11 +155,11 @@ impl Faults {
             Mode::Hang => {
                 let over = self.until(|plan| plan.of(backend) != Some(fault));
                 match fault.time() {
-                    // The time is up, or the fault is over before.
+                    // Ends when the time is up or the fault is cleared.
                     Some(time) => drop(timeout(time, over).await),
                     None => over.await,
                 }
-                // What hung is lost: an answer now would be one to a question that nobody asks any more.
+                // The client may have given up: a late reply would answer another request.
                 Fate::Breaks
             }
         }
@@ -172,7 +172,7 @@ impl Faults {
     }
 
     async fn until(&self, is_so: impl Fn(&Plan) -> bool) {
-        // It cannot fail: the sender is `self`.
+        // Cannot fail: `self` owns the sender.
         let _ = self.0.subscribe().wait_for(is_so).await;
     }
 
@@ -198,7 +198,7 @@ impl Fault {
 
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The derived one, which serde hides behind this one because of `remote`.
+        // The derived implementation, which `remote` makes an inherent function.
         let fault = Self::deserialize(deserializer)?;
         match (fault.mode, fault.ms) {
             (Mode::Slow, None) => Err(de::Error::custom("slow needs ms")),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_hangs_is_lost_when_the_fault_is_over() {
+    async fn a_hanging_request_is_lost_when_the_fault_is_cleared() {
         let faults = faults(r#"{"redis": {"mode": "hang"}}"#);
         let (fate, ()) = tokio::join!(faults.fate(Backend::Redis), async { faults.set(Plan::default()) });
         assert_eq!(fate, Fate::Breaks);

@@ -1,7 +1,6 @@
-//! What `infra/fuzz` drives in the stage; each function asserts what must hold whatever it is given. Behind the feature
-//! `fuzz`.
+//! Fuzz targets for `infra/fuzz`; each asserts what must hold for any input. Behind the feature `fuzz`.
 
-#![expect(clippy::unwrap_used, reason = "what unexpectedly is not there is a finding")]
+#![expect(clippy::unwrap_used, reason = "a panic is a finding")]
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,11 +11,10 @@ use http::Request;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::event::{self, Context};
 use crate::faults::Plan;
-use crate::route::RouteTable;
-use crate::schedule::Timetable;
+use crate::gateway::{self, Context, Path, RouteTable};
 use crate::template::Template;
+use crate::template::Timetable;
 
 const NOW: &str = "2026-11-22T07:37:00.5Z";
 
@@ -25,7 +23,7 @@ pub fn schedule(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut lines = text.split('\n');
     let (Some(expression), Some(zone)) = (lines.next(), lines.next()) else { return };
-    // From 1970 to 2220: what AWS's years are, and some.
+    // From 1970 to 2220, a little more than AWS's range.
     let mut moment = || lines.next()?.parse::<i64>().ok().map(|s| s.rem_euclid(7_889_000_000));
     let [after, start, end] =
         [moment(), moment(), moment()].map(|secs| secs.and_then(|s| Timestamp::from_second(s).ok()));
@@ -40,7 +38,7 @@ pub fn schedule(data: &[u8]) {
     if !expression.starts_with("at(") {
         assert!(start.is_none_or(|start| next >= start) && end.is_none_or(|end| next <= end));
     }
-    // Nothing lies between, so whoever asks later gets the same until it has come.
+    // There is no time in between.
     let just_before = Timestamp::from_nanosecond(next.as_nanosecond() - 1).unwrap();
     assert_eq!(timetable.next(just_before, origin), Some(next));
     assert!(timetable.next(next, origin).is_none_or(|later| later > next));
@@ -68,7 +66,7 @@ static ROUTES: LazyLock<RouteTable<()>> = LazyLock::new(|| {
     RouteTable::new(template.functions.into_iter().flat_map(|function| function.routes).map(|route| (route, ())))
 });
 
-/// An HTTP request as it comes over the wire; gives the event that a function gets of it.
+/// An HTTP request as bytes; returns its event.
 #[must_use]
 pub fn gateway(data: &[u8]) -> Option<Vec<u8>> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
@@ -79,8 +77,10 @@ pub fn gateway(data: &[u8]) -> Option<Vec<u8>> {
         request = request.header(header.name, header.value);
     }
     let (head, ()) = request.body(()).ok()?.into_parts();
-    let found = ROUTES.find(head.method.as_str(), head.uri.path())?;
+    let path = Path::read(head.uri.path())?;
+    let found = ROUTES.find(head.method.as_str(), path.encoded)?;
     let context = Context {
+        path: &path.decoded,
         route_key: &found.target.key,
         parameters: &found.parameters,
         request_id: "JKJaXmPLvHcESHA=",
@@ -89,7 +89,7 @@ pub fn gateway(data: &[u8]) -> Option<Vec<u8>> {
         trace: "Root=1-0-0",
         now: NOW.parse().unwrap(),
     };
-    let written = event::write(&head, body, &context).unwrap();
+    let written = gateway::write_event(&head, body, &context).unwrap();
     let event: Value = serde_json::from_slice(&written).unwrap();
     assert!(event["headers"].get("cookie").is_none() && event["rawQueryString"] == head.uri.query().unwrap_or(""));
     assert!(event["requestContext"]["http"]["method"] == head.method.as_str());

@@ -1,9 +1,8 @@
-//! The guardian: a process whose only work is to outlive a killed stage and take the children with it.
+//! The guardian: a process that kills all children after the emulator was killed.
 //!
-//! Nothing in this process runs after `kill -9`, so the guardian, a shell in a process group of its own, reads a
-//! pipe that only the stage holds open. At its end, however the stage ended, it kills the whole group, itself
-//! included. Every child of the stage is started in that group. Being outside the terminal's foreground group also
-//! keeps Ctrl-C from reaching the children before the stage.
+//! Nothing in this process runs after `kill -9`. So the guardian, a shell in a process group of its own, reads a pipe
+//! that only the emulator holds open. When the pipe closes, it kills the whole group, itself included. Every child is
+//! started in that group. The group is not the terminal's foreground group, so Ctrl-C reaches the emulator alone.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -33,7 +32,7 @@ impl Guardian {
         Ok(Self { shell, group })
     }
 
-    /// The process group that every child of the stage belongs to.
+    /// The process group of every child.
     pub(crate) fn group(&self) -> i32 {
         self.group
     }

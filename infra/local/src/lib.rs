@@ -1,56 +1,40 @@
-//! The local stage: real function binaries, run and fed as AWS runs and feeds them, without Docker or an account.
+//! The local emulator: runs the real function binaries and feeds them as AWS does, without Docker or an account.
 //!
-//! A request's way: `server` takes it, `gateway` finds the `route` and writes the `event`, `function` finds a
-//! `sandbox`, which fetches the event over its `runtime` API; the answer comes back the same way and `reply` makes a
-//! response of it. `template` reads `infra/template.yaml`, which decides what there is. `cache` and `store` are the
-//! stage's Redis and DynamoDB, `aws` the AWS APIs that functions call (`lambda`, `secrets`, `elasticache`), `inbox` the SMS
-//! provider, `doors` the control door, behind which `data` looks into the stores, `pages` the API pages. `scheduler` fires each
-//! `schedule` when the `clock` says so; `delivery` tries each event as often as it may, `letters` keeps those that failed,
-//! and `shelf` keeps what outlives a stage. `faults` says what else fails, on the `line` to a store for instance. `guardian`
-//! sees to it that nothing else outlives the stage.
+//! From top to bottom; a module uses only those below it:
+//!
+//! - `emulator` starts and stops everything; `app` is what every request can reach.
+//! - `control` is the control API `/_stage/` with the console and the API pages.
+//! - `gateway` is API Gateway, `scheduler` is `EventBridge` Scheduler.
+//! - `backends` is what functions call: cache, DynamoDB, SMS provider, doubles of AWS APIs.
+//! - `lambda` runs functions in sandboxes and delivers asynchronous events.
+//! - `template` reads `infra/template.yaml`, which decides what there is.
+//! - `server`, `guard`, `faults`, `log`, `state_dir`, `tasks`, `guardian`, `clock`, `random`, `account`,
+//!   `options` and `error` are leaves.
 
 mod account;
-mod aws;
-mod cache;
+mod app;
+mod backends;
 mod clock;
-mod data;
-mod debugger;
-mod delivery;
-mod doors;
-mod elasticache;
+mod control;
+mod emulator;
 mod error;
-mod event;
 mod faults;
-mod function;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
 mod gateway;
+mod guard;
 mod guardian;
-mod inbox;
-mod invocation;
 mod lambda;
-mod letters;
-mod line;
-mod live;
 mod log;
 mod options;
-mod pages;
 mod random;
-mod reply;
-mod route;
-mod runtime;
-mod sandbox;
-mod schedule;
 mod scheduler;
-mod secrets;
 mod server;
-mod shelf;
-mod stage;
-mod store;
+mod state_dir;
 mod tasks;
 mod template;
 
-pub use error::StageError;
+pub use emulator::Emulator;
+pub use error::EmulatorError;
 pub use options::{CacheMode, Options};
-pub use stage::Stage;

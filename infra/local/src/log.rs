@@ -1,4 +1,4 @@
-//! What a process prints: split into lines, appended to a file, kept with the invocation it belongs to.
+//! The output of a process: split into lines, appended to a file, and recorded with its invocation.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::net::unix::pipe;
 
-/// Lines kept of one invocation; further ones are only in the file.
+/// Lines recorded of one invocation; further ones are only in the file.
 const MAX_LINES: usize = 200;
 
 /// A longer line is cut here, as CloudWatch cuts (256 KiB there).
@@ -22,9 +22,9 @@ pub(crate) type Lines = Arc<Mutex<Vec<String>>>;
 /// The read end of a process's standard output and error.
 #[derive(Debug)]
 pub(crate) struct LogPipe {
-    /// Tells when there is something to read.
+    /// For waiting until there is something to read.
     pipe: pipe::Receiver,
-    /// The same end for reading at once: the runtime's own view of it is as old as its last look at the system.
+    /// The same end, for reading without waiting: tokio's readiness may be stale.
     direct: PipeReader,
     file: Option<Arc<File>>,
     state: Mutex<State>,
@@ -39,7 +39,7 @@ struct State {
 }
 
 impl LogPipe {
-    /// A pipe for both streams of a process, so that their lines keep their order.
+    /// One pipe for both streams of a process, so that their lines stay in order.
     pub(crate) fn new(file: Option<Arc<File>>) -> io::Result<(Self, PipeWriter)> {
         let (reader, writer) = io::pipe()?;
         let direct = reader.try_clone()?;
@@ -60,8 +60,8 @@ impl LogPipe {
 
     /// Reads what is there without waiting; true once the process has closed its end.
     ///
-    /// The runtime API calls this at each turn of an invocation: what a process wrote before it spoke to the API is
-    /// then in the pipe, so every line finds its invocation however late the reader task is scheduled.
+    /// The runtime API calls this at each step of an invocation: what a process wrote before it called the API is in the
+    /// pipe by then, so every line is recorded with its invocation, however late the reader task is scheduled.
     pub(crate) fn drain(&self) -> bool {
         self.read(|buffer| (&self.direct).read(buffer))
     }
@@ -81,7 +81,7 @@ impl LogPipe {
         state.ended
     }
 
-    /// Reads what is left of a process that has ended; an unfinished line counts as one.
+    /// Reads the rest of the output of a process that has ended; an unfinished line counts as a line.
     pub(crate) fn finish(&self) {
         self.drain();
         let mut state = self.state.lock();
@@ -90,18 +90,18 @@ impl LogPipe {
         }
     }
 
-    /// Adds a line of the stage's own.
-    pub(crate) fn note(&self, line: &str) {
+    /// Adds a line of the emulator's own.
+    pub(crate) fn add(&self, line: &str) {
         self.take(&mut self.state.lock(), format!("{line}\n").as_bytes());
     }
 
-    /// The lines since the last turn; further ones are added to them.
+    /// The lines of the current invocation; further ones are added to them.
     pub(crate) fn lines(&self) -> Lines {
         Arc::clone(&self.state.lock().lines)
     }
 
-    /// Begins a new invocation: what comes now is put into the lines that this returns.
-    pub(crate) fn turn(&self) -> Lines {
+    /// Begins a new invocation: further output goes into the lines that this returns.
+    pub(crate) fn begin(&self) -> Lines {
         self.drain();
         let mut state = self.state.lock();
         state.lines = Lines::default();
@@ -116,8 +116,8 @@ impl LogPipe {
             None => return,
         };
         if let Some(file) = &self.file {
-            // Only whole lines, in one call: sandboxes of one function share the file. A full disk stops the file, not
-            // the stage.
+            // Whole lines only, in one call: sandboxes of one function share the file. A full disk stops the file, not
+            // the emulator.
             let _ = (&**file).write_all(&state.partial[..whole]);
         }
         let mut lines = state.lines.lock();
@@ -146,14 +146,14 @@ mod tests {
     use super::{LogPipe, MAX_LINES};
 
     #[tokio::test]
-    async fn lines_belong_to_the_turn_in_which_they_were_written() {
+    async fn lines_belong_to_the_invocation_in_which_they_were_written() {
         let (log, mut writer) = LogPipe::new(None).unwrap();
         writer.write_all(b"init\n").unwrap();
         assert!(!log.drain());
         let first = log.lines();
         writer.write_all(b"one\r\nhal").unwrap();
         log.drain();
-        let second = log.turn();
+        let second = log.begin();
         writer.write_all(b"f\ntwo").unwrap();
         drop(writer);
         log.finish();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_invocation_keeps_a_bounded_number_of_lines() {
+    async fn an_invocation_records_a_bounded_number_of_lines() {
         let (log, mut writer) = LogPipe::new(None).unwrap();
         writer.write_all("x\n".repeat(2 * MAX_LINES).as_bytes()).unwrap();
         log.drain();

@@ -1,4 +1,4 @@
-//! `make run`: brings the local stage up, says where everything is, and takes it down at Ctrl-C.
+//! The program behind `make run`: starts the emulator, prints its addresses, and stops it at Ctrl-C.
 
 use std::env;
 use std::fmt::Write as _;
@@ -7,46 +7,79 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use stage::{CacheMode, Options, Stage};
+use clap::Parser;
+use local::{CacheMode, Emulator, Options};
 use tokio::signal::unix::{SignalKind, signal};
-
-const USAGE: &str = "usage: stage [--port N] [--stage NAME] [--bin-dir DIR] [--root DIR] [--at-start JOB] [--keep] \
-                     [--cache cluster] [--debug FUNCTION] [--open]";
-
-const DEFAULT_PORT: u16 = 9600;
 
 type Failure = Box<dyn std::error::Error>;
 
+/// Runs the functions of this repository as AWS does, on this machine alone.
+#[derive(Parser)]
+struct Args {
+    /// Port of the API on 127.0.0.1; 0 is any free one
+    #[arg(long, env = "PORT", default_value = "9600", value_parser = port)]
+    port: u16,
+    /// The stage: a settings file in conf/
+    #[arg(long, env = "STAGE", default_value = "local")]
+    stage: String,
+    /// The repository
+    #[arg(long, default_value = ".")]
+    root: PathBuf,
+    /// Folder of the built functions [default: that of this program]
+    #[arg(long)]
+    bin_dir: Option<PathBuf>,
+    /// A job to run at the start
+    #[arg(long, value_name = "JOB")]
+    at_start: Option<String>,
+    /// Store everything, and continue from there at the next start
+    #[arg(long)]
+    keep: bool,
+    /// How the cache runs: alone or cluster
+    #[arg(long, value_name = "MODE", default_value = "alone")]
+    cache: CacheMode,
+    /// A function whose first event waits for a debugger
+    #[arg(long, value_name = "FUNCTION")]
+    debug: Option<String>,
+    /// Open the console in a browser
+    #[arg(long)]
+    open: bool,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run().await {
+    match run(Args::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody to tell if that fails.
-            let _ = writeln!(io::stderr(), "stage: {error}");
+            // There is nowhere to report a failure.
+            let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run() -> Result<(), Failure> {
-    let Wanted { options, at_start, shows_console } = options(env::args().skip(1))?;
+async fn run(args: Args) -> Result<(), Failure> {
+    let options = args.options()?;
     let begin = Instant::now();
-    // Listened for before anything is started, so that an early Ctrl-C finds it all.
+    // Registered before anything starts, so that an early Ctrl-C stops all of it.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let stage = tokio::select! {
-        stage = Stage::start(options.clone()) => stage?,
+    let start = async {
+        let emulator = Emulator::start(options.clone()).await?;
+        emulator.check_settings().await?;
+        Ok::<_, Failure>(emulator)
+    };
+    let emulator = tokio::select! {
+        emulator = start => emulator?,
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
-    io::stdout().write_all(welcome(&stage, &options, begin.elapsed()).as_bytes())?;
-    if shows_console {
-        show(&format!("{}/", stage.url()))?;
+    io::stdout().write_all(welcome(&emulator, &options, begin.elapsed()).as_bytes())?;
+    if args.open {
+        open_browser(&format!("{}/", emulator.url()))?;
     }
-    if let Some(job) = at_start {
-        let outcome = match stage.fire(&job).await {
+    if let Some(job) = args.at_start {
+        let outcome = match emulator.fire(&job).await {
             Some(true) => "ok",
             Some(false) => "failed; its log says why",
             None => "there is no such schedule",
@@ -57,67 +90,44 @@ async fn run() -> Result<(), Failure> {
         tokio::select! {
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
-            _ = hang_up.recv() => match stage.reload().await {
-                Ok(()) => writeln!(io::stdout(), "reloaded")?,
-                Err(error) => writeln!(io::stderr(), "stage: not reloaded: {error}")?,
+            _ = hang_up.recv() => match emulator.reload().await {
+                Err(error) => writeln!(io::stderr(), "error: not reloaded: {error}")?,
+                Ok(()) => match emulator.check_settings().await {
+                    Err(error) => writeln!(io::stderr(), "error: {error}")?,
+                    Ok(()) => writeln!(io::stdout(), "reloaded")?,
+                },
             },
         }
     }
-    stage.stop().await;
+    emulator.stop().await;
     Ok(())
 }
 
-/// What the arguments ask for.
-struct Wanted {
-    options: Options,
-    /// A job that is run when everything is up.
-    at_start: Option<String>,
-    /// Whether a browser shows the console then.
-    shows_console: bool,
-}
-
-/// From the arguments, else from `PORT` and `STAGE`, else as `make run` has them.
-#[expect(clippy::disallowed_methods, reason = "a program reads its own options")]
-fn options(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, Failure> {
-    let (mut port, mut stage) = (env::var("PORT").ok(), env::var("STAGE").ok());
-    let (mut bin_dir, mut root, mut at_start) = (None, None, None);
-    let (mut cache, mut keep, mut debug, mut shows_console) = (CacheMode::Alone, false, None, false);
-    while let Some(name) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value; {USAGE}"));
-        match name.as_str() {
-            "--port" => port = Some(value()?),
-            "--stage" => stage = Some(value()?),
-            "--bin-dir" => bin_dir = Some(PathBuf::from(value()?)),
-            "--at-start" => at_start = Some(value()?),
-            "--cache" => cache = value()?.parse()?,
-            "--debug" => debug = Some(value()?),
-            "--keep" => keep = true,
-            "--open" => shows_console = true,
-            "--root" => root = Some(PathBuf::from(value()?)),
-            _ => return Err(format!("unknown argument {name}; {USAGE}").into()),
+impl Args {
+    fn options(&self) -> Result<Options, Failure> {
+        let bin_dir = match &self.bin_dir {
+            Some(folder) => folder.clone(),
+            // Cargo puts the functions' binaries beside this one.
+            None => env::current_exe()?.parent().map(PathBuf::from).ok_or("this program is in no folder")?,
+        };
+        if self.keep && self.cache == CacheMode::Cluster {
+            return Err("a cluster is not stored: omit --keep or --cache".into());
         }
+        // `make` may pass an empty one.
+        let stage = if self.stage.is_empty() { "local" } else { &self.stage };
+        let Self { port, keep, cache, .. } = *self;
+        let debug = self.debug.clone();
+        Ok(Options { port, keep, cache, debug, ..Options::new(&self.root, bin_dir, stage) })
     }
-    let is_set = |text: &String| !text.is_empty();
-    let port = match port.filter(is_set) {
-        Some(text) => text.parse().map_err(|_| format!("{text} is not a port"))?,
-        None => DEFAULT_PORT,
-    };
-    let bin_dir = match bin_dir {
-        Some(folder) => folder,
-        // Cargo puts the functions' binaries beside this one.
-        None => env::current_exe()?.parent().map(PathBuf::from).ok_or("this program lies in no folder")?,
-    };
-    let root = root.map_or_else(env::current_dir, Ok)?;
-    let stage = stage.filter(is_set).unwrap_or_else(|| "local".to_owned());
-    if keep && cache == CacheMode::Cluster {
-        return Err("a cluster is not kept: leave out --keep or --cache".to_owned().into());
-    }
-    let options = Options { port, keep, cache, debug, ..Options::new(root, bin_dir, stage) };
-    Ok(Wanted { options, at_start, shows_console })
 }
 
-/// Asks the desktop for a browser. A machine without one has the link all the same.
-fn show(url: &str) -> io::Result<()> {
+/// An empty text, which `make` may pass, is the default.
+fn port(text: &str) -> Result<u16, String> {
+    if text.is_empty() { Ok(9600) } else { text.parse().map_err(|_| format!("{text} is not a port")) }
+}
+
+/// Opens a browser, or prints the address on a machine without one.
+fn open_browser(url: &str) -> io::Result<()> {
     for program in ["xdg-open", "open"] {
         let mut command = tokio::process::Command::new(program);
         if command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().is_ok() {
@@ -127,29 +137,29 @@ fn show(url: &str) -> io::Result<()> {
     writeln!(io::stdout(), "no browser can be opened from here: go to {url}")
 }
 
-fn welcome(stage: &Stage, options: &Options, took: Duration) -> String {
-    let mut text = format!("stage {} is up at {} ({} ms)\n\n", options.stage, stage.url(), took.as_millis());
+fn welcome(emulator: &Emulator, options: &Options, took: Duration) -> String {
+    let mut text = format!("stage {} is up at {} ({} ms)\n\n", options.stage, emulator.url(), took.as_millis());
     let mut line = |name: &str, value: &str| {
         // Writing to a text cannot fail.
         let _ = writeln!(text, "  {name:<10} {value}");
     };
-    for (route, binary) in stage.routes().iter().filter(|(route, _)| !route.starts_with("ANY ")) {
+    for (route, binary) in emulator.routes().iter().filter(|(route, _)| !route.starts_with("ANY ")) {
         line(binary, &route.replace("{stage}", &options.stage));
     }
-    for (name, expression) in stage.schedules() {
+    for (name, expression) in emulator.schedules() {
         line("schedule", &format!("{name}: {expression}"));
     }
-    line("console", &format!("{}/", stage.url()));
-    if let Some(pages) = stage.pages_url() {
+    line("console", &format!("{}/", emulator.url()));
+    if let Some(pages) = emulator.pages_url() {
         line("API pages", &pages);
     }
-    line("SMS", &format!("{}/_stage/sms", stage.url()));
-    line("state", &format!("{}/_stage/state", stage.url()));
-    line("DynamoDB", &stage.dynamodb_url());
-    line("cache", &stage.cache_url());
-    if let Some(logs) = &options.logs {
+    line("SMS", &format!("{}/_stage/sms", emulator.url()));
+    line("state", &format!("{}/_stage/state", emulator.url()));
+    line("DynamoDB", &emulator.dynamodb_url());
+    line("cache", &emulator.cache_url());
+    if let Some(logs) = emulator.logs() {
         line("logs", &logs.display().to_string());
     }
-    text.push_str(if options.keep { "\nCtrl-C stops it; what is stored stays.\n" } else { "\nCtrl-C stops it.\n" });
+    text.push_str(if options.keep { "\nCtrl-C stops it; stored data stays.\n" } else { "\nCtrl-C stops it.\n" });
     text
 }

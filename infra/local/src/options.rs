@@ -1,55 +1,59 @@
-//! What a stage is started with.
+//! Options of the emulator.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How to bring a stage up. [`Options::new`] gives the values of `make run`, except for the port.
+use crate::error::EmulatorError;
+
+/// How to start the emulator. [`Options::new`] has the values of `make run`, except for the port.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The repository: `infra/template.yaml`, `.tools/bin` and, by default, everything else is below it.
+    /// The repository: holds `infra/template.yaml`, `.tools/bin` and, by default, everything else.
     pub root: PathBuf,
     /// Where the built function binaries are.
     pub bin_dir: PathBuf,
-    /// Name of the stage: parameter `Stage` of the template and a file in `conf/`.
+    /// Name of the stage: the template's parameter `Stage`, and a file in `conf/`.
     pub stage: String,
-    /// Port of the front on loopback; 0 takes any free one.
+    /// Port of the API on loopback; 0 is any free one.
     pub port: u16,
-    /// `LAMBDA_TASK_ROOT` of the functions, the folder that `conf/` lies in.
+    /// `LAMBDA_TASK_ROOT` of the functions: the folder with `conf/`.
     pub task_root: PathBuf,
-    /// The folder of the API pages, as `make docs` builds them; it need not be there.
+    /// Folder of the API pages that `make docs` builds; it may be missing.
     pub pages: PathBuf,
-    /// Folder for one log file per function; no files without it.
+    /// Folder for one log file per function; no files without it. A further emulator of the same folder writes into a
+    /// folder below it, named after its port.
     pub logs: Option<PathBuf>,
-    /// Folder for what outlives the stage (the generated secrets); they are new at each start without it.
+    /// Folder for state that outlives the emulator. Without it, secrets are generated at each start.
     pub state_dir: Option<PathBuf>,
-    /// Whether everything that is stored outlives it too: both stores, the clock, the schedules, events under way and
-    /// dead letters. Needs `state_dir`; one stage of that name at a time.
+    /// Whether both stores, the clock, the schedules, pending events and dead letters outlive the emulator too. Needs
+    /// `state_dir`; one emulator per stage at a time.
     pub keep: bool,
     /// Sandboxes that one function may have at a time.
     pub sandbox_limit: usize,
-    /// An idle sandbox is ended after this time.
+    /// An idle sandbox ends after this time.
     pub idle_limit: Duration,
-    /// Before the first retry of a failed asynchronous event, doubled before the second. Lambda waits a minute.
+    /// Pause before the first retry of a failed asynchronous event, doubled before the second. Lambda waits a minute.
     pub retry_delay: Duration,
     /// How Redis or Valkey runs.
     pub cache: CacheMode,
-    /// The binary of a function that waits for a debugger: its first event is held until one is there (on Linux), and
-    /// neither its own timeout nor that of its caller is heeded.
+    /// The binary of a function that waits for a debugger: its first event is held until one has attached (on Linux),
+    /// and neither its timeout nor its caller's applies.
     pub debug: Option<String>,
-    /// Values for further parameters of the template, over those that the stage supplies.
+    /// Further parameters of the template; they override those that the emulator supplies.
     pub parameters: BTreeMap<String, String>,
 }
 
-/// How the stage's Redis or Valkey runs.
+/// How Redis or Valkey runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CacheMode {
     /// As one server.
     #[default]
     Alone,
-    /// As a cluster of one node that has all slots: it refuses what two slots would have to answer together, as
-    /// `ElastiCache` Serverless does. A node waits 2 s before it takes its slots up, and so does the stage.
+    /// As a cluster of one node with all slots: it refuses commands on keys of two slots, as `ElastiCache` Serverless
+    /// does. The node needs 2 s to take its slots, so the start takes that long.
     Cluster,
 }
 
@@ -66,7 +70,7 @@ impl FromStr for CacheMode {
 }
 
 impl Options {
-    /// A stage of the repository at `root`, with binaries from `bin_dir`, on any free port.
+    /// An emulator of the repository at `root`, with binaries from `bin_dir`, on any free port.
     pub fn new(root: impl AsRef<Path>, bin_dir: impl AsRef<Path>, stage: impl Into<String>) -> Self {
         let root = root.as_ref();
         Self {
@@ -77,7 +81,7 @@ impl Options {
             task_root: root.to_owned(),
             pages: root.join(".tools/docs"),
             logs: Some(root.join("logs")),
-            state_dir: Some(root.join(".stage")),
+            state_dir: Some(root.join(".local")),
             keep: false,
             sandbox_limit: 8,
             idle_limit: Duration::from_mins(5),
@@ -88,8 +92,16 @@ impl Options {
         }
     }
 
-    /// The folder of a stage that is kept.
-    pub(crate) fn kept_dir(&self) -> Option<PathBuf> {
+    /// Reads the settings of the stage.
+    pub(crate) fn settings(&self) -> Result<toml::Table, EmulatorError> {
+        let file = format!("conf/{}.toml", self.stage);
+        let path = self.task_root.join(&file);
+        let text = fs::read_to_string(&path).map_err(EmulatorError::file(path))?;
+        text.parse().map_err(|error| EmulatorError::Settings { file, error })
+    }
+
+    /// The folder of everything that outlives the emulator with `keep`.
+    pub(crate) fn persistent_dir(&self) -> Option<PathBuf> {
         self.state_dir.as_ref().filter(|_| self.keep).map(|folder| folder.join(&self.stage))
     }
 }

@@ -1,7 +1,8 @@
-//! Chance: every identifier and generated secret of the stage is drawn here, from the system's source.
-#![expect(clippy::disallowed_methods, reason = "this is the one place of the stage that draws")]
+//! Random identifiers and secrets, from the system's source. All other code draws here.
+#![expect(clippy::disallowed_methods, reason = "all other code draws here")]
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -26,6 +27,12 @@ pub(crate) fn gateway_id() -> String {
 /// An `X-Amzn-Trace-Id`, in the format of AWS X-Ray, "Tracing header".
 pub(crate) fn trace(epoch_s: i64) -> String {
     format!("Root=1-{epoch_s:08x}-{}", &hex()[..24])
+}
+
+/// An address in 127.0.0.0/8 that nobody can guess.
+pub(crate) fn loopback() -> Ipv4Addr {
+    let [a, b, c, ..] = *Uuid::new_v4().as_bytes();
+    Ipv4Addr::new(127, a, b, c.clamp(1, 254))
 }
 
 /// True in that share of cases: never for 0, always for 1.

@@ -1,51 +1,50 @@
-//! Serving HTTP/1.1 on a loopback listener: the one loop behind every port of the stage.
+//! Serves HTTP/1.1 on loopback, and builds replies. Every port of the emulator that speaks HTTP is served by this loop,
+//! except DynamoDB's.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Channel, Either, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as HttpBody, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// A reply that is whole before it is sent, as all are but one.
-pub(crate) type Reply = Response<Full<Bytes>>;
+use crate::guard;
 
-/// A reply of the front: whole, or events for as long as somebody listens.
-pub(crate) type FrontReply = Response<Either<Full<Bytes>, Channel<Bytes>>>;
+pub(crate) type Reply = Response<Body>;
 
-/// Takes a port on loopback; 0 is any free one.
+/// Listens on loopback; port 0 is any free one.
 pub(crate) async fn listen(port: u16) -> std::io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
 }
 
 /// Answers every request with `service` until the future is dropped, which also drops all connections.
-pub(crate) async fn serve<S, F, B>(listener: TcpListener, service: S) -> Infallible
+pub(crate) async fn serve<S, F>(listener: TcpListener, service: S) -> Infallible
 where
     S: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    F: Future<Output = Reply> + Send + 'static,
 {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((stream, peer)) = accepted else {
-                    // Out of file descriptors: wait for connections to end instead of spinning.
+                    // Out of file descriptors: wait until connections end.
                     tokio::time::sleep(Duration::from_millis(10)).await;
                     continue;
                 };
-                // Without it a reply may wait for the client's delayed acknowledgement; losing that is no error.
+                // Without it a reply may wait for the client's delayed acknowledgement. A failure is harmless.
                 let _ = stream.set_nodelay(true);
                 let service = service.clone();
                 connections.spawn(async move {
@@ -53,13 +52,31 @@ where
                         let reply = service(request, peer);
                         async move { Ok::<_, Infallible>(reply.await) }
                     });
-                    // A client that went away is its own business.
+                    // An error means that the client disconnected.
                     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
             }
             Some(_) = connections.join_next() => {}
         }
     }
+}
+
+/// The same for a server that is not the API: requests from pages of other sites are refused.
+pub(crate) async fn serve_guarded<S, F>(listener: TcpListener, service: S) -> Infallible
+where
+    S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    serve(listener, move |request, _| {
+        let service = service.clone();
+        async move {
+            match guard::refuse(&request) {
+                Some(refusal) => refusal,
+                None => service(request).await,
+            }
+        }
+    })
+    .await
 }
 
 /// Why a body could not be read.
@@ -69,8 +86,12 @@ pub(crate) enum BodyError {
     Broken,
 }
 
-/// The whole body, at most `limit_bytes` long.
-pub(crate) async fn read(body: Incoming, limit_bytes: usize) -> Result<Bytes, BodyError> {
+/// Reads a body of at most `limit_bytes`.
+pub(crate) async fn read<B>(body: B, limit_bytes: usize) -> Result<Bytes, BodyError>
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
@@ -86,20 +107,20 @@ pub(crate) async fn read(body: Incoming, limit_bytes: usize) -> Result<Bytes, Bo
 
 /// A reply with a JSON body.
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(body.into()));
+    let mut reply = Response::new(Body::from(body.into()));
     *reply.status_mut() = status;
     reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
 }
 
-/// A reply with a text for people and shells.
+/// A reply with plain text.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     let mut reply = json(status, body);
     reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     reply
 }
 
-/// A reply with a value written as JSON.
+/// A reply with a value as JSON.
 pub(crate) fn json_of(status: StatusCode, value: &impl Serialize) -> Reply {
     match serde_json::to_vec(value) {
         Ok(body) => json(status, body),
@@ -107,7 +128,7 @@ pub(crate) fn json_of(status: StatusCode, value: &impl Serialize) -> Reply {
     }
 }
 
-/// A reply that a browser shows or runs, and how it learns what else it must not do with that.
+/// A reply for browsers, with the headers that restrict what they do with it.
 pub(crate) fn page(status: StatusCode, kind: &'static str, policy: &'static str, body: impl Into<Bytes>) -> Reply {
     let mut reply = json(status, body);
     for (name, value) in [
@@ -116,7 +137,7 @@ pub(crate) fn page(status: StatusCode, kind: &'static str, policy: &'static str,
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        // What is built anew has the same name.
+        // A new build has the same file names.
         (header::CACHE_CONTROL, "no-cache"),
     ] {
         reply.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -124,7 +145,12 @@ pub(crate) fn page(status: StatusCode, kind: &'static str, policy: &'static str,
     reply
 }
 
-/// `{"message": …}`, the shape of API Gateway's own errors and of the doors'.
+/// `{"message": …}`, the body of errors of API Gateway and of the control API.
 pub(crate) fn message(status: StatusCode, text: &str) -> Reply {
     json(status, serde_json::json!({ "message": text }).to_string())
+}
+
+/// Percent-decodes a part of a path; bytes that are not UTF-8 become replacement characters.
+pub(crate) fn decode(text: &str) -> Cow<'_, str> {
+    if text.contains('%') { percent_decode_str(text).decode_utf8_lossy() } else { Cow::Borrowed(text) }
 }

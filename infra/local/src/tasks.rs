@@ -1,11 +1,11 @@
-//! The stage's background tasks, so that dropping the stage ends every one of them.
+//! The emulator's background tasks; dropping the emulator ends all of them.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
-/// A set of tasks with one end. Clones share the set; a closed set starts nothing more.
+/// A set of tasks that end together. Clones share the set; a closed set starts no more tasks.
 #[derive(Clone, Debug)]
 pub(crate) struct Tasks(Arc<Mutex<Option<JoinSet<()>>>>);
 
@@ -17,13 +17,13 @@ impl Tasks {
     /// Starts a task unless the set is closed.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         if let Some(tasks) = self.0.lock().as_mut() {
-            // Lets go of what has ended, so that the set does not grow.
+            // Removes ended tasks, so that the set does not grow.
             while tasks.try_join_next().is_some() {}
             tasks.spawn(task);
         }
     }
 
-    /// Ends what is under way and goes on empty.
+    /// Ends all tasks, and accepts new ones.
     pub(crate) fn restart(&self) {
         let mut tasks = self.0.lock();
         if tasks.is_some() {
@@ -31,12 +31,12 @@ impl Tasks {
         }
     }
 
-    /// Ends every task, now and from now on, without waiting.
+    /// Ends every task without waiting, and accepts no more.
     pub(crate) fn close(&self) {
         drop(self.0.lock().take());
     }
 
-    /// Ends every task and waits until all are gone.
+    /// Ends every task and waits for them.
     pub(crate) async fn shut_down(&self) {
         let tasks = self.0.lock().take();
         if let Some(mut tasks) = tasks {

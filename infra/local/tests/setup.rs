@@ -1,5 +1,5 @@
-//! The scripts of `infra/setup` that go to AWS: what they refuse, and how they go back. AWS itself is played by a script
-//! that keeps aliases in files, because what is tried here is the order of calls and not AWS.
+//! The scripts of `infra/setup` for AWS: what they refuse, and how a rollback works. `aws` is a script that stores
+//! aliases in files, because these tests are about the order of calls.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// Plays `aws`: aliases are files, and everything else is not there.
+/// A stand-in for `aws`: aliases are files; there is nothing else.
 const AWS: &str = r#"#!/bin/sh
 option() { while [ $# -gt 1 ]; do [ "$1" != "$OPTION" ] || echo "$2"; shift; done; }
 function=$(OPTION=--function-name option "$@")
@@ -25,10 +25,10 @@ case "$1 $2" in
 esac
 "#;
 
-/// A copy of the set-up scripts and settings, and an `aws` of its own.
-struct Bed(TempDir);
+/// A copy of the scripts and settings, with its own `aws`.
+struct Setup(TempDir);
 
-impl Bed {
+impl Setup {
     fn new(aws: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -84,20 +84,20 @@ const VERBS: [&str; 7] = ["deploy.sh", "push.sh", "rollback.sh", "logs.sh", "adm
 
 #[test]
 fn a_verb_without_a_stage_says_how_to_name_one() {
-    let bed = Bed::new(AWS);
+    let setup = Setup::new(AWS);
     for verb in VERBS {
         let name = verb.trim_end_matches(".sh");
         for stage in ["", "local"] {
-            assert!(bed.refusal(verb, &[("STAGE", stage)]).contains(&format!("type: make {name}")), "{verb}");
+            assert!(setup.refusal(verb, &[("STAGE", stage)]).contains(&format!("type: make {name}")), "{verb}");
         }
-        let refusal = bed.refusal(verb, &[("STAGE", "nowhere")]);
+        let refusal = setup.refusal(verb, &[("STAGE", "nowhere")]);
         assert!(refusal.contains("write conf/nowhere.toml"), "{refusal}");
     }
 }
 
 #[test]
 fn a_verb_without_what_it_is_about_says_so() {
-    let bed = Bed::new(AWS);
+    let setup = Setup::new(AWS);
     for (verb, variables, sentence) in [
         ("push.sh", &[("STAGE", "test")][..], "type: make push FN=login STAGE=test"),
         ("push.sh", &[("STAGE", "test"), ("FN", "logn")], "there is no function logn"),
@@ -108,17 +108,17 @@ fn a_verb_without_what_it_is_about_says_so() {
         ("deploy.sh", &[("STAGE", "test")], "sms_url under [deploy]"),
         ("outputs.sh", &[("STAGE", "test")], "type: export AWS_REGION="),
     ] {
-        let refusal = bed.refusal(verb, variables);
+        let refusal = setup.refusal(verb, variables);
         assert!(refusal.contains(sentence), "{verb} {variables:?}: {refusal}");
     }
 }
 
 #[test]
 fn nothing_is_done_without_credentials() {
-    let bed = Bed::new("#!/bin/sh\necho 'Unable to locate credentials' >&2\nexit 253\n");
+    let setup = Setup::new("#!/bin/sh\necho 'Unable to locate credentials' >&2\nexit 253\n");
     for verb in ["deploy.sh", "rollback.sh", "outputs.sh", "logs.sh", "destroy.sh"] {
         let variables = [("STAGE", "prod"), ("CONFIRM", "badge-prod"), ("AWS_REGION", "us-east-1")];
-        let refusal = bed.refusal(verb, &variables);
+        let refusal = setup.refusal(verb, &variables);
         assert!(
             refusal.contains("Unable to locate credentials") && refusal.contains("AWS_PROFILE"),
             "{verb}: {refusal}"
@@ -128,39 +128,39 @@ fn nothing_is_done_without_credentials() {
 
 #[test]
 fn a_rollback_goes_to_what_was_live_before_the_last_change() {
-    let bed = Bed::new(AWS);
-    bed.set("badge-test-a.live", "1");
-    bed.set("badge-test-b.live", "7");
-    bed.deploy("2");
+    let setup = Setup::new(AWS);
+    setup.set("badge-test-a.live", "1");
+    setup.set("badge-test-b.live", "7");
+    setup.deploy("2");
     // A deployment of nothing new does not take the way back away.
-    bed.deploy("2");
+    setup.deploy("2");
     let variables = [("STAGE", "test"), ("AWS_REGION", "us-east-1")];
-    let rollback = || bed.run("infra/setup/rollback.sh", &variables);
+    let rollback = || setup.run("infra/setup/rollback.sh", &variables);
     assert!(rollback().status.success());
-    assert_eq!((bed.alias("badge-test-a.live"), bed.alias("badge-test-b.live")), ("1".to_owned(), "7".to_owned()));
+    assert_eq!((setup.alias("badge-test-a.live"), setup.alias("badge-test-b.live")), ("1".to_owned(), "7".to_owned()));
     assert!(rollback().status.success());
-    assert_eq!(bed.alias("badge-test-a.live"), "2", "and forth again");
+    assert_eq!(setup.alias("badge-test-a.live"), "2", "and forth again");
 }
 
 #[test]
 fn there_is_no_way_back_from_a_first_deployment() {
-    let bed = Bed::new(AWS);
-    bed.set("badge-test-a.live", "1");
-    bed.set("badge-test-b.live", "1");
-    let refusal = bed.refusal("rollback.sh", &[("STAGE", "test"), ("AWS_REGION", "us-east-1")]);
+    let setup = Setup::new(AWS);
+    setup.set("badge-test-a.live", "1");
+    setup.set("badge-test-b.live", "1");
+    let refusal = setup.refusal("rollback.sh", &[("STAGE", "test"), ("AWS_REGION", "us-east-1")]);
     assert!(refusal.contains("there is no version before"), "{refusal}");
-    assert_eq!(bed.alias("badge-test-a.live"), "1");
+    assert_eq!(setup.alias("badge-test-a.live"), "1");
 }
 
 #[test]
 fn what_is_packed_starts_on_lambda_and_is_the_same_each_time() {
-    let bed = Bed::new(AWS);
-    let built = bed.0.path().join("target/lambda/login");
+    let setup = Setup::new(AWS);
+    let built = setup.0.path().join("target/lambda/login");
     fs::create_dir_all(&built).unwrap();
     let pack = |binary: &[u8]| {
         fs::write(built.join("bootstrap"), binary).unwrap();
-        let output = bed.run("python3 infra/setup/pack.py", &[]);
-        let zip = fs::read(bed.0.path().join("target/lambda/login.zip")).unwrap_or_default();
+        let output = setup.run("python3 infra/setup/pack.py", &[]);
+        let zip = fs::read(setup.0.path().join("target/lambda/login.zip")).unwrap_or_default();
         (output.status.success(), String::from_utf8(output.stderr).unwrap(), zip)
     };
     let (is_packed, _, zip) = pack(b"GLIBC_2.17 GLIBC_2.34");

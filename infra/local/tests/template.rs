@@ -1,57 +1,22 @@
-//! What `infra/template.yaml` promises and no emulator holds it to: the local stage and others drop these properties
-//! without a word, so each is read here and asserted.
+//! Properties of `infra/template.yaml` that no emulator applies, so that no other test checks them.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 use std::process::Command;
 
-use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
 use serde_json::{Map, Value, json};
+use support::root;
+use support::tree::{functions_of, of_type, read, texts, yaml};
 
-/// Parameters that whoever deploys gives, or nobody: they name a cache that is not the stage's own.
+/// Optional parameters of a deployment: they name a cache that is not the stage's own.
 const NOT_IN_CONF: [&str; 2] = ["CacheUrl", "CacheUser"];
 
 /// Rights to everything, each for a reason that stands beside it in the template.
 const EVERYTHING: [&str; 1] = ["sns:Publish"];
 
-fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
-}
-
-/// The template, its tags in the long form.
 fn template() -> Value {
-    json_of(YamlOwned::load_from_str(&read("infra/template.yaml")).unwrap().remove(0))
-}
-
-fn json_of(node: YamlOwned) -> Value {
-    match node {
-        YamlOwned::Value(ScalarOwned::String(text)) => Value::String(text),
-        YamlOwned::Value(ScalarOwned::Integer(number)) => number.into(),
-        YamlOwned::Value(ScalarOwned::Boolean(value)) => value.into(),
-        YamlOwned::Sequence(items) => items.into_iter().map(json_of).collect(),
-        YamlOwned::Mapping(entries) => entries
-            .into_iter()
-            .map(|(key, value)| (key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned), json_of(value)))
-            .collect::<Map<_, _>>()
-            .into(),
-        YamlOwned::Tagged(tag, inner) => json!({ tag.suffix: json_of(*inner) }),
-        other => panic!("{other:?} has no place in the template"),
-    }
-}
-
-/// Logical ids and resources of a type.
-fn of_type<'a>(template: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    let resources = template["Resources"].as_object().unwrap().iter();
-    resources.filter(move |(_, resource)| resource["Type"] == kind).map(|(id, resource)| (id, &resource["Properties"]))
-}
-
-fn functions(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    of_type(template, "AWS::Serverless::Function").map(|(_, function)| {
-        (function["CodeUri"].as_str().unwrap().trim_end_matches('/').rsplit('/').next().unwrap(), function)
-    })
+    yaml("infra/template.yaml")
 }
 
 fn reference(name: &str) -> Value {
@@ -65,7 +30,7 @@ fn statements(template: &Value) -> Vec<(String, Value)> {
         let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
         found.extend(statements.iter().map(|one| (id.clone(), one.clone())));
     }
-    for (name, function) in functions(template) {
+    for (name, function) in functions_of(template) {
         for policy in function["Policies"].as_array().into_iter().flatten() {
             let statements = policy["Statement"].as_array().into_iter().flatten();
             found.extend(statements.map(|one| (name.to_owned(), one.clone())));
@@ -75,25 +40,23 @@ fn statements(template: &Value) -> Vec<(String, Value)> {
     found
 }
 
-/// One text, or a list of them.
-fn texts(value: &Value) -> Vec<String> {
+/// One text, or a list of them, as text.
+fn flat(value: &Value) -> Vec<String> {
     match value {
-        Value::Array(items) => items.iter().map(|item| texts(item).join("")).collect(),
-        Value::Object(object) => object.values().map(|item| texts(item).join("")).collect(),
-        Value::String(text) => vec![text.clone()],
-        other => vec![other.to_string()],
+        Value::Array(items) => items.iter().map(|item| texts(item).concat()).collect(),
+        other => vec![texts(other).concat()],
     }
 }
 
 #[test]
-fn whoever_calls_a_function_calls_its_alias() {
+fn every_call_of_a_function_is_to_its_alias() {
     let template = template();
     let globals = &template["Globals"]["Function"];
     assert_eq!(globals["AutoPublishAlias"], "live");
     assert_eq!(globals["AutoPublishAliasAllProperties"], true);
     for (who, statement) in statements(&template) {
-        if texts(&statement["Action"]).contains(&"lambda:InvokeFunction".to_owned()) {
-            for target in texts(&statement["Resource"]) {
+        if flat(&statement["Action"]).contains(&"lambda:InvokeFunction".to_owned()) {
+            for target in flat(&statement["Resource"]) {
                 assert!(target.ends_with(":live"), "{who} may call {target}, which is no alias");
             }
         }
@@ -113,7 +76,7 @@ fn functions_are_given_the_variables_that_they_read() {
     // Lambda itself gives one.
     let wanted: BTreeSet<_> = wanted.filter(|name| *name != "LAMBDA_TASK_ROOT").collect();
     assert_eq!(given, wanted);
-    for (name, function) in functions(&template) {
+    for (name, function) in functions_of(&template) {
         assert!(function["Environment"].is_null(), "{name}");
     }
 }
@@ -121,7 +84,7 @@ fn functions_are_given_the_variables_that_they_read() {
 #[test]
 fn a_function_in_the_network_is_in_both_zones_and_reaches_out() {
     let template = template();
-    for (name, function) in functions(&template) {
+    for (name, function) in functions_of(&template) {
         let network = &function["VpcConfig"];
         if !network.is_null() {
             assert_eq!(network["SubnetIds"], json!([reference("SubnetA"), reference("SubnetB")]), "{name}");
@@ -158,16 +121,16 @@ fn the_network_has_two_zones_one_way_out_and_none_in() {
 }
 
 #[test]
-fn users_are_kept_and_runs_expire() {
+fn users_are_retained_and_runs_expire() {
     let template = template();
     let users = &template["Resources"]["UsersTable"];
     let in_prod = json!({ "If": ["IsProd", true, false] });
     assert_eq!(template["Conditions"]["IsProd"], json!({ "Equals": [reference("Stage"), "prod"] }));
     assert_eq!(users["Properties"]["DeletionProtectionEnabled"], in_prod);
     assert_eq!(users["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], in_prod);
-    for kept in ["UsersTable", "FailedEventsQueue", "JwtSecret", "VeriCodeSecret", "SmsSecret"] {
+    for resource in ["UsersTable", "FailedEventsQueue", "JwtSecret", "VeriCodeSecret", "SmsSecret"] {
         for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
-            assert_eq!(template["Resources"][kept][policy], "Retain", "{kept}");
+            assert_eq!(template["Resources"][resource][policy], "Retain", "{resource}");
         }
     }
     assert_eq!(template["Resources"]["FailedEventsQueue"]["Properties"]["SqsManagedSseEnabled"], true);
@@ -207,7 +170,7 @@ fn the_cache_signs_in_by_iam_and_its_bill_has_a_bound() {
 fn nothing_is_reserved_so_that_a_new_account_can_be_deployed_to() {
     let template = template();
     let globals = ("Globals", &template["Globals"]["Function"]);
-    for (name, function) in functions(&template).chain([globals]) {
+    for (name, function) in functions_of(&template).chain([globals]) {
         for key in ["ReservedConcurrentExecutions", "ProvisionedConcurrencyConfig"] {
             assert!(function[key].is_null(), "{name}: {key}");
         }
@@ -218,7 +181,7 @@ fn nothing_is_reserved_so_that_a_new_account_can_be_deployed_to() {
 fn a_midnight_is_that_of_the_stage() {
     let template = template();
     let mut midnights = 0;
-    for (name, function) in functions(&template) {
+    for (name, function) in functions_of(&template) {
         for schedule in function["Events"].as_object().into_iter().flat_map(|events| events.values()) {
             let properties = &schedule["Properties"];
             if properties["ScheduleExpression"].as_str().is_some_and(|expression| expression.starts_with("cron")) {
@@ -236,7 +199,7 @@ fn the_front_throttles_and_logs_no_person() {
     let api = &template["Resources"]["Api"]["Properties"];
     let limit =
         |of: &Value| (of["ThrottlingRateLimit"].as_u64().unwrap(), of["ThrottlingBurstLimit"].as_u64().unwrap());
-    let routes: BTreeSet<String> = functions(&template)
+    let routes: BTreeSet<String> = functions_of(&template)
         .flat_map(|(_, function)| function["Events"].as_object().unwrap_or(&Map::new()).clone())
         .filter_map(|(_, event)| {
             let text = |key| event["Properties"][key].as_str();
@@ -257,7 +220,7 @@ fn the_front_throttles_and_logs_no_person() {
         let variable = value.as_str().unwrap();
         assert!(variable.starts_with("$context."), "{key}");
         for word in ["sourceIp", "userAgent", "path", "identity"] {
-            assert!(!variable.contains(word), "{key} tells who called");
+            assert!(!variable.contains(word), "{key} identifies the caller");
         }
     }
 
@@ -285,7 +248,7 @@ fn every_line_has_an_end_and_no_function_makes_a_log_of_its_own() {
     assert_eq!(globals["LoggingConfig"]["LogGroup"], reference("FunctionLog"));
     let policy = &template["Resources"]["LogPolicy"]["Properties"]["PolicyDocument"]["Statement"];
     assert_eq!(*policy, json!([{ "Effect": "Deny", "Action": "logs:CreateLogGroup", "Resource": "*" }]));
-    for (name, function) in functions(&template) {
+    for (name, function) in functions_of(&template) {
         assert!(function["LoggingConfig"].is_null(), "{name}");
         assert!(function["Policies"].as_array().unwrap().contains(&reference("LogPolicy")), "{name}");
     }
@@ -294,9 +257,9 @@ fn every_line_has_an_end_and_no_function_makes_a_log_of_its_own() {
 #[test]
 fn rights_are_exact() {
     for (who, statement) in statements(&template()) {
-        let actions = texts(&statement["Action"]);
+        let actions = flat(&statement["Action"]);
         assert!(!actions.is_empty() && !actions.iter().any(|action| action.contains('*')), "{who}: {actions:?}");
-        if statement["Effect"] == "Allow" && texts(&statement["Resource"]).iter().any(|resource| resource == "*") {
+        if statement["Effect"] == "Allow" && flat(&statement["Resource"]).iter().any(|resource| resource == "*") {
             assert!(actions.iter().all(|action| EVERYTHING.contains(&action.as_str())), "{who}: {actions:?}");
         }
     }
@@ -310,7 +273,7 @@ fn alarms_reach_the_topic_and_miss_no_endpoint() {
     let body = body.as_str().unwrap();
     let shown: Value = serde_json::from_str(body).unwrap();
     assert!(shown["widgets"].as_array().unwrap().len() > 3);
-    let endpoints: BTreeSet<_> = functions(&template)
+    let endpoints: BTreeSet<_> = functions_of(&template)
         .filter(|(_, function)| {
             function["Events"].as_object().unwrap_or(&Map::new()).values().any(|event| event["Type"] == "HttpApi")
         })
@@ -350,9 +313,8 @@ fn alarms_reach_the_topic_and_miss_no_endpoint() {
 
 #[test]
 fn what_differs_between_stages_is_written_in_conf_alone() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let output =
-        Command::new("python3").args(["infra/setup/parameters.py", "prod"]).current_dir(root).output().unwrap();
+        Command::new("python3").args(["infra/setup/parameters.py", "prod"]).current_dir(root()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let given = String::from_utf8(output.stdout).unwrap();
     let given: BTreeMap<_, _> = given.lines().map(|line| line.split_once('=').unwrap()).collect();

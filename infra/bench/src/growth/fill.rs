@@ -17,7 +17,7 @@ const BATCH: usize = 25;
 /// Keys that are sent before their replies are read.
 const PIPELINED: usize = 1000;
 
-/// How often it is told how far it is.
+/// How often progress is printed.
 const TOLD_EVERY: usize = 100_000;
 
 /// How many milliseconds lie between one registration and the next.

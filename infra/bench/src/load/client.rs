@@ -26,7 +26,7 @@ pub(crate) struct Request {
 /// One connection to a stage.
 pub(crate) struct Client(Wire);
 
-/// What a number of clients were told, together.
+/// The replies to several clients, together.
 pub(crate) struct Driven {
     /// From the first request until the last answer.
     pub(crate) took: Duration,

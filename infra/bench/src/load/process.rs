@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 
-/// The thread of the stage in which its DynamoDB lives. It is told apart, as if it were a process.
+/// The thread of the stage in which its DynamoDB lives. It is counted by itself, like a process.
 const DYNAMODB: &str = "dynamodb";
 
 /// A stage that is up. Dropping it ends it.
@@ -49,9 +49,9 @@ impl Drop for Viewer {
 pub(crate) struct Usage(pub(crate) BTreeMap<String, f64>);
 
 impl Staged {
-    /// Starts the program `stage` of that folder with the functions beside it, on a port that is free.
+    /// Starts the program `local` of that folder with the functions beside it, on a port that is free.
     pub(crate) fn start(bin_dir: &Path) -> Result<Self, Failure> {
-        let program = bin_dir.join("stage");
+        let program = bin_dir.join("local");
         let begun = Instant::now();
         let mut command = Command::new(&program);
         command.args(["--port", "0", "--stage", "local"]).stdin(Stdio::null()).stdout(Stdio::piped());

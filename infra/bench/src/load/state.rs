@@ -47,7 +47,7 @@ struct Message {
 /// People and phones that have not been used on this stage.
 struct People<'a> {
     stage: &'a Staged,
-    door: Client,
+    control: Client,
     count: u32,
 }
 
@@ -91,9 +91,9 @@ impl Kind {
 
 /// So many requests of that kind, on a stage that has nothing else stored.
 pub(crate) fn prepare(stage: &Staged, kind: Kind, count: usize) -> Result<Vec<Request>, Failure> {
-    let door = Client::new(stage.address())?;
-    let mut people = People { stage, door, count: 0 };
-    people.door("POST", "/_stage/reset", "{}")?;
+    let control = Client::new(stage.address())?;
+    let mut people = People { stage, control, count: 0 };
+    people.call_control("POST", "/_stage/reset", "{}")?;
     if count > MAX_MESSAGES && !matches!(kind, Kind::Fallback | Kind::Index) {
         return Err(format!("{count} requests need as many messages, and the inbox keeps {MAX_MESSAGES}").into());
     }
@@ -111,10 +111,10 @@ pub(crate) fn settle(stage: &Staged, kind: Kind) -> Result<(), Failure> {
     if kind != Kind::VeriCode {
         return Ok(());
     }
-    let mut door = Client::new(stage.address())?;
+    let mut control = Client::new(stage.address())?;
     let look = Request::new("GET", "/_stage/state", "127.0.0.1", None, String::new());
     loop {
-        let (answer, _) = door.ask(&look)?;
+        let (answer, _) = control.ask(&look)?;
         let functions = answer["functions"].as_array().into_iter().flatten();
         let counts: HashMap<_, _> =
             functions.filter_map(|one| Some((one["binary"].as_str()?, one["invocations"].as_u64()?))).collect();
@@ -138,10 +138,10 @@ impl People<'_> {
         self.request("POST", &format!("{PREFIX}{path}"), None, body.to_string())
     }
 
-    /// What a control door says.
-    fn door(&mut self, method: &str, path: &str, body: &str) -> Result<Value, Failure> {
+    /// A request to the control API.
+    fn call_control(&mut self, method: &str, path: &str, body: &str) -> Result<Value, Failure> {
         let request = self.request(method, path, None, body.to_owned());
-        Ok(self.door.ask(&request)?.0)
+        Ok(self.control.ask(&request)?.0)
     }
 
     /// Requests for codes, and their phones, spread over the ranges of numbers so that no limit by range is met.
@@ -173,7 +173,7 @@ impl People<'_> {
     fn users(&mut self, count: usize) -> Result<Vec<Request>, Failure> {
         let (requests, phones, messages) = self.applicants(count)?;
         self.drive(&requests)?;
-        self.door("POST", "/_stage/clock", &json!({ "advance_s": COOL_DOWN_SECS }).to_string())?;
+        self.call_control("POST", "/_stage/clock", &json!({ "advance_s": COOL_DOWN_SECS }).to_string())?;
         let requests = self.ask_for_codes(&phones);
         self.drive(&requests)?;
         let messages = self.messages(&phones, &messages)?;
@@ -184,7 +184,7 @@ impl People<'_> {
     /// Requests of a page by someone who is signed in.
     fn readers(&mut self, count: usize) -> Result<Vec<Request>, Failure> {
         let login = self.users(PAGE)?.remove(0);
-        let (answer, cookie) = self.door.ask(&login)?;
+        let (answer, cookie) = self.control.ask(&login)?;
         let cookie = cookie.ok_or_else(|| format!("a login without a cookie: {answer}"))?;
         let path = format!("{PREFIX}/user/index?limit={PAGE}");
         Ok((0..count).map(|_| self.request("GET", &path, Some(&cookie), String::new())).collect())
@@ -198,7 +198,7 @@ impl People<'_> {
     /// The newest message to each phone, once it is another than the one that is known.
     fn messages(&mut self, phones: &[String], known: &Messages) -> Result<Messages, Failure> {
         loop {
-            let list = self.door("GET", "/_stage/sms", "")?;
+            let list = self.call_control("GET", "/_stage/sms", "")?;
             let mut messages = HashMap::new();
             // The newest is the first.
             for message in list.as_array().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! What the Scheduler knows of its schedules: when each fires next, what was fired, and what outlives the stage.
+//! The schedules: when each fires next, what was fired, and what is stored of that.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,31 +9,33 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::account;
-use crate::invocation::Outcome;
+use crate::lambda::Outcome;
 use crate::random;
 use crate::template::{ScheduleSpec, attribute};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) entries: BTreeMap<String, Entry>,
-    /// Every time until here was handed to Lambda.
+    /// Every time until here was passed to Lambda.
     pub(super) fired_until: Timestamp,
-    /// What an earlier stage left; used when the schedules are set for the first time.
-    pub(super) kept: Option<Kept>,
-    /// Counts resets: a move that began before one stops.
+    /// The stored state of an earlier emulator, until the schedules are set for the first time.
+    pub(super) stored: Option<SchedulerState>,
+    /// Counts resets: a reset stops a running move of the clock.
     pub(super) resets: u64,
+    /// Where a running move of the clock ends.
+    pub(super) moving_to: Option<Timestamp>,
 }
 
-/// What outlives the stage.
+/// What is stored.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct SchedulerState {
     pub(super) offset_ms: i64,
     pub(super) fired_until: Timestamp,
-    pub(super) schedules: BTreeMap<String, KeptSchedule>,
+    pub(super) schedules: BTreeMap<String, ScheduleState>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct KeptSchedule {
+pub(super) struct ScheduleState {
     pub(super) expression: String,
     pub(super) zone: String,
     pub(super) origin: Timestamp,
@@ -42,9 +44,9 @@ pub(super) struct KeptSchedule {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) spec: Arc<ScheduleSpec>,
-    /// What its events are called in the list of invocations.
+    /// The trigger of its events in the list of invocations.
     pub(super) trigger: Arc<str>,
-    /// When the stage took it up, in whole seconds; a rate counts from here.
+    /// When it was created, in whole seconds; a rate counts from here.
     pub(super) origin: Timestamp,
     pub(super) next: Option<Timestamp>,
     pub(super) last: Option<Last>,
@@ -54,11 +56,11 @@ pub(super) struct Entry {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Last {
     pub(super) time: Timestamp,
-    /// None while it runs.
+    /// `None` while it runs.
     pub(super) outcome: Option<Outcome>,
 }
 
-/// A time to which a schedule fires.
+/// A time at which a schedule fires.
 #[derive(Clone, Debug)]
 pub(super) struct Tick {
     pub(super) spec: Arc<ScheduleSpec>,
@@ -74,7 +76,7 @@ pub(crate) struct Description {
     pub(super) timezone: String,
     pub(crate) function: String,
     pub(super) enabled: bool,
-    /// When it fires next; null if it never will.
+    /// When it fires next; null for never.
     pub(super) next: Option<Timestamp>,
     /// The scheduled time of its last event.
     pub(super) last: Option<Timestamp>,
@@ -101,7 +103,7 @@ impl State {
         ticks
     }
 
-    pub(super) fn note(&mut self, tick: &Tick, outcome: Option<Outcome>) {
+    pub(super) fn record(&mut self, tick: &Tick, outcome: Option<Outcome>) {
         if let Some(entry) = self.entries.get_mut(&tick.spec.name) {
             // An event that ends after a later one has begun is no longer the last.
             if outcome.is_none() || entry.last.is_some_and(|last| last.time == tick.time) {
@@ -111,14 +113,14 @@ impl State {
     }
 }
 
-impl KeptSchedule {
+impl ScheduleState {
     pub(super) fn is_of(&self, spec: &ScheduleSpec) -> bool {
         (&self.expression, &self.zone) == (&spec.expression, &spec.zone)
     }
 }
 
 impl Entry {
-    /// Taken up at `origin`, and fired until `after`.
+    /// Created at `origin`, and fired until `after`.
     pub(super) fn new(spec: ScheduleSpec, origin: Timestamp, after: Timestamp) -> Self {
         let origin = whole_second(origin);
         let next = if spec.is_enabled { spec.timetable.next(after, origin) } else { None };
@@ -130,8 +132,8 @@ impl Entry {
         Tick { spec: Arc::clone(&self.spec), trigger: Arc::clone(&self.trigger), time }
     }
 
-    pub(super) fn kept(&self) -> KeptSchedule {
-        KeptSchedule { expression: self.spec.expression.clone(), zone: self.spec.zone.clone(), origin: self.origin }
+    pub(super) fn state(&self) -> ScheduleState {
+        ScheduleState { expression: self.spec.expression.clone(), zone: self.spec.zone.clone(), origin: self.origin }
     }
 
     pub(super) fn describe(&self) -> Description {
@@ -150,7 +152,7 @@ impl Entry {
 
 impl Tick {
     /// The schedule's input with the context attributes filled in. The attempt is always the first: Lambda takes the
-    /// event, and its own retries send the same event again.
+    /// event, and its own retries repeat the same event.
     pub(super) fn payload(&self) -> Bytes {
         let ScheduleSpec { name, group, input, .. } = &*self.spec;
         if !input.contains("<aws.scheduler.") {
@@ -166,7 +168,7 @@ impl Tick {
     }
 }
 
-/// From `now` until `then`, zero if that is past. Whole milliseconds, as the clock moves, and not too few.
+/// The time from `now` until `then`, at least zero; rounded up to milliseconds, the precision of the clock.
 pub(super) fn span(now: Timestamp, then: Timestamp) -> Duration {
     let span = then.duration_since(now).max(SignedDuration::ZERO);
     let ms = span.as_nanos().unsigned_abs().div_ceil(1_000_000);
@@ -184,8 +186,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{Entry, State};
-    use crate::schedule::Timetable;
-    use crate::template::ScheduleSpec;
+    use crate::template::{ScheduleSpec, Timetable};
 
     fn time(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn every_time_on_the_way_is_taken_once_and_in_order() {
+    fn every_due_time_is_taken_once_and_in_order() {
         let now = "2026-11-22T07:10:00.250Z";
         let entries = [("hourly", "rate(1 hour)"), ("daily", "cron(0 0 * * ? *)")];
         let entries = entries.map(|(name, expression)| (name.to_owned(), entry(name, expression, now)));
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_payload_says_which_schedule_and_which_time() {
+    fn the_payload_names_its_schedule_and_its_time() {
         let tick = entry("hourly", "rate(1 hour)", "2026-11-22T07:10:00Z").tick(time("2026-11-22T08:10:00Z"));
         let expected = concat!(
             r#"["2026-11-22T08:10:00Z","#,

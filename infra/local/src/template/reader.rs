@@ -1,4 +1,4 @@
-//! One resource of the template as a specification: properties read, merged with `Globals` and resolved.
+//! One resource as a specification: properties are merged with `Globals` and resolved.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::resolve::{Resolver, entries};
-use super::{FunctionSpec, RouteKey, SecretSpec, SecretValue, TableSpec, TemplateError};
+use super::spec::{FunctionSpec, RouteKey, SecretSpec, SecretValue, TableSpec, TemplateError};
 
 /// Reads the properties of one resource.
 pub(super) struct Reader<'a> {
     pub(super) resolver: &'a Resolver<'a>,
     pub(super) properties: &'a Value,
-    /// Where the resource stands in the template.
+    /// The resource's place in the template.
     pub(super) place: String,
 }
 
@@ -34,6 +34,7 @@ impl Reader<'_> {
         Ok(FunctionSpec {
             name: self.required_text("FunctionName")?,
             binary,
+            alias: Some(self.text_or(globals, "AutoPublishAlias", "")?).filter(|alias| !alias.is_empty()),
             handler: self.text_or(globals, "Handler", "bootstrap")?,
             memory_mb: self.number_or(globals, "MemorySize", 128)?,
             timeout: Duration::from_secs(self.number_or(globals, "Timeout", 3)?),
@@ -56,7 +57,7 @@ impl Reader<'_> {
         })
     }
 
-    /// A setting of how Lambda treats asynchronous events, the function's own before that of `Globals`.
+    /// A setting of `EventInvokeConfig`: the function's own, else that of `Globals`.
     fn event_setting(&self, globals: &Value, key: &str) -> Result<Value, TemplateError> {
         let own = &self.properties["EventInvokeConfig"][key];
         let value = if own.is_null() { &globals["EventInvokeConfig"][key] } else { own };
@@ -89,7 +90,7 @@ impl Reader<'_> {
         self.queue(&target, key)
     }
 
-    /// The name of a queue, or of whatever else takes events, from its ARN.
+    /// The name of a queue or another destination, from its ARN.
     pub(super) fn queue(&self, arn: &Value, key: &str) -> Result<Option<String>, TemplateError> {
         match arn.as_str().map(|arn| arn.rsplit_once(':')) {
             None if arn.is_null() => Ok(None),

@@ -1,16 +1,16 @@
 //! CloudFormation's intrinsic functions, evaluated against parameters and the template's own resources.
 //!
 //! Source: AWS CloudFormation User Guide, "Intrinsic function reference" and "Pseudo parameters reference".
-//! What is not known here is an error that names the place, never a guess.
+//! An unknown expression is an error that names its place.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::TemplateError;
+use super::spec::TemplateError;
 use crate::account;
 
-/// Resources may point at each other; a longer chain than this one is a circle.
+/// Resources may refer to each other; a longer chain is a cycle.
 const MAX_DEPTH: usize = 16;
 
 /// Evaluates expressions of one template.
@@ -107,7 +107,7 @@ impl<'a> Resolver<'a> {
                 }
                 _ => Err(TemplateError::new(place, "!If takes a condition and two values")),
             },
-            _ => Err(TemplateError::new(place, format!("the local stage cannot evaluate {name} here"))),
+            _ => Err(TemplateError::new(place, format!("the local emulator cannot evaluate {name} here"))),
         }
     }
 
@@ -173,7 +173,7 @@ impl<'a> Resolver<'a> {
             (Some("AWS::SecretsManager::Secret"), "Id") => account::secret_arn(&name("Name")?),
             (Some("AWS::SQS::Queue"), "Arn") => account::arn("sqs", &name("QueueName")?),
             _ => {
-                let problem = format!("the local stage does not know the attribute {target}.{attribute}");
+                let problem = format!("the local emulator does not know the attribute {target}.{attribute}");
                 return Err(TemplateError::new(place, problem));
             }
         };
@@ -240,7 +240,7 @@ impl<'a> Resolver<'a> {
             ("Fn::Or", [_, ..]) => {
                 parts.iter().try_fold(false, |any, part| Ok(any | self.holds(part, place, depth + 1)?))
             }
-            _ => Err(TemplateError::new(place, format!("the local stage cannot evaluate {name} here"))),
+            _ => Err(TemplateError::new(place, format!("the local emulator cannot evaluate {name} here"))),
         }
     }
 }

@@ -1,9 +1,8 @@
 //! Schedules of the template: `ScheduleV2` events of functions, and `AWS::Scheduler::Schedule`.
 //!
 //! Source: AWS SAM Developer Guide, "`ScheduleV2`"; AWS CloudFormation User Guide, `AWS::Scheduler::Schedule`. What
-//! AWS would refuse is refused here. `RetryPolicy` and `DeadLetterConfig` are about events that Lambda does not take;
-//! what fails in the function is retried and kept by Lambda's own rule. A flexible time window has no effect but that it
-//! is checked: it is used at its beginning.
+//! AWS would refuse is refused here. `RetryPolicy` and `DeadLetterConfig` apply to events that Lambda does not accept;
+//! failures of the function follow Lambda's own rules. A flexible time window is checked, and otherwise ignored.
 
 use std::time::Duration;
 
@@ -12,10 +11,10 @@ use serde_json::Value;
 
 use super::reader::Reader;
 use super::resolve::entries;
-use super::{ScheduleSpec, TemplateError};
-use crate::schedule::{self, Timetable};
+use super::spec::{ScheduleSpec, TemplateError};
+use super::timetable::{DEFAULT_ZONE, Timetable};
 
-/// What stands in `Input` for what is known only when the schedule fires.
+/// Placeholders in `Input` for values that are known when the schedule fires.
 ///
 /// Source: `EventBridge` Scheduler User Guide, "Adding context attributes".
 pub(crate) mod attribute {
@@ -52,7 +51,7 @@ impl Reader<'_> {
         self.schedule_with(id, function, target, "Target.")
     }
 
-    /// `target` holds what is about the target: the whole of a SAM event, or one property of a schedule.
+    /// `target` has the properties of the target: a SAM event itself, or one property of a schedule.
     fn schedule_with(
         &self,
         default_name: &str,
@@ -68,7 +67,7 @@ impl Reader<'_> {
         self.check_window()?;
         let (max_retries, max_event_age) = self.retry_policy(target, path)?;
         let expression = self.required_text("ScheduleExpression")?;
-        let zone = self.text_or(&Value::Null, "ScheduleExpressionTimezone", schedule::DEFAULT_ZONE)?;
+        let zone = self.text_or(&Value::Null, "ScheduleExpressionTimezone", DEFAULT_ZONE)?;
         let timetable =
             Timetable::new(&expression, &zone).map_err(|problem| self.error("ScheduleExpression", &problem))?;
         Ok(ScheduleSpec {
@@ -143,7 +142,7 @@ impl Reader<'_> {
         Ok((u32::try_from(retries).unwrap_or(185), Duration::from_secs(age)))
     }
 
-    /// By its ARN, or, in a SAM event, one that SAM makes and names.
+    /// By its ARN, or, in a SAM event, one that SAM creates and names.
     fn dead_letter_queue(&self, target: &Value, path: &str, id: &str) -> Result<Option<String>, TemplateError> {
         let key = format!("{path}DeadLetterConfig");
         let config = self.resolver.value(&target["DeadLetterConfig"], &self.of(&format!("Properties.{key}")))?;

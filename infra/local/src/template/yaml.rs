@@ -3,7 +3,7 @@
 use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
 use serde_json::{Map, Value};
 
-use super::TemplateError;
+use super::spec::TemplateError;
 
 /// Reads the first document of `text`.
 pub(super) fn parse(text: &str) -> Result<Value, TemplateError> {

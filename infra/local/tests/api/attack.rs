@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, PREFIX, applicant, on_a_stage, on_a_stage_with, other_than};
-use crate::client;
+use support::{PREFIX, TestApp, applicant, code, other_than, send, with_app, with_settings};
 
 /// Requests that are under way at the same moment.
 const AT_ONCE: usize = 24;
@@ -40,7 +39,7 @@ async fn each(count: usize, one: impl AsyncFn(usize) -> i64) -> BTreeMap<i64, us
 
 async fn post(url: &str, path: &str, source: &str, body: &Value) -> Value {
     let url = format!("{url}{PREFIX}{path}");
-    let answer = client::send("POST", &url, &[("x-stage-source-ip", source)], body.to_string().into()).await;
+    let answer = send("POST", &url, &[("x-stage-source-ip", source)], body.to_string()).await;
     serde_json::from_slice(&answer.body).unwrap()
 }
 
@@ -49,22 +48,22 @@ fn code(reply: &Value) -> i64 {
 }
 
 #[expect(clippy::print_stdout, reason = "an attack is run for its figures")]
-fn tell(figures: &str) {
+fn print(figures: &str) {
     println!("{figures}");
 }
 
 /// The messages that the provider was given for numbers that begin so.
-async fn messages(bed: &Bed, beginning: &str) -> usize {
-    let all = bed.door("GET", "sms", "").await;
+async fn messages(app: &TestApp, beginning: &str) -> usize {
+    let all = app.inspect("sms").await;
     all.as_array().unwrap().iter().filter(|sms| sms["phone"].as_str().unwrap().starts_with(beginning)).count()
 }
 
 #[tokio::test]
 async fn a_code_guessed_from_a_thousand_addresses_is_not_found() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let right = bed.code(&phone, 1).await;
-        let url = bed.stage.url();
+    with_app(async |app| {
+        let phone = app.phone();
+        let right = app.code(&phone, 1).await;
+        let url = app.emulator.url();
         let guesses = 10_000 / part();
         let outcomes = each(guesses, async |n| {
             let source = format!("10.7.{}.{}", n % 1000 / 250, n % 250);
@@ -73,8 +72,8 @@ async fn a_code_guessed_from_a_thousand_addresses_is_not_found() {
             code(&post(url, "/user/login", &source, &json!({ "phone": phone, "veri_code": guess })).await)
         })
         .await;
-        let judged = outcomes.get(&11003).copied().unwrap_or(0);
-        tell(&format!("guessing: {guesses} guesses from 1,000 addresses, {outcomes:?}: {judged} judged in a day"));
+        let judged = outcomes.get(&code::VERI_CODE_WRONG).copied().unwrap_or(0);
+        print(&format!("guessing: {guesses} guesses from 1,000 addresses, {outcomes:?}: {judged} judged in a day"));
         assert_eq!(judged, 20, "of which only the first five could have met the code that was sent");
         // 20 of 1,000,000 a day, each code being new: 1 in 50,000.
         assert!(judged * 10_000 < 1_000_000);
@@ -87,8 +86,8 @@ async fn a_code_guessed_from_a_thousand_addresses_is_not_found() {
 async fn pump(prefixes: usize, settings: impl FnOnce(&str) -> String) -> (usize, usize, usize, usize) {
     let (numbers, people) = (100_000 / part(), 1000 / part());
     let mut figures = (numbers, 0, people, 0);
-    on_a_stage_with(settings, async |bed| {
-        let url = bed.stage.url();
+    with_settings(settings, async |app| {
+        let url = app.emulator.url();
         let attack = each(numbers, async |n| {
             let phone = format!("137{:04}{:04}", n % prefixes, n / prefixes);
             let source = format!("10.{}.{}.{}", n % 10_000 / 2500, n % 2500 / 50, n % 50);
@@ -100,14 +99,14 @@ async fn pump(prefixes: usize, settings: impl FnOnce(&str) -> String) -> (usize,
             if code(&asked) != 0 {
                 return code(&asked);
             }
-            let sms = bed.messages(&phone, 1).await[0]["code"].as_str().unwrap().to_owned();
+            let sms = app.messages(&phone, 1).await[0]["code"].as_str().unwrap().to_owned();
             code(&post(url, "/user/register", &source, &applicant(&phone, &sms)).await)
         });
         let (attack, sign_ups) = tokio::join!(attack, sign_ups);
-        let sent = messages(bed, "+86137").await;
+        let sent = messages(app, "+86137").await;
         assert_eq!(sent, attack.get(&0).copied().unwrap_or(0), "{attack:?}");
         assert_eq!(attack.values().sum::<usize>(), numbers);
-        tell(&format!("pumping {prefixes} prefixes: {attack:?}; sign-ups: {sign_ups:?}"));
+        print(&format!("pumping {prefixes} prefixes: {attack:?}; sign-ups: {sign_ups:?}"));
         figures = (numbers, sent, people, sign_ups.get(&0).copied().unwrap_or(0));
     })
     .await;
@@ -136,47 +135,47 @@ async fn whatever_the_ranges_the_budget_holds() {
 
 #[tokio::test]
 async fn who_is_locked_out_signs_in_after_midnight_and_stays_signed_in_until_then() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        bed.register(&phone).await;
-        let victim = bed.log_in(&phone).await;
-        bed.advance(61).await;
-        let code = bed.code(&phone, 3).await;
-        let url = bed.stage.url();
+    with_app(async |app| {
+        let phone = app.phone();
+        app.register(&phone).await;
+        let victim = app.log_in(&phone).await;
+        app.advance(61).await;
+        let code = app.code(&phone, 3).await;
+        let url = app.emulator.url();
         for n in 0..20 {
             let guess = json!({ "phone": phone, "veri_code": other_than(&code) });
             post(url, "/user/login", &format!("10.0.0.{n}"), &guess).await;
         }
-        let refused = bed.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
-        assert_eq!(refused.code, 11005);
+        let refused = app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
+        assert_eq!(refused.code, code::TOO_MANY_REQUESTS);
         for credential in [victim.sid.clone(), format!("jwt {}", victim.token)] {
-            let index = bed.send("GET", "/user/index", &[("authorization", &credential)], "").await;
+            let index = app.send("GET", "/user/index", &[("authorization", &credential)], "").await;
             assert_eq!(index.code, 0, "what she has goes on");
         }
         let wait = refused.data["retry_after"].as_u64().unwrap();
         assert!(wait <= 86_400, "until midnight");
-        bed.advance(wait).await;
-        let code = bed.code(&phone, 4).await;
-        assert_eq!(bed.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await.code, 0);
+        app.advance(wait).await;
+        let code = app.code(&phone, 4).await;
+        assert_eq!(app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await.code, 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_used_code_and_an_ended_session_cannot_be_replayed() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        bed.register(&phone).await;
-        let code = bed.code(&phone, 2).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        app.register(&phone).await;
+        let code = app.code(&phone, 2).await;
         let attempt = json!({ "phone": phone, "veri_code": code });
-        let victim = bed.post("/user/login", &attempt).await.signed_in();
-        assert_eq!(bed.post("/user/login", &attempt).await.code, 11003);
-        assert_eq!(bed.post("/user/register", &applicant(&phone, &code)).await.code, 11003);
+        let victim = app.post("/user/login", &attempt).await.signed_in();
+        assert_eq!(app.post("/user/login", &attempt).await.code, code::VERI_CODE_WRONG);
+        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, code::VERI_CODE_WRONG);
         let headers = [("authorization", victim.sid.as_str())];
-        assert_eq!(bed.send("POST", "/user/logout", &headers, "").await.code, 0);
-        assert_eq!(bed.send("GET", "/user/index", &headers, "").await.code, 10006);
+        assert_eq!(app.send("POST", "/user/logout", &headers, "").await.code, 0);
+        assert_eq!(app.send("GET", "/user/index", &headers, "").await.code, code::NOT_LOGIN);
         let cookie = format!("__sid__={}", victim.sid);
-        assert_eq!(bed.send("GET", "/user/index", &[("cookie", &cookie)], "").await.code, 10006);
+        assert_eq!(app.send("GET", "/user/index", &[("cookie", &cookie)], "").await.code, code::NOT_LOGIN);
     })
     .await;
 }

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::bed::{Bed, Opening, root};
+use support::{TestApp, TestAppBuilder, code, root};
 
 /// What stands before Redis in `ElastiCache`: it speaks TLS, and it takes user names and passwords. Whether a password is
 /// good is asked of botocore, by the test.
@@ -118,23 +118,23 @@ fn first_command(bytes: &[u8]) -> Option<(Vec<String>, usize)> {
     (at <= bytes.len()).then_some((words, at))
 }
 
-/// Runs a test on a stage whose functions reach the cache through a front.
-async fn behind_a_front(trusted: bool, kind: &str, test: impl AsyncFnOnce(&Bed, &Front)) {
+/// Runs a test on an app whose functions reach the cache through a front.
+async fn behind_a_front(trusted: bool, kind: &str, test: impl AsyncFnOnce(&TestApp, &Front)) {
     let front = Front::new().await;
     let url = format!("rediss://{}", front.address);
-    let mut opening = Opening::new()
+    let mut builder = TestAppBuilder::new()
         .parameter("CacheUrl", &url)
         .parameter("CacheUser", "badge")
         .settings(|settings| settings.replace("kind = \"serverless\"", &format!("kind = \"{kind}\"")));
     if trusted {
-        let file = opening.folder().join("authority.pem");
+        let file = builder.folder().join("authority.pem");
         fs::write(&file, &front.certificate).unwrap();
-        opening = opening.variable("CACHE_CA_FILE", file.to_str().unwrap());
+        builder = builder.variable("CACHE_CA_FILE", file.to_str().unwrap());
     }
-    opening
-        .run(async |bed| {
-            front.target.send_replace(bed.stage.cache_url().strip_prefix("redis://").unwrap().to_owned());
-            test(bed, &front).await;
+    builder
+        .run(async |app| {
+            front.target.send_replace(app.emulator.cache_url().strip_prefix("redis://").unwrap().to_owned());
+            test(app, &front).await;
         })
         .await;
 }
@@ -145,7 +145,7 @@ fn of_botocore(kind: &str, cache: &str, date: &str) -> String {
     let output = Command::new(root().join(".tools/venv/bin/python"))
         .arg(root().join("infra/local/tests/interop/elasticache.py"))
         .args(["badge", cache, kind, "us-east-1", &seconds.timestamp().as_second().to_string()])
-        // What every function of the local stage is given.
+        // The variables of every function.
         .args(["ASIALOCALSTAGE000000", "local", "local"])
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
@@ -161,33 +161,33 @@ fn date(password: &str) -> String {
 #[tokio::test]
 async fn each_connection_signs_in_with_a_password_made_for_it() {
     for (setting, kind) in [("serverless", "serverlesscache"), ("replication_group", "replicationgroup")] {
-        behind_a_front(true, setting, async |bed, front| {
-            let somebody = bed.somebody().await;
+        behind_a_front(true, setting, async |app, front| {
+            let somebody = app.somebody().await;
             let session = [("authorization", somebody.sid.as_str())];
-            assert_eq!(bed.send("GET", "/user/index", &session, "").await.code, 0);
+            assert_eq!(app.send("GET", "/user/index", &session, "").await.code, 0);
             let before = front.signed_in();
             assert!(!before.is_empty());
             // Passwords count in seconds.
             let begin = Instant::now();
             while begin.elapsed() < Duration::from_millis(1100) {
-                assert_eq!(bed.send("GET", "/user/index", &session, "").await.code, 0);
+                assert_eq!(app.send("GET", "/user/index", &session, "").await.code, 0);
             }
-            let state = bed.door("GET", "state", "").await;
+            let state = app.inspect("state").await;
             let sandboxes = state["functions"].as_array().unwrap().iter().map(|one| one["sandboxes"].as_u64().unwrap());
             let sandboxes = usize::try_from(sandboxes.sum::<u64>()).unwrap();
-            assert!(front.signed_in().len() <= sandboxes, "a connection that works is kept");
+            assert!(front.signed_in().len() <= sandboxes, "a connection that works is reused");
             front.cut.send_replace(true);
-            assert_eq!(bed.send("GET", "/user/index", &session, "").await.code, 15004);
+            assert_eq!(app.send("GET", "/user/index", &session, "").await.code, code::REDIS_ERROR);
             front.cut.send_replace(false);
-            assert_eq!(bed.send("GET", "/user/index", &session, "").await.code, 0, "with the next call");
+            assert_eq!(app.send("GET", "/user/index", &session, "").await.code, 0, "with the next call");
             let after = front.signed_in();
             let newest = date(&after.last().unwrap().1);
             assert!(before.iter().all(|(_, password)| date(password) < newest), "{newest}");
             for (user, password) in after {
                 assert_eq!(user, "badge");
                 assert_eq!(password, of_botocore(kind, "badge-local", &date(&password)));
-                bed.keep_secret(&password);
-                bed.keep_secret(password.rsplit_once('=').unwrap().1);
+                app.add_secret(&password);
+                app.add_secret(password.rsplit_once('=').unwrap().1);
             }
         })
         .await;
@@ -195,12 +195,12 @@ async fn each_connection_signs_in_with_a_password_made_for_it() {
 }
 
 #[tokio::test]
-async fn a_cache_that_nobody_vouches_for_is_not_spoken_to() {
-    behind_a_front(false, "serverless", async |bed, front| {
-        let reply = bed.post("/user/veri_code", &json!({ "phone": bed.phone() })).await;
-        assert_eq!(reply.code, 15004);
+async fn a_cache_with_an_unknown_certificate_is_not_used() {
+    behind_a_front(false, "serverless", async |app, front| {
+        let reply = app.post("/user/veri_code", &json!({ "phone": app.phone() })).await;
+        assert_eq!(reply.code, code::REDIS_ERROR);
         assert_eq!(front.signed_in(), [], "no password for a stranger");
-        let lines = bed.log(&reply.request_id).await;
+        let lines = app.log(&reply.request_id).await;
         let says_why = |line: &Value| line["error"].as_str().is_some_and(|error| error.contains("certificate"));
         assert!(lines.iter().any(says_why), "{lines:?}");
     })

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use crate::bed::{Bed, applicant, on_a_stage, root};
+use support::{TestApp, applicant, code, root, with_app};
 
-/// Everything, as the local stage's own errands need it.
+/// All rights, which the emulator itself needs.
 const ALL: &str = "on ~* +@all";
 
-/// From now on whoever does not sign in, as functions here do not, has these rights.
-async fn give(bed: &Bed, rights: &str) {
+/// Sets the rights of the default user, which functions have here.
+async fn give(app: &TestApp, rights: &str) {
     let give = format!("ACL SETUSER default reset nopass {rights}");
-    assert_eq!(bed.tell_cache(&["AUTH operator any", &give]).await, "+OK");
+    assert_eq!(app.redis(&["AUTH operator any", &give]).await, "+OK");
 }
 
 #[tokio::test]
@@ -18,28 +18,28 @@ async fn the_rights_of_the_caches_user_are_enough_and_no_more() {
     let template = std::fs::read_to_string(root().join("infra/template.yaml")).unwrap();
     let line = template.lines().find_map(|line| line.trim().strip_prefix("AccessString: ")).unwrap();
     let rights = line.trim_matches('"');
-    on_a_stage(async |bed| {
-        assert_eq!(bed.tell_cache(&["ACL SETUSER operator on nopass ~* +@all"]).await, "+OK");
-        give(bed, rights).await;
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
-        assert_eq!(bed.post("/user/register", &applicant(&phone, &code)).await.code, 0);
-        give(bed, ALL).await;
-        bed.advance(61).await;
-        give(bed, rights).await;
-        let user = bed.log_in(&phone).await;
+    with_app(async |app| {
+        assert_eq!(app.redis(&["ACL SETUSER operator on nopass ~* +@all"]).await, "+OK");
+        give(app, rights).await;
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, 0);
+        give(app, ALL).await;
+        app.advance(61).await;
+        give(app, rights).await;
+        let user = app.log_in(&phone).await;
         let wrong = json!({ "phone": phone, "veri_code": "000000" });
-        assert_eq!(bed.post("/user/login", &wrong).await.code, 11003, "a wrong code is judged too");
+        assert_eq!(app.post("/user/login", &wrong).await.code, code::VERI_CODE_WRONG, "a wrong code is judged too");
         let headers = [("authorization", user.sid.as_str())];
-        assert_eq!(bed.send("GET", "/user/index", &headers, "").await.code, 0);
-        assert_eq!(bed.send("POST", "/user/logout", &headers, "").await.code, 0);
+        assert_eq!(app.send("GET", "/user/index", &headers, "").await.code, 0);
+        assert_eq!(app.send("POST", "/user/logout", &headers, "").await.code, 0);
         for job in ["daily", "deployed"] {
-            assert_eq!(bed.door("POST", &format!("schedules/{job}"), "{}").await["outcome"], "ok", "{job}");
+            assert_eq!(app.control("POST", &format!("schedules/{job}"), "{}").await["outcome"], "ok", "{job}");
         }
         for command in ["FLUSHALL", "KEYS *", "CONFIG GET maxmemory", "ACL LIST"] {
-            assert!(bed.tell_cache(&[command]).await.starts_with("-NOPERM"), "{command}");
+            assert!(app.redis(&[command]).await.starts_with("-NOPERM"), "{command}");
         }
-        give(bed, ALL).await;
+        give(app, ALL).await;
     })
     .await;
 }

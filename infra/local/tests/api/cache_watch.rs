@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Opening, on_a_stage, on_a_stage_with};
-use crate::service::{Answer, Form, Service, refusal};
+use support::{Form, QueryReply, QueryService, TestApp, TestAppBuilder, query_error, with_app, with_settings};
 
 const SERVERLESS: &str = include_str!("elasticache/serverless_caches.xml");
 const SERVERLESS_PAGE_1: &str = include_str!("elasticache/serverless_caches_page_1.xml");
@@ -14,7 +13,7 @@ const CLUSTERS: &str = include_str!("elasticache/cache_clusters.xml");
 const SNAPSHOTS: &str = include_str!("elasticache/snapshots.xml");
 const SNAPSHOTS_PAGE_1: &str = include_str!("elasticache/snapshots_page_1.xml");
 
-/// Where the functions of the stage are told that their cache is, and where AWS says it is.
+/// The address of the cache that functions have, and that AWS reports.
 const CACHE_URL: &str = "rediss://badge-local-a1b2c3.serverless.use1.cache.amazonaws.com:6379";
 const GROUP_URL: &str = "rediss://badge-local.a1b2c3.ng.0001.use1.cache.amazonaws.com:6379";
 
@@ -22,7 +21,7 @@ const GROUP_URL: &str = "rediss://badge-local.a1b2c3.ng.0001.use1.cache.amazonaw
 const NOW: &str = "2026-11-22T12:00:00Z";
 
 /// AWS, when all is well.
-fn aws(form: &Form) -> Answer {
+fn aws(form: &Form) -> QueryReply {
     let is_first = !form.contains_key("NextToken") && !form.contains_key("Marker");
     let body = match (form["Action"].as_str(), is_first) {
         ("DescribeServerlessCaches", _) => SERVERLESS,
@@ -32,13 +31,13 @@ fn aws(form: &Form) -> Answer {
         ("DescribeCacheClusters", _) => CLUSTERS,
         ("DescribeSnapshots", true) => SNAPSHOTS_PAGE_1,
         ("DescribeSnapshots", false) => SNAPSHOTS,
-        (other, _) => return refusal(400, "InvalidAction", other),
+        (other, _) => return query_error(400, "InvalidAction", other),
     };
     (200, body.to_owned())
 }
 
 /// AWS, with some answer about serverless caches put otherwise.
-fn aws_with(from: &'static str, to: &'static str) -> impl Fn(&Form, usize) -> Answer + Send + Sync {
+fn aws_with(from: &'static str, to: &'static str) -> impl Fn(&Form, usize) -> QueryReply + Send + Sync {
     assert!(SERVERLESS.contains(from), "{from}");
     move |form, _| {
         let (status, body) = aws(form);
@@ -46,20 +45,20 @@ fn aws_with(from: &'static str, to: &'static str) -> impl Fn(&Form, usize) -> An
     }
 }
 
-async fn fire(bed: &Bed) -> Value {
-    bed.door("POST", "schedules/cache_watch", &json!({ "time": NOW }).to_string()).await
+async fn fire(app: &TestApp) -> Value {
+    app.control("POST", "schedules/cache_watch", json!({ "time": NOW })).await
 }
 
 fn line(fired: &Value) -> Value {
     serde_json::from_str(fired["log"][0].as_str().unwrap()).unwrap()
 }
 
-/// What the first run says when `answer` is AWS's, with a stage whose cache is at `url`, of that kind, and has snapshots.
+/// What the first run says when `answer` is AWS's, with an app whose cache is at `url`, of that kind, and has snapshots.
 async fn watch_at(
     url: &str,
     kind: &str,
-    answer: impl Fn(&Form, usize) -> Answer + Send + Sync + 'static,
-    test: impl AsyncFnOnce(&Bed, &Service, Value),
+    answer: impl Fn(&Form, usize) -> QueryReply + Send + Sync + 'static,
+    test: impl AsyncFnOnce(&TestApp, &QueryService, Value),
 ) {
     watch(url, &format!("kind = \"{kind}\"\nsnapshot_max_hours = 26"), answer, test).await;
 }
@@ -68,30 +67,30 @@ async fn watch_at(
 async fn watch(
     url: &str,
     settings: &str,
-    answer: impl Fn(&Form, usize) -> Answer + Send + Sync + 'static,
-    test: impl AsyncFnOnce(&Bed, &Service, Value),
+    answer: impl Fn(&Form, usize) -> QueryReply + Send + Sync + 'static,
+    test: impl AsyncFnOnce(&TestApp, &QueryService, Value),
 ) {
-    let service = Service::new(answer).await;
-    Opening::new()
+    let service = QueryService::new(answer).await;
+    TestAppBuilder::new()
         .variable("AWS_ENDPOINT_URL_ELASTICACHE", &service.url)
         .settings(|all| all.replace("kind = \"serverless\"", settings))
         .parameter("CacheUrl", url)
-        .run(async |bed| {
-            let fired = fire(bed).await;
-            test(bed, &service, fired).await;
+        .run(async |app| {
+            let fired = fire(app).await;
+            test(app, &service, fired).await;
         })
         .await;
 }
 
 /// The one finding of a run, which is no failure and is not repeated.
-async fn finding(answer: impl Fn(&Form, usize) -> Answer + Send + Sync + 'static) -> String {
+async fn finding(answer: impl Fn(&Form, usize) -> QueryReply + Send + Sync + 'static) -> String {
     let mut found = String::new();
-    watch_at(CACHE_URL, "serverless", answer, async |bed, _, fired| {
+    watch_at(CACHE_URL, "serverless", answer, async |app, _, fired| {
         assert_eq!((&fired["outcome"], &fired["attempts"]), (&json!("ok"), &json!(1)), "{fired}");
         assert_eq!(fired["log"].as_array().unwrap().len(), 1, "{fired}");
         let line = line(&fired);
         assert_eq!((&line["level"], &line["code"], &line["cache_findings"]), (&json!("ERROR"), &json!(0), &json!(1)));
-        assert_eq!(bed.door("GET", "dead_letters", "").await, json!([]));
+        assert_eq!(app.inspect("dead_letters").await, json!([]));
         found = format!("{}, available {}", line["findings"][0].as_str().unwrap(), line["cache_available"]);
     })
     .await;
@@ -99,13 +98,13 @@ async fn finding(answer: impl Fn(&Form, usize) -> Answer + Send + Sync + 'static
 }
 
 /// What a run failed with, three times.
-async fn failure(answer: impl Fn(&Form, usize) -> Answer + Send + Sync + 'static) -> String {
+async fn failure(answer: impl Fn(&Form, usize) -> QueryReply + Send + Sync + 'static) -> String {
     let mut error = String::new();
-    watch_at(CACHE_URL, "serverless", answer, async |bed, _, fired| {
+    watch_at(CACHE_URL, "serverless", answer, async |app, _, fired| {
         assert_eq!((&fired["outcome"], &fired["attempts"]), (&json!("error"), &json!(3)), "{fired}");
         let line = line(&fired);
         assert!(line["_aws"].is_null(), "a run that saw nothing has no numbers: {line}");
-        assert_eq!(bed.door("GET", "dead_letters", "").await.as_array().unwrap().len(), 1);
+        assert_eq!(app.inspect("dead_letters").await.as_array().unwrap().len(), 1);
         line["error"].as_str().unwrap().clone_into(&mut error);
     })
     .await;
@@ -113,27 +112,27 @@ async fn failure(answer: impl Fn(&Form, usize) -> Answer + Send + Sync + 'static
 }
 
 #[tokio::test]
-async fn a_cache_as_configured_is_told_and_measured() {
+async fn a_cache_as_configured_is_reported_and_measured() {
     watch_at(
         CACHE_URL,
         "serverless",
         |form, _| aws(form),
-        async |bed, service, fired| {
+        async |app, service, fired| {
             assert_eq!(fired["outcome"], "ok", "{fired}");
             let line = line(&fired);
             assert_eq!((&line["level"], &line["findings"]), (&json!("INFO"), &Value::Null), "{line}");
-            let told = json!({
+            let expected = json!({
                 "cache": "badge-local", "status": "available", "engine": "valkey", "version": "8.1",
                 "endpoint": CACHE_URL.strip_prefix("rediss://").unwrap(), "snapshot_age_secs": 9 * 3600
             });
-            assert_eq!(line["report"], told);
+            assert_eq!(line["report"], expected);
             let metrics = json!([
                 { "Name": "cache_available", "Unit": "Count" }, { "Name": "cache_findings", "Unit": "Count" },
                 { "Name": "cache_snapshot_age", "Unit": "Seconds" }
             ]);
             assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"], metrics);
             assert_eq!((&line["cache_available"], &line["cache_snapshot_age"]), (&json!(1), &json!(9 * 3600)));
-            let asked = service.asked();
+            let asked = service.received();
             assert_eq!(asked.len(), 3, "one page of caches, two of snapshots");
             for one in asked {
                 assert_eq!(
@@ -142,15 +141,15 @@ async fn a_cache_as_configured_is_told_and_measured() {
                 );
                 assert!(one.authorization.contains("/us-east-1/elasticache/aws4_request"), "{}", one.authorization);
             }
-            assert_eq!(self::line(&fire(bed).await)["report"], "done before");
-            assert_eq!(service.asked().len(), 3, "once for each scheduled time");
+            assert_eq!(self::line(&fire(app).await)["report"], "done before");
+            assert_eq!(service.received().len(), 3, "once for each scheduled time");
         },
     )
     .await;
 }
 
 #[tokio::test]
-async fn a_replication_group_is_told_by_its_members_and_its_snapshots() {
+async fn a_replication_group_is_reported_by_its_members_and_its_snapshots() {
     watch_at(
         GROUP_URL,
         "replication_group",
@@ -158,18 +157,18 @@ async fn a_replication_group_is_told_by_its_members_and_its_snapshots() {
         async |_, _, fired| {
             let line = line(&fired);
             assert_eq!((&line["level"], &line["cache_findings"]), (&json!("INFO"), &json!(0)), "{line}");
-            let told = json!({
+            let expected = json!({
                 "cache": "badge-local", "status": "available", "engine": "redis", "version": "7.1.0",
                 "endpoint": GROUP_URL.strip_prefix("rediss://").unwrap(), "snapshot_age_secs": 9 * 3600
             });
-            assert_eq!(line["report"], told);
+            assert_eq!(line["report"], expected);
         },
     )
     .await;
 }
 
 #[tokio::test]
-async fn snapshots_that_nobody_expects_are_not_asked_for() {
+async fn snapshots_that_are_not_expected_are_not_requested() {
     for (url, kind, expected) in [
         (CACHE_URL, "serverless", vec!["DescribeServerlessCaches"]),
         (GROUP_URL, "replication_group", vec!["DescribeReplicationGroups", "DescribeCacheClusters"]),
@@ -183,7 +182,7 @@ async fn snapshots_that_nobody_expects_are_not_asked_for() {
                 let line = line(&fired);
                 assert_eq!((&line["level"], &line["cache_findings"]), (&json!("INFO"), &json!(0)), "{line}");
                 assert_eq!(line["report"]["snapshot_age_secs"], Value::Null);
-                let asked = service.asked();
+                let asked = service.received();
                 assert_eq!(asked.iter().map(|one| one.form["Action"].as_str()).collect::<Vec<_>>(), expected);
             },
         )
@@ -210,7 +209,7 @@ async fn a_cache_that_is_not_as_configured_is_a_finding_and_no_failure() {
 
 #[tokio::test]
 async fn a_cache_that_aws_does_not_know_is_a_finding() {
-    let missing = finding(|_, _| refusal(404, "ServerlessCacheNotFoundFault", "ServerlessCache not found"));
+    let missing = finding(|_, _| query_error(404, "ServerlessCacheNotFoundFault", "ServerlessCache not found"));
     assert_eq!(missing.await, "there is no cache badge-local, available 0");
 }
 
@@ -223,7 +222,7 @@ async fn the_cache_is_found_on_the_second_page() {
     };
     watch_at(CACHE_URL, "serverless", pages, async |_, service, fired| {
         assert_eq!(line(&fired)["cache_findings"], 0, "{fired}");
-        assert_eq!(service.asked().len(), 4);
+        assert_eq!(service.received().len(), 4);
     })
     .await;
 }
@@ -231,9 +230,9 @@ async fn the_cache_is_found_on_the_second_page() {
 #[tokio::test]
 async fn what_aws_does_not_tell_is_a_failure_of_the_run() {
     let message = "User is not authorized to perform: elasticache:DescribeServerlessCaches";
-    let denied = failure(move |_, _| refusal(403, "AccessDenied", message)).await;
+    let denied = failure(move |_, _| query_error(403, "AccessDenied", message)).await;
     assert!(denied.contains("AccessDenied: User is not authorized"), "{denied}");
-    let throttled = failure(|_, _| refusal(400, "Throttling", "Rate exceeded")).await;
+    let throttled = failure(|_, _| query_error(400, "Throttling", "Rate exceeded")).await;
     assert!(throttled.contains("Throttling: Rate exceeded"), "{throttled}");
     let garbled = failure(|_, _| (200, "<html>a proxy's page</html>".to_owned())).await;
     assert!(garbled.contains("cannot be read"), "{garbled}");
@@ -242,12 +241,12 @@ async fn what_aws_does_not_tell_is_a_failure_of_the_run() {
 #[tokio::test]
 async fn aws_may_throttle_for_a_while() {
     let busy = |form: &Form, before| match before {
-        0 | 1 => refusal(400, "Throttling", "Rate exceeded"),
+        0 | 1 => query_error(400, "Throttling", "Rate exceeded"),
         _ => aws(form),
     };
     watch_at(CACHE_URL, "serverless", busy, async |_, service, fired| {
         assert_eq!((&fired["outcome"], &fired["attempts"]), (&json!("ok"), &json!(1)), "{fired}");
-        assert_eq!(service.asked().len(), 5);
+        assert_eq!(service.received().len(), 5);
     })
     .await;
 }
@@ -261,16 +260,16 @@ async fn an_address_that_is_none_stops_the_cold_start_by_name() {
         async |_, service, fired| {
             assert_ne!(fired["outcome"], "ok");
             assert!(fired["log"].to_string().contains("CACHE_URL"), "{fired}");
-            assert!(service.asked().is_empty());
+            assert!(service.received().is_empty());
         },
     )
     .await;
 }
 
 #[tokio::test]
-async fn the_local_stage_has_the_cache_that_its_functions_use() {
-    on_a_stage(async |bed| {
-        let line = line(&fire(bed).await);
+async fn the_emulator_reports_the_cache_that_its_functions_use() {
+    with_app(async |app| {
+        let line = line(&fire(app).await);
         assert_eq!(
             (&line["level"], &line["cache_available"], &line["cache_findings"]),
             (&json!("INFO"), &json!(1), &json!(0))
@@ -282,10 +281,10 @@ async fn the_local_stage_has_the_cache_that_its_functions_use() {
 }
 
 #[tokio::test]
-async fn the_local_stage_has_no_snapshot_and_says_so() {
+async fn the_emulator_reports_no_snapshot() {
     let expecting = |settings: &str| format!("{settings}snapshot_max_hours = 26\n");
-    on_a_stage_with(expecting, async |bed| {
-        assert_eq!(line(&fire(bed).await)["findings"], json!(["there is no snapshot"]));
+    with_settings(expecting, async |app| {
+        assert_eq!(line(&fire(app).await)["findings"], json!(["there is no snapshot"]));
     })
     .await;
 }

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::bed::on_a_stage;
+use support::with_app;
 
 #[tokio::test]
 async fn all_recorded_cases_get_the_reply_of_the_contract() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         let cases: Vec<Value> = serde_json::from_str(include_str!("cases.json")).unwrap();
         assert_eq!(cases.len(), 73);
         for case in &cases {
@@ -20,7 +20,7 @@ async fn all_recorded_cases_get_the_reply_of_the_contract() {
             };
             let content_type = request["content_type"].as_str().map(|value| ("content-type", value));
             let headers: Vec<_> = content_type.into_iter().collect();
-            let reply = bed.send_to(&text(&request["method"]), &text(&request["path"]), &headers, body).await;
+            let reply = app.send_to(&text(&request["method"]), &text(&request["path"]), &headers, body).await;
             let (id, expect) = (&case["id"], &case["expect"]);
             assert_eq!(expect["code"], reply.code, "{id}");
             if !expect["msg"].is_null() {

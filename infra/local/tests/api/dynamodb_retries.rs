@@ -6,8 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::bed::{Bed, Opening, Reply, SignedIn, applicant};
-use crate::dynamodb_proxy::{DynamoDbProxy, Refusal};
+use support::{DynamoDbProxy, Refusal, Reply, SignedIn, TestApp, TestAppBuilder, applicant, code};
 
 /// The contract's bound on every answer.
 const IN_TIME: Duration = Duration::from_millis(2500);
@@ -18,13 +17,13 @@ const EXPIRED: &str =
 const DYNAMODB: &str = "com.amazonaws.dynamodb.v20120810";
 
 /// Runs a test on functions that reach the emulator's DynamoDB through a proxy.
-async fn behind_a_proxy(test: impl AsyncFnOnce(&Bed, &DynamoDbProxy)) {
+async fn behind_a_proxy(test: impl AsyncFnOnce(&TestApp, &DynamoDbProxy)) {
     let proxy = DynamoDbProxy::new().await;
-    let opening = Opening::new().variable("AWS_ENDPOINT_URL_DYNAMODB", &proxy.url);
+    let opening = TestAppBuilder::new().variable("AWS_ENDPOINT_URL_DYNAMODB", &proxy.url);
     opening
-        .run(async |bed| {
-            proxy.lead_to(bed);
-            test(bed, &proxy).await;
+        .run(async |app| {
+            proxy.lead_to(app);
+            test(app, &proxy).await;
         })
         .await;
 }
@@ -55,19 +54,19 @@ fn http_date(minutes: i64) -> String {
 }
 
 /// A page of users by token, whose first request to DynamoDB is a read.
-async fn index(bed: &Bed, who: &SignedIn) -> Reply {
+async fn index(app: &TestApp, who: &SignedIn) -> Reply {
     let authorization = format!("jwt {}", who.token);
-    bed.send("GET", "/user/index", &[("authorization", &authorization)], "").await
+    app.send("GET", "/user/index", &[("authorization", &authorization)], "").await
 }
 
 #[tokio::test]
 async fn an_expired_signature_is_made_anew_and_the_request_succeeds() {
-    behind_a_proxy(async |bed, proxy| {
-        let somebody = bed.somebody().await;
+    behind_a_proxy(async |app, proxy| {
+        let somebody = app.somebody().await;
         for minutes in [None, Some(0), Some(10)] {
             let refusal = Refusal::new(INVALID_SIGNATURE, EXPIRED).date(minutes.map(http_date));
             proxy.refuse_next([refusal]);
-            let reply = index(bed, &somebody).await;
+            let reply = index(app, &somebody).await;
             let attempts = proxy.attempts_at_the_first();
             assert_eq!((reply.code, attempts.len()), (0, 2), "{minutes:?} minutes: {attempts:?}");
             let is_same_time = attempts[0].date == attempts[1].date;
@@ -83,21 +82,21 @@ async fn an_expired_signature_is_made_anew_and_the_request_succeeds() {
 
 #[tokio::test]
 async fn what_may_pass_is_tried_once_more() {
-    behind_a_proxy(async |bed, proxy| {
-        let somebody = bed.somebody().await;
+    behind_a_proxy(async |app, proxy| {
+        let somebody = app.somebody().await;
         for refusal in passing() {
             proxy.refuse_next([refusal.clone()]);
-            assert_eq!(index(bed, &somebody).await.code, 0, "{refusal:?}");
+            assert_eq!(index(app, &somebody).await.code, 0, "{refusal:?}");
             assert_eq!(proxy.attempts_at_the_first().len(), 2, "{refusal:?}");
 
-            let phone = bed.phone();
-            let code = bed.code(&phone, 1).await;
+            let phone = app.phone();
+            let code = app.code(&phone, 1).await;
             proxy.refuse_next([refusal.clone()]);
-            assert_eq!(bed.post("/user/register", &applicant(&phone, &code)).await.code, 0, "{refusal:?}");
+            assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, 0, "{refusal:?}");
             assert_eq!(proxy.attempts_at_the_first().len(), 2, "{refusal:?}");
         }
         let users = passing().len() + 1;
-        let page = index(bed, &somebody).await;
+        let page = index(app, &somebody).await;
         assert_eq!(page.data.as_array().unwrap().len(), users, "each registration made one user");
     })
     .await;
@@ -105,8 +104,8 @@ async fn what_may_pass_is_tried_once_more() {
 
 #[tokio::test]
 async fn what_will_not_pass_fails_at_the_first_attempt() {
-    behind_a_proxy(async |bed, proxy| {
-        let somebody = bed.somebody().await;
+    behind_a_proxy(async |app, proxy| {
+        let somebody = app.somebody().await;
         for (kind, message) in [
             ("com.amazon.coral.validate#ValidationException", "One or more parameter values were invalid"),
             ("com.amazonaws.dynamodb.v20120810#ResourceNotFoundException", "Requested resource not found"),
@@ -115,13 +114,13 @@ async fn what_will_not_pass_fails_at_the_first_attempt() {
             (INVALID_SIGNATURE, "The request signature we calculated does not match the signature you provided."),
         ] {
             proxy.refuse_next([Refusal::new(kind, message).date(Some(http_date(0)))]);
-            let failed = index(bed, &somebody).await;
-            assert_eq!((failed.code, proxy.attempts_at_the_first().len()), (15003, 1), "{kind}");
-            let line = bed.log(&failed.request_id).await.pop().unwrap();
+            let failed = index(app, &somebody).await;
+            assert_eq!((failed.code, proxy.attempts_at_the_first().len()), (code::DB_ERROR, 1), "{kind}");
+            let line = app.log(&failed.request_id).await.pop().unwrap();
             let name = kind.rsplit('#').next().unwrap();
-            assert_eq!((&line["level"], &line["code"]), (&json!("ERROR"), &json!(15003)), "{line}");
+            assert_eq!((&line["level"], &line["code"]), (&json!("ERROR"), &json!(code::DB_ERROR)), "{line}");
             assert!(line["error"].as_str().unwrap().contains(name), "{line}");
-            assert_eq!(index(bed, &somebody).await.code, 0, "{kind}: with the next request");
+            assert_eq!(index(app, &somebody).await.code, 0, "{kind}: with the next request");
         }
     })
     .await;
@@ -129,16 +128,16 @@ async fn what_will_not_pass_fails_at_the_first_attempt() {
 
 #[tokio::test]
 async fn a_table_that_always_refuses_is_given_up_in_time_after_two_attempts() {
-    behind_a_proxy(async |bed, proxy| {
-        let somebody = bed.somebody().await;
+    behind_a_proxy(async |app, proxy| {
+        let somebody = app.somebody().await;
         for refusal in passing().into_iter().chain([Refusal::new(INVALID_SIGNATURE, EXPIRED)]) {
             proxy.refuse_all(Some(refusal.clone()));
             let begin = Instant::now();
-            let failed = index(bed, &somebody).await;
+            let failed = index(app, &somebody).await;
             assert!(begin.elapsed() < IN_TIME, "{refusal:?}: {:?}", begin.elapsed());
-            assert_eq!((failed.code, proxy.attempts_at_the_first().len()), (15003, 2), "{refusal:?}");
+            assert_eq!((failed.code, proxy.attempts_at_the_first().len()), (code::DB_ERROR, 2), "{refusal:?}");
             proxy.refuse_all(None);
-            assert_eq!(index(bed, &somebody).await.code, 0, "{refusal:?}: with the next request");
+            assert_eq!(index(app, &somebody).await.code, 0, "{refusal:?}: with the next request");
         }
     })
     .await;

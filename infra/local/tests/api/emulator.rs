@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::bed::{Bed, Opening, root};
-use crate::client;
+use support::{TestApp, TestAppBuilder, root, send};
 
 /// Where the emulator says that every cache is. Nobody speaks to it.
 const HOST: &str = "cache.example";
@@ -44,7 +43,7 @@ impl Emulator {
                          SignedHeaders=host, Signature=0";
         let headers = [("authorization", signature), ("content-type", "application/x-www-form-urlencoded")];
         let body = format!("Version=2015-02-02&{form}");
-        let answer = client::send("POST", &format!("{}/", self.url), &headers, body.into()).await;
+        let answer = send("POST", &format!("{}/", self.url), &headers, body).await;
         assert_eq!(answer.status, 200, "{form}: {:?}", answer.body);
     }
 
@@ -55,15 +54,15 @@ impl Emulator {
         self.call(&form).await;
     }
 
-    /// A stage whose functions ask the emulator, and are told that their cache is at `url`.
-    fn opening(&self, url: &str) -> Opening {
-        Opening::new().variable("AWS_ENDPOINT_URL_ELASTICACHE", &self.url).parameter("CacheUrl", url)
+    /// An app whose functions call the emulator of AWS, and find their cache at `url`.
+    fn builder(&self, url: &str) -> TestAppBuilder {
+        TestAppBuilder::new().variable("AWS_ENDPOINT_URL_ELASTICACHE", &self.url).parameter("CacheUrl", url)
     }
 }
 
 /// The log line of a run that went well at the first attempt.
-async fn look(bed: &Bed, time: &str) -> Value {
-    let fired = bed.door("POST", "schedules/cache_watch", &json!({ "time": time }).to_string()).await;
+async fn look(app: &TestApp, time: &str) -> Value {
+    let fired = app.control("POST", "schedules/cache_watch", json!({ "time": time })).await;
     assert_eq!((&fired["outcome"], &fired["attempts"]), (&json!("ok"), &json!(1)), "{fired}");
     serde_json::from_str(fired["log"][0].as_str().unwrap()).unwrap()
 }
@@ -73,21 +72,21 @@ async fn a_serverless_cache_of_the_emulator_is_missing_until_it_is_made() {
     let emulator = Emulator::start();
     emulator.create("badge-other").await;
     emulator
-        .opening(CACHE_URL)
-        .run(async |bed| {
-            let before = look(bed, "2026-11-22T00:00:00Z").await;
+        .builder(CACHE_URL)
+        .run(async |app| {
+            let before = look(app, "2026-11-22T00:00:00Z").await;
             assert_eq!(before["findings"], json!(["there is no cache badge-local"]));
             assert_eq!(before["cache_available"], 0);
 
             emulator.create("badge-local").await;
 
-            let after = look(bed, "2026-11-22T01:00:00Z").await;
+            let after = look(app, "2026-11-22T01:00:00Z").await;
             assert_eq!((&after["findings"], &after["cache_available"]), (&Value::Null, &json!(1)), "{after}");
-            let told = json!({
+            let expected = json!({
                 "cache": "badge-local", "status": "available", "engine": "valkey", "version": "8.1",
                 "endpoint": "cache.example:6379", "snapshot_age_secs": null
             });
-            assert_eq!(after["report"], told);
+            assert_eq!(after["report"], expected);
         })
         .await;
 }
@@ -97,9 +96,9 @@ async fn functions_that_use_another_address_than_the_emulators_cache_are_a_findi
     let emulator = Emulator::start();
     emulator.create("badge-local").await;
     emulator
-        .opening("rediss://moved.example:6379")
-        .run(async |bed| {
-            let line = look(bed, "2026-11-22T00:00:00Z").await;
+        .builder("rediss://moved.example:6379")
+        .run(async |app| {
+            let line = look(app, "2026-11-22T00:00:00Z").await;
             let drift = "functions use moved.example:6379, and the cache is at cache.example:6379";
             assert_eq!((&line["findings"], &line["cache_available"]), (&json!([drift]), &json!(1)));
         })
@@ -107,21 +106,21 @@ async fn functions_that_use_another_address_than_the_emulators_cache_are_a_findi
 }
 
 #[tokio::test]
-async fn a_replication_group_of_the_emulator_is_told_by_its_members() {
+async fn a_replication_group_of_the_emulator_is_reported_by_its_members() {
     let emulator = Emulator::start();
     let group = "ReplicationGroupId=badge-local&ReplicationGroupDescription=cache&Engine=valkey&EngineVersion=8.0";
     emulator.call(&format!("Action=CreateReplicationGroup&{group}&NumCacheClusters=2")).await;
     emulator
-        .opening(CACHE_URL)
+        .builder(CACHE_URL)
         .settings(|settings| settings.replace("kind = \"serverless\"", "kind = \"replication_group\""))
-        .run(async |bed| {
-            let line = look(bed, "2026-11-22T00:00:00Z").await;
+        .run(async |app| {
+            let line = look(app, "2026-11-22T00:00:00Z").await;
             assert_eq!((&line["findings"], &line["cache_available"]), (&Value::Null, &json!(1)), "{line}");
-            let told = json!({
+            let expected = json!({
                 "cache": "badge-local", "status": "available", "engine": "valkey", "version": "8.0",
                 "endpoint": "cache.example:6379", "snapshot_age_secs": null
             });
-            assert_eq!(line["report"], told);
+            assert_eq!(line["report"], expected);
         })
         .await;
 }

@@ -6,12 +6,12 @@ mod server;
 
 use std::time::{Duration, Instant};
 
+use local::CacheMode;
 use serde_json::json;
-use stage::CacheMode;
 
 use self::proxy::Proxy;
 use self::server::{Server, command};
-use crate::bed::{Bed, Opening, Reply, SignedIn, applicant};
+use support::{Reply, SignedIn, TestApp, TestAppBuilder, applicant, code};
 
 /// The contract's bound on every answer.
 const IN_TIME: Duration = Duration::from_millis(2500);
@@ -29,50 +29,50 @@ const WRONG_NODE: [&str; 7] = [
 ];
 
 /// Runs a test on functions that reach the emulator's cache through a proxy.
-async fn behind_a_proxy(cache: Option<CacheMode>, test: impl AsyncFnOnce(&Bed, &Proxy)) {
+async fn behind_a_proxy(cache: Option<CacheMode>, test: impl AsyncFnOnce(&TestApp, &Proxy)) {
     let proxy = Proxy::new().await;
-    Opening::new()
+    TestAppBuilder::new()
         .options(|options| {
             options.cache = cache.unwrap_or(options.cache);
             // Or a second sandbox, with a connection of its own, could take a second request.
             options.sandbox_limit = 1;
         })
         .parameter("CacheUrl", &format!("redis://{}", proxy.address))
-        .run(async |bed| {
-            proxy.lead_to(address(bed));
-            test(bed, &proxy).await;
+        .run(async |app| {
+            proxy.lead_to(address(app));
+            test(app, &proxy).await;
         })
         .await;
 }
 
-fn address(bed: &Bed) -> String {
-    bed.stage.cache_url().strip_prefix("redis://").unwrap().to_owned()
+fn address(app: &TestApp) -> String {
+    app.emulator.cache_url().strip_prefix("redis://").unwrap().to_owned()
 }
 
 /// Sends a request, and once more if the cache failed it; the second time it has to succeed.
 async fn succeeds_at_the_second_try(what: &str, ask: impl AsyncFn() -> Reply) -> Reply {
     let first = ask().await;
-    let reply = if first.code == 15004 { ask().await } else { first };
+    let reply = if first.code == code::REDIS_ERROR { ask().await } else { first };
     assert_eq!(reply.code, 0, "{what}: {reply:?}");
     reply
 }
 
-async fn index(bed: &Bed, who: &SignedIn) -> Reply {
-    bed.send("GET", "/user/index", &[("authorization", &who.sid)], "").await
+async fn index(app: &TestApp, who: &SignedIn) -> Reply {
+    app.send("GET", "/user/index", &[("authorization", &who.sid)], "").await
 }
 
 #[tokio::test]
 async fn when_two_nodes_change_their_roles_each_function_fails_one_request_at_most() {
     // A node of a cluster takes no `REPLICAOF`.
-    behind_a_proxy(Some(CacheMode::Alone), async |bed, proxy| {
-        let old = address(bed);
+    behind_a_proxy(Some(CacheMode::Alone), async |app, proxy| {
+        let old = address(app);
         let new = Server::start().await;
-        let (stays, leaves) = (bed.somebody().await, bed.somebody().await);
-        let end = async |who: &SignedIn| bed.send("POST", "/user/logout", &[("authorization", &who.sid)], "").await;
-        assert_eq!((index(bed, &stays).await.code, end(&leaves).await.code), (0, 0));
-        let (known, unknown) = (bed.phone(), bed.phone());
-        bed.register(&known).await;
-        let (known_code, unknown_code) = (bed.code(&known, 2).await, bed.code(&unknown, 1).await);
+        let (stays, leaves) = (app.somebody().await, app.somebody().await);
+        let end = async |who: &SignedIn| app.send("POST", "/user/logout", &[("authorization", &who.sid)], "").await;
+        assert_eq!((index(app, &stays).await.code, end(&leaves).await.code), (0, 0));
+        let (known, unknown) = (app.phone(), app.phone());
+        app.register(&known).await;
+        let (known_code, unknown_code) = (app.code(&known, 2).await, app.code(&unknown, 1).await);
 
         let (host, port) = old.split_once(':').unwrap();
         let (_, new_port) = new.address.split_once(':').unwrap();
@@ -84,35 +84,35 @@ async fn when_two_nodes_change_their_roles_each_function_fails_one_request_at_mo
 
         let attempt = json!({ "phone": known, "veri_code": known_code });
         let form = applicant(&unknown, &unknown_code);
-        let asks = json!({ "phone": bed.phone() });
-        succeeds_at_the_second_try("index", async || index(bed, &stays).await).await;
-        succeeds_at_the_second_try("veri_code", async || bed.post("/user/veri_code", &asks).await).await;
-        succeeds_at_the_second_try("register", async || bed.post("/user/register", &form).await).await;
-        let login = succeeds_at_the_second_try("login", async || bed.post("/user/login", &attempt).await).await;
+        let asks = json!({ "phone": app.phone() });
+        succeeds_at_the_second_try("index", async || index(app, &stays).await).await;
+        succeeds_at_the_second_try("veri_code", async || app.post("/user/veri_code", &asks).await).await;
+        succeeds_at_the_second_try("register", async || app.post("/user/register", &form).await).await;
+        let login = succeeds_at_the_second_try("login", async || app.post("/user/login", &attempt).await).await;
         let came = login.signed_in();
         succeeds_at_the_second_try("logout", async || end(&came).await).await;
-        assert_eq!(index(bed, &came).await.code, 10006, "sessions end on the new node");
+        assert_eq!(index(app, &came).await.code, code::NOT_LOGIN, "sessions end on the new node");
 
-        let (phone, asks) = (bed.phone(), json!({ "phone": bed.phone() }));
-        let code = bed.code(&phone, 1).await;
-        assert_eq!(bed.post("/user/register", &applicant(&phone, &code)).await.code, 0);
-        assert_eq!(bed.post("/user/veri_code", &asks).await.code, 0);
-        assert_eq!(index(bed, &stays).await.code, 0);
+        let (phone, asks) = (app.phone(), json!({ "phone": app.phone() }));
+        let code = app.code(&phone, 1).await;
+        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, 0);
+        assert_eq!(app.post("/user/veri_code", &asks).await.code, 0);
+        assert_eq!(index(app, &stays).await.code, 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_connection_to_the_wrong_node_is_left_for_a_new_one_after_one_request_at_most() {
-    behind_a_proxy(None, async |bed, proxy| {
-        let somebody = bed.somebody().await;
-        assert_eq!(index(bed, &somebody).await.code, 0);
+    behind_a_proxy(None, async |app, proxy| {
+        let somebody = app.somebody().await;
+        assert_eq!(index(app, &somebody).await.code, 0);
         let (open, mut wrong) = (proxy.open(), Vec::new());
         for refusal in WRONG_NODE {
             let before = proxy.opened();
             proxy.refuse_on_open_connections(refusal);
-            let codes = [index(bed, &somebody).await.code, index(bed, &somebody).await.code];
-            if !matches!(codes, [0 | 15004, 0]) || proxy.opened() != before + 1 {
+            let codes = [index(app, &somebody).await.code, index(app, &somebody).await.code];
+            if !matches!(codes, [0 | code::REDIS_ERROR, 0]) || proxy.opened() != before + 1 {
                 wrong.push((refusal, codes, proxy.opened() - before));
             }
         }
@@ -124,20 +124,20 @@ async fn a_connection_to_the_wrong_node_is_left_for_a_new_one_after_one_request_
 
 #[tokio::test]
 async fn every_function_leaves_the_wrong_node() {
-    behind_a_proxy(None, async |bed, proxy| {
-        let somebody = bed.somebody().await;
-        let (known, unknown) = (bed.phone(), bed.phone());
-        bed.register(&known).await;
-        let (known_code, unknown_code) = (bed.code(&known, 2).await, bed.code(&unknown, 1).await);
+    behind_a_proxy(None, async |app, proxy| {
+        let somebody = app.somebody().await;
+        let (known, unknown) = (app.phone(), app.phone());
+        app.register(&known).await;
+        let (known_code, unknown_code) = (app.code(&known, 2).await, app.code(&unknown, 1).await);
         proxy.refuse_on_open_connections(WRONG_NODE[0]);
-        let (attempt, asks) = (json!({ "phone": known, "veri_code": known_code }), json!({ "phone": bed.phone() }));
+        let (attempt, asks) = (json!({ "phone": known, "veri_code": known_code }), json!({ "phone": app.phone() }));
         let form = applicant(&unknown, &unknown_code);
-        succeeds_at_the_second_try("veri_code", async || bed.post("/user/veri_code", &asks).await).await;
-        succeeds_at_the_second_try("register", async || bed.post("/user/register", &form).await).await;
-        let came = succeeds_at_the_second_try("login", async || bed.post("/user/login", &attempt).await).await;
+        succeeds_at_the_second_try("veri_code", async || app.post("/user/veri_code", &asks).await).await;
+        succeeds_at_the_second_try("register", async || app.post("/user/register", &form).await).await;
+        let came = succeeds_at_the_second_try("login", async || app.post("/user/login", &attempt).await).await;
         let came = came.signed_in();
-        succeeds_at_the_second_try("index", async || index(bed, &somebody).await).await;
-        let end = async || bed.send("POST", "/user/logout", &[("authorization", &came.sid)], "").await;
+        succeeds_at_the_second_try("index", async || index(app, &somebody).await).await;
+        let end = async || app.send("POST", "/user/logout", &[("authorization", &came.sid)], "").await;
         succeeds_at_the_second_try("logout", end).await;
     })
     .await;
@@ -145,18 +145,18 @@ async fn every_function_leaves_the_wrong_node() {
 
 #[tokio::test]
 async fn while_no_node_serves_requests_fail_in_time_and_no_connection_is_opened_in_a_loop() {
-    behind_a_proxy(None, async |bed, proxy| {
-        let somebody = bed.somebody().await;
-        assert_eq!(index(bed, &somebody).await.code, 0);
+    behind_a_proxy(None, async |app, proxy| {
+        let somebody = app.somebody().await;
+        assert_eq!(index(app, &somebody).await.code, 0);
         for refusal in WRONG_NODE {
             proxy.refuse_on_all_connections(Some(refusal));
             let (before, begin) = (proxy.opened(), Instant::now());
-            assert_eq!(index(bed, &somebody).await.code, 15004, "{refusal}");
+            assert_eq!(index(app, &somebody).await.code, code::REDIS_ERROR, "{refusal}");
             assert!(begin.elapsed() < IN_TIME, "{refusal}: {:?}", begin.elapsed());
             assert!(proxy.opened() <= before + 2, "{refusal}: {} new connections", proxy.opened() - before);
             proxy.refuse_on_all_connections(None);
-            let codes = [index(bed, &somebody).await.code, index(bed, &somebody).await.code];
-            assert!(matches!(codes, [0 | 15004, 0]), "{refusal}: {codes:?}");
+            let codes = [index(app, &somebody).await.code, index(app, &somebody).await.code];
+            assert!(matches!(codes, [0 | code::REDIS_ERROR, 0]), "{refusal}: {codes:?}");
         }
     })
     .await;

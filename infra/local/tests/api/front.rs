@@ -1,4 +1,4 @@
-//! The same functions behind every front that AWS has for them: one request, as each of them tells of it, has one outcome.
+//! The same functions behind every event source of AWS: one request, as each of them describes it, has one outcome.
 
 mod event;
 mod members;
@@ -11,8 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use self::event::{FRONTS, Front, Sent};
-use crate::bed::{Bed, applicant, on_a_stage, on_a_stage_with};
-use crate::client;
+use support::{TestApp, applicant, code, with_app, with_settings};
 
 /// A reply, once it was seen to have the shape of its front.
 #[derive(Debug)]
@@ -30,11 +29,11 @@ impl Answer {
         self.cookie.as_ref().unwrap().split(';').next().unwrap()
     }
 
-    /// Lets the stage's logs be searched for the credentials in it.
-    fn keep_secrets(&self, bed: &Bed) {
+    /// Adds the credentials in it to what no log may contain.
+    fn add_secrets(&self, app: &TestApp) {
         let sid = self.cookie.as_ref().and_then(|_| self.session().strip_prefix("__sid__="));
         for secret in [sid.filter(|sid| !sid.is_empty()), self.data["token"].as_str()].into_iter().flatten() {
-            bed.keep_secret(secret);
+            app.add_secret(secret);
         }
     }
 }
@@ -44,25 +43,15 @@ fn now_ms() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
-/// Hands a function an event, as Lambda does it for a front that waits for the answer.
-pub(crate) async fn invoke(bed: &Bed, function: &str, event: &Value) -> Value {
-    let aws_url = bed.door("GET", "state", "").await["aws_url"].as_str().unwrap().to_owned();
-    let url = format!("{aws_url}/2015-03-31/functions/badge-local-{function}:live/invocations");
-    let authorization = "AWS4-HMAC-SHA256 Credential=A/1/r/lambda/aws4_request, SignedHeaders=host, Signature=0";
-    let answer = client::send("POST", &url, &[("authorization", authorization)], event.to_string().into()).await;
-    assert_eq!(answer.headers.get("x-amz-function-error"), None, "{:?}", answer.body);
-    serde_json::from_slice(&answer.body).unwrap()
-}
-
 /// Sends a request by a front.
-async fn send(bed: &Bed, front: Front, function: &str, sent: &Sent<'_>) -> Answer {
-    send_at(bed, front, function, sent, now_ms()).await
+async fn send(app: &TestApp, front: Front, function: &str, sent: &Sent<'_>) -> Answer {
+    send_at(app, front, function, sent, now_ms()).await
 }
 
 /// The same, at a time of the front's own.
-async fn send_at(bed: &Bed, front: Front, function: &str, sent: &Sent<'_>, now_ms: u64) -> Answer {
-    let answer = read(front, invoke(bed, function, &front.event(sent, now_ms)).await);
-    answer.keep_secrets(bed);
+async fn send_at(app: &TestApp, front: Front, function: &str, sent: &Sent<'_>, now_ms: u64) -> Answer {
+    let answer = read(front, app.invoke_function(function, &front.event(sent, now_ms)).await);
+    answer.add_secrets(app);
     answer
 }
 
@@ -124,38 +113,38 @@ fn with_sends_per_ip(max: u32) -> impl FnOnce(&str) -> String {
 
 #[tokio::test]
 async fn somebody_comes_in_and_goes_by_every_front() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         for front in FRONTS {
-            let phone = bed.phone();
+            let phone = app.phone();
             let code = async |nth| {
                 let sent =
-                    send(bed, front, "veri_code", &Sent::post("/user/veri_code", json!({ "phone": phone }))).await;
+                    send(app, front, "veri_code", &Sent::post("/user/veri_code", json!({ "phone": phone }))).await;
                 assert_eq!((sent.code, &sent.data["expires_in"]), (0, &json!(300)), "{front:?}: {sent:?}");
-                let code = bed.messages(&phone, nth).await[0]["code"].as_str().unwrap().to_owned();
-                bed.keep_secret(&code);
+                let code = app.messages(&phone, nth).await[0]["code"].as_str().unwrap().to_owned();
+                app.add_secret(&code);
                 code
             };
             let applicant = applicant(&phone, &code(1).await);
-            let user = send(bed, front, "register", &Sent::post("/user/register", applicant)).await;
+            let user = send(app, front, "register", &Sent::post("/user/register", applicant)).await;
             assert_eq!(user.code, 0, "{front:?}: {user:?}");
             // Events made here keep the machine's time, and yet the cool-down is over: it is the life of a key.
-            bed.advance(61).await;
+            app.advance(61).await;
 
             let attempt = json!({ "phone": phone, "veri_code": code(2).await });
-            let login = send(bed, front, "login", &Sent::post("/user/login", attempt)).await;
+            let login = send(app, front, "login", &Sent::post("/user/login", attempt)).await;
             assert_eq!((login.code, &login.data["user_id"]), (0, &user.data["user_id"]), "{front:?}: {login:?}");
 
             let by_session = Sent::get("/user/index").header("cookie", "theme=dark").header("cookie", login.session());
             let token = format!("jwt {}", login.data["token"].as_str().unwrap());
             for by in [&by_session, &Sent::get("/user/index").header("authorization", &token)] {
-                let page = send(bed, front, "user_index", by).await;
+                let page = send(app, front, "user_index", by).await;
                 assert_eq!((page.code, &page.data[0]["id"]), (0, &user.data["user_id"]), "{front:?}: {page:?}");
             }
 
             let leave = Sent::post("/user/logout", Value::Null).header("cookie", login.session());
-            let gone = send(bed, front, "logout", &leave).await;
+            let gone = send(app, front, "logout", &leave).await;
             assert_eq!((gone.code, gone.session()), (0, "__sid__="), "{front:?}");
-            assert_eq!(send(bed, front, "user_index", &by_session).await.code, 10006, "{front:?}");
+            assert_eq!(send(app, front, "user_index", &by_session).await.code, code::NOT_LOGIN, "{front:?}");
         }
     })
     .await;
@@ -163,23 +152,27 @@ async fn somebody_comes_in_and_goes_by_every_front() {
 
 #[tokio::test]
 async fn what_is_refused_is_refused_by_every_front() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         let large = json!({ "x": "a".repeat(64 * 1024) });
         for front in FRONTS {
             for (function, method, path, code) in [
-                ("veri_code", "POST", "/user/veri_code", 11001),
-                ("register", "POST", "/user/register", 11001),
-                ("login", "POST", "/user/login", 11001),
-                ("logout", "POST", "/user/logout", 10006),
-                ("user_index", "GET", "/user/index", 10006),
+                ("veri_code", "POST", "/user/veri_code", code::PARAMS_INVALID),
+                ("register", "POST", "/user/register", code::PARAMS_INVALID),
+                ("login", "POST", "/user/login", code::PARAMS_INVALID),
+                ("logout", "POST", "/user/logout", code::NOT_LOGIN),
+                ("user_index", "GET", "/user/index", code::NOT_LOGIN),
             ] {
                 let sent = Sent { method, path, ..Sent::default() };
-                let refused = send(bed, front, function, &sent).await;
+                let refused = send(app, front, function, &sent).await;
                 assert_eq!((refused.code, refused.cookie), (code, None), "{front:?}: {function}");
-                let in_english = send(bed, front, function, &sent.clone().header("accept-language", "en")).await;
+                let in_english = send(app, front, function, &sent.clone().header("accept-language", "en")).await;
                 assert!(in_english.msg.is_ascii() && !refused.msg.is_ascii(), "{front:?}: {in_english:?}");
                 let sent = Sent { body: large.clone(), ..sent };
-                assert_eq!(send(bed, front, function, &sent).await.code, 51413, "{front:?}: {function}");
+                assert_eq!(
+                    send(app, front, function, &sent).await.code,
+                    code::PAYLOAD_TOO_LARGE,
+                    "{front:?}: {function}"
+                );
             }
         }
     })
@@ -188,7 +181,7 @@ async fn what_is_refused_is_refused_by_every_front() {
 
 #[tokio::test]
 async fn a_function_knows_its_method_whatever_the_front_lets_through() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         for front in FRONTS {
             for (function, method, path) in [
                 ("veri_code", "GET", "/user/veri_code"),
@@ -197,9 +190,9 @@ async fn a_function_knows_its_method_whatever_the_front_lets_through() {
                 ("logout", "GET", "/user/logout"),
                 ("user_index", "POST", "/user/index"),
             ] {
-                let refused = send(bed, front, function, &Sent { method, path, ..Sent::default() }).await;
+                let refused = send(app, front, function, &Sent { method, path, ..Sent::default() }).await;
                 let expected = format!("Method {method} not allowed for URL /local/iwc/badge{path}");
-                assert_eq!((refused.code, refused.msg), (51405, expected), "{front:?}: {function}");
+                assert_eq!((refused.code, refused.msg), (code::METHOD_NOT_ALLOWED, expected), "{front:?}: {function}");
             }
         }
     })
@@ -208,49 +201,53 @@ async fn a_function_knows_its_method_whatever_the_front_lets_through() {
 
 #[tokio::test]
 async fn where_no_route_has_the_stage_in_it_the_path_has() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         for front in [Front::FunctionUrl, Front::LoadBalancer, Front::LoadBalancerLists] {
             for path in ["/prod/iwc/badge/user/login", "/iwc/badge/user/login", "/", "//local"] {
                 let mut event = front.event(&Sent::post("/user/login", json!({})), now_ms());
                 event[if front == Front::FunctionUrl { "rawPath" } else { "path" }] = path.into();
-                let refused = read(front, invoke(bed, "login", &event).await);
+                let refused = read(front, app.invoke_function("login", &event).await);
                 assert_eq!(
                     (refused.code, refused.msg),
-                    (51404, format!("Requested URL {path} not found")),
+                    (code::NOT_FOUND, format!("Requested URL {path} not found")),
                     "{front:?}"
                 );
             }
         }
         // A REST API may have a resource with our stage in it, or one that takes every path.
         for (resource, stage, code) in [
-            ("/{stage}/iwc/badge/user/login", json!({ "stage": "local" }), 11001),
-            ("/{stage}/iwc/badge/user/login", json!({ "stage": "prod" }), 51404),
-            ("/{proxy+}", json!({ "proxy": "iwc/badge/user/login" }), 11001),
+            ("/{stage}/iwc/badge/user/login", json!({ "stage": "local" }), code::PARAMS_INVALID),
+            ("/{stage}/iwc/badge/user/login", json!({ "stage": "prod" }), code::NOT_FOUND),
+            ("/{proxy+}", json!({ "proxy": "iwc/badge/user/login" }), code::PARAMS_INVALID),
         ] {
             let mut event = Front::RestApi.event(&Sent::post("/user/login", json!({})), now_ms());
             event["resource"] = resource.into();
             event["pathParameters"] = stage;
-            assert_eq!(read(Front::RestApi, invoke(bed, "login", &event).await).code, code, "{event}");
+            assert_eq!(read(Front::RestApi, app.invoke_function("login", &event).await).code, code, "{event}");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_no_function_takes_is_told_apart_by_fronts_that_know_routes() {
-    on_a_stage(async |bed| {
+async fn requests_without_a_function_differ_only_behind_event_sources_with_routes() {
+    with_app(async |app| {
         for front in FRONTS {
-            let wrong_method = send(bed, front, "fallback", &Sent::get("/user/login")).await;
+            let wrong_method = send(app, front, "fallback", &Sent::get("/user/login")).await;
             let knows_routes = matches!(front, Front::HttpApi | Front::RestApi);
-            assert_eq!(wrong_method.code, if knows_routes { 51405 } else { 51404 }, "{front:?}");
+            assert_eq!(
+                wrong_method.code,
+                if knows_routes { code::METHOD_NOT_ALLOWED } else { code::NOT_FOUND },
+                "{front:?}"
+            );
             let mut event = front.event(&Sent::get("/nowhere"), now_ms());
             if knows_routes {
                 event["requestContext"]["routeKey"] = "$default".into();
                 event["resource"] = "/{proxy+}".into();
             }
-            let nowhere = read(front, invoke(bed, "fallback", &event).await);
+            let nowhere = read(front, app.invoke_function("fallback", &event).await);
             let expected = "Requested URL /local/iwc/badge/nowhere not found".to_owned();
-            assert_eq!((nowhere.code, nowhere.msg), (51404, expected), "{front:?}");
+            assert_eq!((nowhere.code, nowhere.msg), (code::NOT_FOUND, expected), "{front:?}");
         }
     })
     .await;
@@ -259,16 +256,16 @@ async fn what_no_function_takes_is_told_apart_by_fronts_that_know_routes() {
 #[tokio::test]
 async fn an_address_is_the_one_that_the_front_saw() {
     for front in FRONTS {
-        on_a_stage_with(with_sends_per_ip(3), async |bed| {
+        with_settings(with_sends_per_ip(3), async |app| {
             let ask = async |n: u32, address: &str| {
                 let (phone, stated) = (format!("1380013{n:04}"), format!("198.51.100.{n}"));
                 let sent = Sent::post("/user/veri_code", json!({ "phone": phone })).from(address);
-                send(bed, front, "veri_code", &sent.header("x-forwarded-for", &stated)).await.code
+                send(app, front, "veri_code", &sent.header("x-forwarded-for", &stated)).await.code
             };
             for n in 0..3 {
                 assert_eq!(ask(n, "203.0.113.7").await, 0, "{front:?}");
             }
-            assert_eq!(ask(3, "203.0.113.7").await, 11005, "{front:?}");
+            assert_eq!(ask(3, "203.0.113.7").await, code::TOO_MANY_REQUESTS, "{front:?}");
             assert_eq!(ask(3, "203.0.113.8").await, 0, "{front:?}: another address is another count");
         })
         .await;
@@ -277,30 +274,33 @@ async fn an_address_is_the_one_that_the_front_saw() {
 
 #[tokio::test]
 async fn a_load_balancer_may_tell_the_port_and_must_tell_the_address() {
-    on_a_stage_with(with_sends_per_ip(2), async |bed| {
+    with_settings(with_sends_per_ip(2), async |app| {
         let ask = async |n: u32, address: &str| {
             let sent = Sent::post("/user/veri_code", json!({ "phone": format!("1380013{n:04}") })).from(address);
-            send(bed, Front::LoadBalancer, "veri_code", &sent).await.code
+            send(app, Front::LoadBalancer, "veri_code", &sent).await.code
         };
         assert_eq!((ask(0, "203.0.113.7:4711").await, ask(1, "203.0.113.7:4712").await), (0, 0));
-        assert_eq!(ask(2, "203.0.113.7").await, 11005);
+        assert_eq!(ask(2, "203.0.113.7").await, code::TOO_MANY_REQUESTS);
         let (one, other) = ("[2001:db8:1:2::1]:4711", "2001:db8:1:2::2");
-        assert_eq!((ask(3, one).await, ask(4, other).await, ask(5, "[2001:db8:1:2::3]:1").await), (0, 0, 11005));
-        // Whoever comes without one shares a count with all such.
-        assert_eq!((ask(6, "").await, ask(7, "nobody").await, ask(8, "").await), (0, 0, 11005));
+        assert_eq!(
+            (ask(3, one).await, ask(4, other).await, ask(5, "[2001:db8:1:2::3]:1").await),
+            (0, 0, code::TOO_MANY_REQUESTS)
+        );
+        // Requests without an address share one count.
+        assert_eq!((ask(6, "").await, ask(7, "nobody").await, ask(8, "").await), (0, 0, code::TOO_MANY_REQUESTS));
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_query_is_decoded_once_by_every_front() {
-    on_a_stage(async |bed| {
-        let (one, two) = (bed.somebody().await, bed.somebody().await);
+    with_app(async |app| {
+        let (one, two) = (app.somebody().await, app.somebody().await);
         let authorization = format!("Bearer {}", two.token);
         for front in FRONTS {
             let index = async |query: &str| {
                 let sent = Sent::get("/user/index").header("authorization", &authorization);
-                send(bed, front, "user_index", &Sent { query, ..sent }).await
+                send(app, front, "user_index", &Sent { query, ..sent }).await
             };
             // Encoded, and of two the last.
             let page = index("limit=2&limit=%31").await;
@@ -315,7 +315,7 @@ async fn a_query_is_decoded_once_by_every_front() {
             assert_eq!(index("l%69mit=1").await.data.as_array().unwrap().len(), 1, "{front:?}");
             // Encoded twice is not that number.
             let refused = index("limit=%2531").await;
-            assert_eq!((refused.code, refused.msg.as_str()), (11001, "limit参数无效"), "{front:?}");
+            assert_eq!((refused.code, refused.msg.as_str()), (code::PARAMS_INVALID, "limit参数无效"), "{front:?}");
         }
     })
     .await;
@@ -323,17 +323,21 @@ async fn a_query_is_decoded_once_by_every_front() {
 
 #[tokio::test]
 async fn a_body_comes_as_text_or_as_base64() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         for front in FRONTS {
             let mut event = front.event(&Sent::post("/user/login", Value::Null), now_ms());
             event["isBase64Encoded"] = true.into();
             // {"phone": "1"}
             event["body"] = "eyJwaG9uZSI6ICIxIn0=".into();
-            let refused = read(front, invoke(bed, "login", &event).await);
-            assert_eq!((refused.code, refused.msg.as_str()), (11001, "veri_code参数有缺失"), "{front:?}");
+            let refused = read(front, app.invoke_function("login", &event).await);
+            assert_eq!(
+                (refused.code, refused.msg.as_str()),
+                (code::PARAMS_INVALID, "veri_code参数有缺失"),
+                "{front:?}"
+            );
             event["body"] = "{".into();
-            let refused = read(front, invoke(bed, "login", &event).await);
-            assert_eq!((refused.code, refused.msg.as_str()), (51400, "Bad Request"), "{front:?}");
+            let refused = read(front, app.invoke_function("login", &event).await);
+            assert_eq!((refused.code, refused.msg.as_str()), (code::BAD_REQUEST, "Bad Request"), "{front:?}");
         }
     })
     .await;
@@ -341,14 +345,14 @@ async fn a_body_comes_as_text_or_as_base64() {
 
 #[tokio::test]
 async fn the_time_is_the_fronts_if_it_tells_one() {
-    on_a_stage(async |bed| {
-        let authorization = format!("jwt {}", bed.somebody().await.token);
+    with_app(async |app| {
+        let authorization = format!("jwt {}", app.somebody().await.token);
         let sent = Sent::get("/user/index").header("authorization", &authorization);
         for front in FRONTS {
             // Twenty minutes after the token was made, and the minute that the stage's clock was moved by.
-            let late = send_at(bed, front, "user_index", &sent, now_ms() + 1_300_000).await;
+            let late = send_at(app, front, "user_index", &sent, now_ms() + 1_300_000).await;
             let tells_none = matches!(front, Front::LoadBalancer | Front::LoadBalancerLists);
-            assert_eq!(late.code, if tells_none { 0 } else { 10005 }, "{front:?}");
+            assert_eq!(late.code, if tells_none { 0 } else { code::NO_AUTH }, "{front:?}");
         }
     })
     .await;
@@ -356,7 +360,7 @@ async fn the_time_is_the_fronts_if_it_tells_one() {
 
 #[tokio::test]
 async fn an_event_that_is_no_request_is_a_bad_one() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         for event in [
             json!({}),
             json!([]),
@@ -364,8 +368,8 @@ async fn an_event_that_is_no_request_is_a_bad_one() {
             json!({ "requestContext": {}, "rawPath": "/local/iwc/badge/user/login" }),
             json!({ "requestContext": { "connectionId": "id", "eventType": "CONNECT" } }),
         ] {
-            let answer = read(Front::HttpApi, invoke(bed, "login", &event).await);
-            assert_eq!((answer.code, answer.msg.as_str()), (51400, "Bad Request"), "{event}");
+            let answer = read(Front::HttpApi, app.invoke_function("login", &event).await);
+            assert_eq!((answer.code, answer.msg.as_str()), (code::BAD_REQUEST, "Bad Request"), "{event}");
         }
     })
     .await;

@@ -1,71 +1,74 @@
-//! `Idempotency-Key`: the same wish, sent again, sends no second message.
+//! `Idempotency-Key`: the same request, sent again, sends no second message.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Reply, for_crowds, on_a_stage, on_a_stage_with};
-use crate::client;
+use support::{Reply, TestApp, code, for_crowds, send, with_app, with_settings};
 
-async fn ask(bed: &Bed, phone: &str, key: &str) -> Reply {
-    bed.send("POST", "/user/veri_code", &[("Idempotency-Key", key)], json!({ "phone": phone }).to_string()).await
+async fn ask(app: &TestApp, phone: &str, key: &str) -> Reply {
+    app.send("POST", "/user/veri_code", &[("Idempotency-Key", key)], json!({ "phone": phone }).to_string()).await
 }
 
 #[tokio::test]
 async fn the_same_key_gets_the_same_reply_for_a_day_and_no_second_message() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let first = ask(bed, &phone, "8e03978e-40d5-43dd-bc93-6894a57f9324").await;
+    with_app(async |app| {
+        let phone = app.phone();
+        let first = ask(app, &phone, "8e03978e-40d5-43dd-bc93-6894a57f9324").await;
         assert_eq!((first.code, &first.data), (0, &json!({ "expires_in": 300, "retry_after": 60 })));
         for seconds in [0, 30, 60, 3600, 82_700] {
-            bed.advance(seconds).await;
-            let again = ask(bed, &phone, "8e03978e-40d5-43dd-bc93-6894a57f9324").await;
+            app.advance(seconds).await;
+            let again = ask(app, &phone, "8e03978e-40d5-43dd-bc93-6894a57f9324").await;
             assert_eq!((again.code, again.data), (0, first.data.clone()), "after {seconds} s more");
         }
-        assert_eq!(bed.messages(&phone, 1).await.len(), 1);
-        bed.advance(61).await;
-        assert_eq!(ask(bed, &phone, "8e03978e-40d5-43dd-bc93-6894a57f9324").await.code, 0);
-        assert_eq!(bed.messages(&phone, 2).await.len(), 2, "after 24 hours the key is new again");
+        assert_eq!(app.messages(&phone, 1).await.len(), 1);
+        app.advance(61).await;
+        assert_eq!(ask(app, &phone, "8e03978e-40d5-43dd-bc93-6894a57f9324").await.code, 0);
+        assert_eq!(app.messages(&phone, 2).await.len(), 2, "after 24 hours the key is new again");
     })
     .await;
 }
 
 #[tokio::test]
-async fn another_key_is_another_wish() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        assert_eq!(ask(bed, &phone, "one").await.code, 0);
-        assert_eq!(ask(bed, &phone, "two").await.code, 11005);
-        bed.advance(61).await;
-        assert_eq!(ask(bed, &phone, "two").await.code, 0, "a refused wish may come again under its key");
-        assert_eq!(bed.messages(&phone, 2).await.len(), 2);
+async fn another_key_is_another_request() {
+    with_app(async |app| {
+        let phone = app.phone();
+        assert_eq!(ask(app, &phone, "one").await.code, 0);
+        assert_eq!(ask(app, &phone, "two").await.code, code::TOO_MANY_REQUESTS);
+        app.advance(61).await;
+        assert_eq!(ask(app, &phone, "two").await.code, 0, "a refused request may be repeated under its key");
+        assert_eq!(app.messages(&phone, 2).await.len(), 2);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_key_of_another_request_is_refused_and_sends_nothing() {
-    on_a_stage(async |bed| {
-        let (phone, other) = (bed.phone(), bed.phone());
-        assert_eq!(ask(bed, &phone, "one").await.code, 0);
-        let refused = ask(bed, &other, "one").await;
-        assert_eq!((refused.code, refused.msg.as_str()), (11001, "idempotency_key参数无效"));
+    with_app(async |app| {
+        let (phone, other) = (app.phone(), app.phone());
+        assert_eq!(ask(app, &phone, "one").await.code, 0);
+        let refused = ask(app, &other, "one").await;
+        assert_eq!((refused.code, refused.msg.as_str()), (code::PARAMS_INVALID, "idempotency_key参数无效"));
         assert_eq!(refused.data, json!({ "idempotency_key": "已用于另一个请求" }));
-        assert_eq!(bed.door("GET", &format!("sms?phone={other}"), "").await, json!([]));
-        assert_eq!(ask(bed, &format!("+86 {phone}"), "one").await.code, 0, "another spelling is the same request");
+        assert_eq!(app.inspect(&format!("sms?phone={other}")).await, json!([]));
+        assert_eq!(ask(app, &format!("+86 {phone}"), "one").await.code, 0, "another spelling is the same request");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_key_that_is_none_is_refused() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
+    with_app(async |app| {
+        let phone = app.phone();
         for key in ["", " ", &"k".repeat(256)] {
-            let refused = ask(bed, &phone, key).await;
-            assert_eq!((refused.code, refused.msg.as_str()), (11001, "idempotency_key参数无效"), "{key:?}");
+            let refused = ask(app, &phone, key).await;
+            assert_eq!(
+                (refused.code, refused.msg.as_str()),
+                (code::PARAMS_INVALID, "idempotency_key参数无效"),
+                "{key:?}"
+            );
         }
-        assert_eq!(ask(bed, &phone, &"k".repeat(255)).await.code, 0);
+        assert_eq!(ask(app, &phone, &"k".repeat(255)).await.code, 0);
     })
     .await;
 }
@@ -73,9 +76,9 @@ async fn a_key_that_is_none_is_refused() {
 #[tokio::test]
 async fn two_requests_with_one_key_at_the_same_moment_send_one_message() {
     const PAIRS: usize = 1000;
-    on_a_stage_with(for_crowds, async |bed| {
-        let url = Arc::new(format!("{}/local/iwc/badge/user/veri_code", bed.stage.url()));
-        let phones: Vec<_> = (0..PAIRS).map(|_| bed.phone()).collect();
+    with_settings(for_crowds, async |app| {
+        let url = Arc::new(format!("{}/local/iwc/badge/user/veri_code", app.emulator.url()));
+        let phones: Vec<_> = (0..PAIRS).map(|_| app.phone()).collect();
         for few in phones.chunks(50) {
             let asked: Vec<_> = few
                 .iter()
@@ -84,7 +87,7 @@ async fn two_requests_with_one_key_at_the_same_moment_send_one_message() {
                     let (url, phone) = (Arc::clone(&url), phone.clone());
                     tokio::spawn(async move {
                         let (key, body) = (format!("key of {phone}"), json!({ "phone": phone }).to_string());
-                        let answer = client::send("POST", &url, &[("idempotency-key", &key)], body.into()).await;
+                        let answer = send("POST", &url, &[("idempotency-key", &key)], body).await;
                         serde_json::from_slice::<Value>(&answer.body).unwrap()
                     })
                 })
@@ -95,9 +98,9 @@ async fn two_requests_with_one_key_at_the_same_moment_send_one_message() {
             }
         }
         for phone in &phones {
-            assert_eq!(bed.messages(phone, 1).await.len(), 1);
+            assert_eq!(app.messages(phone, 1).await.len(), 1);
         }
-        let invoked = bed.door("GET", "invocations?function=send_sms&limit=5000", "").await;
+        let invoked = app.inspect("invocations?function=send_sms&limit=5000").await;
         assert_eq!(invoked.as_array().unwrap().len(), PAIRS);
     })
     .await;

@@ -1,38 +1,13 @@
 //! Jobs: what schedules start, once for each scheduled time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use local::Options;
 use serde_json::{Value, json};
-use stage::Options;
 
-use crate::bed::{Bed, Opening, dynamodb, for_crowds, on_a_stage, on_a_stage_with, wish};
-
-/// Every item of the table of runs, by its key.
-pub(crate) async fn runs(bed: &Bed) -> BTreeMap<String, Value> {
-    let scan = dynamodb(bed, "Scan", &json!({ "TableName": "badge-local-runs" })).await;
-    let items = scan["Items"].as_array().unwrap().iter();
-    items.map(|item| (item["run"]["S"].as_str().unwrap().to_owned(), item.clone())).collect()
-}
-
-pub(crate) async fn fire(bed: &Bed, job: &str, time: &str) -> Value {
-    bed.door("POST", &format!("schedules/{job}"), &json!({ "time": time }).to_string()).await
-}
-
-/// What the job said of its run.
-pub(crate) fn report(fired: &Value) -> Value {
-    let line: Value = serde_json::from_str(fired["log"][0].as_str().unwrap()).unwrap();
-    line["report"].clone()
-}
-
-/// `YYYY-MM-DDT16:00:00Z`, which is midnight in Shanghai, so many days after the stage's today.
-pub(crate) async fn midnight(bed: &Bed, days: i64) -> String {
-    let now: jiff::Timestamp = bed.door("GET", "state", "").await["clock"]["now"].as_str().unwrap().parse().unwrap();
-    let today = now.to_zoned(jiff::tz::TimeZone::get("Asia/Shanghai").unwrap()).date();
-    let midnight = today.checked_add(jiff::Span::new().days(days)).unwrap().in_tz("Asia/Shanghai").unwrap();
-    midnight.timestamp().to_string()
-}
+use support::{TestApp, TestAppBuilder, code, env_option, for_crowds, report, with_app, with_settings};
 
 /// It would run 8,760 times a year.
 fn without_the_hourly_job(template: &str) -> String {
@@ -43,12 +18,12 @@ fn without_the_hourly_job(template: &str) -> String {
 #[tokio::test]
 async fn a_year_in_berlin_has_every_midnight_once_over_both_clock_changes() {
     let in_berlin = |settings: &str| settings.replace("Asia/Shanghai", "Europe/Berlin");
-    Opening::new()
+    TestAppBuilder::new()
         .template(without_the_hourly_job)
         .settings(in_berlin)
-        .run(async |bed| {
-            bed.advance(365 * 86_400).await;
-            let invocations = bed.door("GET", "invocations?function=daily&limit=1000", "").await;
+        .run(async |app| {
+            app.advance(365 * 86_400).await;
+            let invocations = app.inspect("invocations?function=daily&limit=1000").await;
             let mut days: Vec<jiff::civil::DateTime> = invocations
                 .as_array()
                 .unwrap()
@@ -70,22 +45,22 @@ async fn a_year_in_berlin_has_every_midnight_once_over_both_clock_changes() {
 
 #[tokio::test]
 async fn a_day_has_its_figures() {
-    on_a_stage(async |bed| {
-        // Begins the day anew, so that it does not end in the middle.
+    with_app(async |app| {
+        // Starts a new day, so that it does not end in the middle.
         let now: jiff::Timestamp =
-            bed.door("GET", "state", "").await["clock"]["now"].as_str().unwrap().parse().unwrap();
-        let tomorrow: jiff::Timestamp = midnight(bed, 1).await.parse().unwrap();
-        bed.advance(u64::try_from(tomorrow.as_second() - now.as_second()).unwrap() + 1).await;
+            app.inspect("state").await["clock"]["now"].as_str().unwrap().parse().unwrap();
+        let tomorrow: jiff::Timestamp = app.midnight(1).await.parse().unwrap();
+        app.advance(u64::try_from(tomorrow.as_second() - now.as_second()).unwrap() + 1).await;
 
-        let phone = bed.phone();
-        bed.register(&phone).await;
-        bed.log_in(&phone).await;
-        assert_eq!(bed.post("/user/veri_code", &json!({ "phone": phone })).await.code, 11005);
-        let other = bed.phone();
-        bed.register(&other).await;
-        bed.code(&bed.phone(), 1).await;
+        let phone = app.phone();
+        app.register(&phone).await;
+        app.log_in(&phone).await;
+        assert_eq!(app.post("/user/veri_code", &json!({ "phone": phone })).await.code, code::TOO_MANY_REQUESTS);
+        let other = app.phone();
+        app.register(&other).await;
+        app.code(&app.phone(), 1).await;
 
-        let fired = fire(bed, "daily", &midnight(bed, 1).await).await;
+        let fired = app.fire("daily", &app.midnight(1).await).await;
         assert_eq!(fired["outcome"], "ok", "{fired}");
         let expected = json!({
             "registrations": 2, "logins": 1, "sms_sent": 4, "sms_verified": 3, "refused_cool_down": 1,
@@ -94,12 +69,12 @@ async fn a_day_has_its_figures() {
         });
         assert_eq!(report(&fired)["figures"], expected);
         let day = report(&fired)["day"].as_str().unwrap().to_owned();
-        let item = &runs(bed).await[&format!("figures#{day}")];
+        let item = &app.runs().await[&format!("figures#{day}")];
         for (name, count) in expected.as_object().unwrap() {
             assert_eq!(item[name]["N"], count.to_string(), "{name}");
         }
-        assert!(item["expires_at"].is_null(), "figures are kept");
-        let again = fire(bed, "daily", &midnight(bed, 1).await).await;
+        assert!(item["expires_at"].is_null(), "daily stats stay");
+        let again = app.fire("daily", &app.midnight(1).await).await;
         assert_eq!(report(&again), "done before");
     })
     .await;
@@ -107,27 +82,27 @@ async fn a_day_has_its_figures() {
 
 #[tokio::test]
 async fn a_run_is_forgotten_after_a_month_and_figures_are_not() {
-    Opening::new()
+    TestAppBuilder::new()
         .template(without_the_hourly_job)
-        .run(async |bed| {
-            let tick = midnight(bed, 0).await;
-            fire(bed, "daily", &tick).await;
+        .run(async |app| {
+            let tick = app.midnight(0).await;
+            app.fire("daily", &tick).await;
             let run = format!("badge-local-daily#{tick}");
-            let before = runs(bed).await;
+            let before = app.runs().await;
             let figures: Vec<&String> = before.keys().filter(|key| key.starts_with("figures#")).collect();
             assert!(before.contains_key(&run) && figures.len() == 1, "{before:?}");
-            bed.advance(29 * 86_400).await;
-            assert!(runs(bed).await.contains_key(&run));
-            bed.advance(2 * 86_400).await;
-            let after = runs(bed).await;
+            app.advance(29 * 86_400).await;
+            assert!(app.runs().await.contains_key(&run));
+            app.advance(2 * 86_400).await;
+            let after = app.runs().await;
             assert!(!after.contains_key(&run) && after.contains_key(figures[0]), "{after:?}");
         })
         .await;
 }
 
 /// Marks a user as deleted so many days before the tick at midnight.
-async fn delete(bed: &Bed, phone: &str, days_before: i64) {
-    let tick: jiff::Timestamp = midnight(bed, 1).await.parse().unwrap();
+async fn delete(app: &TestApp, phone: &str, days_before: i64) {
+    let tick: jiff::Timestamp = app.midnight(1).await.parse().unwrap();
     let time = tick.as_millisecond() - days_before * 86_400_000 - 1;
     let update = json!({
         "TableName": "badge-local-users", "Key": { "phone": { "S": format!("+86{phone}") } },
@@ -135,91 +110,91 @@ async fn delete(bed: &Bed, phone: &str, days_before: i64) {
         "ExpressionAttributeNames": { "#s": "shard" },
         "ExpressionAttributeValues": { ":d": { "N": "1" }, ":t": { "N": time.to_string() } }
     });
-    dynamodb(bed, "UpdateItem", &update).await;
+    app.dynamodb("UpdateItem", &update).await;
 }
 
-async fn users(bed: &Bed) -> usize {
-    let scan = dynamodb(bed, "Scan", &json!({ "TableName": "badge-local-users" })).await;
+async fn users(app: &TestApp) -> usize {
+    let scan = app.dynamodb("Scan", &json!({ "TableName": "badge-local-users" })).await;
     scan["Items"].as_array().unwrap().len()
 }
 
 #[tokio::test]
 async fn who_was_deleted_thirty_days_ago_is_removed_for_good() {
-    on_a_stage(async |bed| {
-        let (old, young, live) = (bed.phone(), bed.phone(), bed.phone());
+    with_app(async |app| {
+        let (old, young, live) = (app.phone(), app.phone(), app.phone());
         for phone in [&old, &young, &live] {
-            bed.register(phone).await;
+            app.register(phone).await;
         }
-        delete(bed, &old, 30).await;
-        delete(bed, &young, 29).await;
-        let fired = fire(bed, "daily", &midnight(bed, 1).await).await;
+        delete(app, &old, 30).await;
+        delete(app, &young, 29).await;
+        let fired = app.fire("daily", &app.midnight(1).await).await;
         assert_eq!(report(&fired)["erased"], 1);
-        assert_eq!(users(bed).await, 2);
-        let fired = fire(bed, "daily", &midnight(bed, 2).await).await;
+        assert_eq!(users(app).await, 2);
+        let fired = app.fire("daily", &app.midnight(2).await).await;
         assert_eq!(report(&fired)["erased"], 1);
-        assert_eq!(users(bed).await, 1);
+        assert_eq!(users(app).await, 1);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_deployment_is_checked_and_its_data_brought_up_to_date_once() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        bed.register(&phone).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        app.register(&phone).await;
         let update = json!({
             "TableName": "badge-local-users", "Key": { "phone": { "S": format!("+86{phone}") } },
             "UpdateExpression": "SET is_delete = :d", "ExpressionAttributeValues": { ":d": { "N": "1" } }
         });
-        dynamodb(bed, "UpdateItem", &update).await;
-        let fired = fire(bed, "deployed", "2026-11-22T00:00:00Z").await;
+        app.dynamodb("UpdateItem", &update).await;
+        let fired = app.fire("deployed", "2026-11-22T00:00:00Z").await;
         assert_eq!(fired["outcome"], "ok", "{fired}");
         let checks = json!({
             "users table": "ok", "runs table": "ok", "cache": "ok", "secret veri_code": "ok", "secret jwt": "ok", "secret sms": "ok",
             "settings": "ok"
         });
         assert_eq!(report(&fired), json!({ "checks": checks, "migrations": { "1 date deletions": 1 } }));
-        let item = dynamodb(bed, "Scan", &json!({ "TableName": "badge-local-users" })).await["Items"][0].clone();
+        let item = app.dynamodb("Scan", &json!({ "TableName": "badge-local-users" })).await["Items"][0].clone();
         assert!(item["delete_time"]["N"].is_string() && item["shard"].is_null(), "{item}");
-        let fired = fire(bed, "deployed", "2026-11-22T00:00:01Z").await;
+        let fired = app.fire("deployed", "2026-11-22T00:00:01Z").await;
         assert_eq!(report(&fired)["migrations"], json!({ "1 date deletions": "done before" }));
-        assert!(runs(bed).await["migration#1 date deletions"]["expires_at"].is_null(), "remembered for ever");
+        assert!(app.runs().await["migration#1 date deletions"]["expires_at"].is_null(), "remembered for ever");
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_incomplete_stage_is_named_and_ends_in_the_dead_letters() {
-    on_a_stage(async |bed| {
-        dynamodb(bed, "DeleteTable", &json!({ "TableName": "badge-local-users" })).await;
-        let fired = fire(bed, "deployed", "2026-11-22T00:00:00Z").await;
+    with_app(async |app| {
+        app.dynamodb("DeleteTable", &json!({ "TableName": "badge-local-users" })).await;
+        let fired = app.fire("deployed", "2026-11-22T00:00:00Z").await;
         assert_eq!((&fired["outcome"], &fired["attempts"]), (&json!("error"), &json!(3)));
         let line: Value = serde_json::from_str(fired["log"][0].as_str().unwrap()).unwrap();
         assert!(line["error"].as_str().unwrap().contains("tables"), "{line}");
-        let letters = bed.door("GET", "dead_letters", "").await;
-        assert_eq!(letters.as_array().unwrap().len(), 1);
+        let dead = app.dead_letters().await;
+        assert_eq!(dead.len(), 1);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_message_is_sent_once_however_often_its_task_is_delivered() {
-    on_a_stage_with(
+    with_settings(
         |settings| settings.replace("\"60s\"", "\"1s\""),
-        async |bed| {
-            bed.door("PUT", "faults", r#"{"invoke": {"mode": "duplicate", "rate": 1}}"#).await;
-            let phone = bed.phone();
-            bed.code(&phone, 1).await;
-            bed.advance(2).await;
-            bed.code(&phone, 2).await;
-            assert_eq!(bed.messages(&phone, 2).await.len(), 2);
-            bed.door("PUT", "faults", r#"{"sms": {"mode": "refuse", "rate": 1}}"#).await;
-            bed.advance(2).await;
-            assert_eq!(bed.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
+        async |app| {
+            app.control("PUT", "faults", r#"{"invoke": {"mode": "duplicate", "rate": 1}}"#).await;
+            let phone = app.phone();
+            app.code(&phone, 1).await;
+            app.advance(2).await;
+            app.code(&phone, 2).await;
+            assert_eq!(app.messages(&phone, 2).await.len(), 2);
+            app.control("PUT", "faults", r#"{"sms": {"mode": "refuse", "rate": 1}}"#).await;
+            app.advance(2).await;
+            assert_eq!(app.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
             loop {
-                let letters = bed.door("GET", "dead_letters", "").await;
-                if let Some(letter) = letters.get(0) {
-                    assert!(letter.to_string().contains("503"), "the reason is kept: {letter}");
+                let dead = app.dead_letters().await;
+                if let Some(entry) = dead.first() {
+                    assert!(entry.to_string().contains("503"), "the reason is stored: {entry}");
                     break;
                 }
                 tokio::task::yield_now().await;
@@ -231,25 +206,25 @@ async fn a_message_is_sent_once_however_often_its_task_is_delivered() {
 
 #[tokio::test]
 async fn every_message_is_accepted_once_or_in_the_dead_letters() {
-    let messages = wish("SMS_MESSAGES").unwrap_or(500_usize);
+    let messages = env_option("SMS_MESSAGES").unwrap_or(500_usize);
     // Few messages need many faults, so that some end in the dead letters.
     let rate = if messages < 10_000 { 0.2 } else { 0.05 };
-    let kept = |options: &mut Options| options.keep = true;
-    Opening::new()
+    let stored = |options: &mut Options| options.keep = true;
+    TestAppBuilder::new()
         .settings(for_crowds)
-        .options(kept)
-        .run(async |bed| {
+        .options(stored)
+        .run(async |app| {
             let begin = Instant::now();
             let refusing = json!({ "mode": "refuse", "rate": rate });
-            bed.fail(&json!({ "sms": refusing, "invoke": { "mode": "duplicate", "rate": rate } })).await;
+            app.fail(&json!({ "sms": refusing, "invoke": { "mode": "duplicate", "rate": rate } })).await;
             let mut asked = BTreeSet::new();
             for _ in 0..messages {
-                let phone = bed.phone();
-                assert_eq!(bed.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
+                let phone = app.phone();
+                assert_eq!(app.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
                 asked.insert(format!("+86{phone}"));
             }
             // An event lies there until all that came of it has ended.
-            let under_way = bed.folder.path().join("state/local/events");
+            let under_way = app.repository.file("state/local/events");
             let end = Instant::now() + Duration::from_mins(2);
             while fs::read_dir(&under_way).unwrap().next().is_some() {
                 assert!(Instant::now() < end, "some do not end");
@@ -258,19 +233,18 @@ async fn every_message_is_accepted_once_or_in_the_dead_letters() {
             let took = begin.elapsed();
 
             let phone = |message: &Value| message["phone"].as_str().unwrap().to_owned();
-            let inbox = bed.door("GET", "sms", "").await;
+            let inbox = app.inspect("sms").await;
             let accepted: BTreeSet<String> = inbox.as_array().unwrap().iter().map(phone).collect();
             assert_eq!(accepted.len(), inbox.as_array().unwrap().len(), "nobody gets two");
             // The inbox knows a message that comes again by its id; none is to come again.
-            let log = fs::read_to_string(bed.folder.path().join("logs/badge-local-send_sms.log")).unwrap();
+            let log = fs::read_to_string(app.repository.file("logs/badge-local-send_sms.log")).unwrap();
             let runs = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
             let posted = runs.filter(|run| run["code"] == 0 && run["spent"]["http"].as_u64() > Some(0)).count();
             assert_eq!(posted, accepted.len());
-            let letters = bed.door("GET", "dead_letters", "").await;
-            let letters = letters.as_array().unwrap();
-            assert!(letters.iter().all(|one| one["reason"].to_string().contains("status 503")), "{letters:?}");
+            let dead = app.dead_letters().await;
+            assert!(dead.iter().all(|one| one["reason"].to_string().contains("status 503")), "{dead:?}");
             // Of a doubled event one delivery can fail and the other one succeed; or both fail.
-            let events = letters.iter().map(|one| serde_json::from_str(one["event"].as_str().unwrap()).unwrap());
+            let events = dead.iter().map(|one| serde_json::from_str(one["event"].as_str().unwrap()).unwrap());
             let dead: BTreeSet<String> = events.map(|event: Value| phone(&event["task"])).collect();
             let seen: BTreeSet<String> = accepted.union(&dead).cloned().collect();
             assert_eq!(seen, asked, "nothing is lost");

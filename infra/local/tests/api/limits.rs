@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Reply, applicant, on_a_stage, on_a_stage_with, other_than};
+use support::{Reply, TestApp, applicant, code, other_than, with_app, with_settings};
 
 /// A request for a code, as the gateway sees it come from `source`.
-async fn ask(bed: &Bed, phone: &str, source: &str) -> Reply {
-    bed.send("POST", "/user/veri_code", &[("x-stage-source-ip", source)], json!({ "phone": phone }).to_string()).await
+async fn ask(app: &TestApp, phone: &str, source: &str) -> Reply {
+    app.send("POST", "/user/veri_code", &[("x-stage-source-ip", source)], json!({ "phone": phone }).to_string()).await
 }
 
 fn wait(reply: &Reply) -> u64 {
-    assert_eq!(reply.code, 11005, "{reply:?}");
+    assert_eq!(reply.code, code::TOO_MANY_REQUESTS, "{reply:?}");
     reply.data["retry_after"].as_u64().unwrap()
 }
 
@@ -32,52 +32,52 @@ fn with_max(row: &str, from: &str, to: &str) -> impl FnOnce(&str) -> String {
 
 #[tokio::test]
 async fn sixty_messages_in_any_ten_minutes_are_enough_for_an_address() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         for n in 0..30 {
-            assert_eq!(ask(bed, &number(n, 0), "203.0.113.7").await.code, 0);
+            assert_eq!(ask(app, &number(n, 0), "203.0.113.7").await.code, 0);
         }
-        bed.advance(300).await;
+        app.advance(300).await;
         for n in 30..60 {
-            assert_eq!(ask(bed, &number(n, 0), "203.0.113.7").await.code, 0);
+            assert_eq!(ask(app, &number(n, 0), "203.0.113.7").await.code, 0);
         }
-        let left = wait(&ask(bed, &number(60, 0), "203.0.113.7").await);
+        let left = wait(&ask(app, &number(60, 0), "203.0.113.7").await);
         assert!((280..=300).contains(&left), "until the first of them is ten minutes old: {left}");
-        assert_eq!(ask(bed, &number(60, 0), "203.0.113.8").await.code, 0, "another address is another count");
-        bed.advance(left).await;
-        assert_eq!(ask(bed, &number(61, 0), "203.0.113.7").await.code, 0, "the wait was long enough");
+        assert_eq!(ask(app, &number(60, 0), "203.0.113.8").await.code, 0, "another address is another count");
+        app.advance(left).await;
+        assert_eq!(ask(app, &number(61, 0), "203.0.113.7").await.code, 0, "the wait was long enough");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_wait_is_exact_to_the_second() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        bed.code(&phone, 1).await;
-        bed.advance(20).await;
-        let left = wait(&ask(bed, &phone, "203.0.113.7").await);
+    with_app(async |app| {
+        let phone = app.phone();
+        app.code(&phone, 1).await;
+        app.advance(20).await;
+        let left = wait(&ask(app, &phone, "203.0.113.7").await);
         assert!((35..=40).contains(&left), "{left}");
-        bed.advance(left).await;
-        assert_eq!(ask(bed, &phone, "203.0.113.7").await.code, 0);
+        app.advance(left).await;
+        assert_eq!(ask(app, &phone, "203.0.113.7").await.code, 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn the_64_bits_of_an_ipv6_subscriber_are_one_address() {
-    on_a_stage_with(with_max("sends_per_ip", "max = 60", "max = 3"), async |bed| {
+    with_settings(with_max("sends_per_ip", "max = 60", "max = 3"), async |app| {
         for n in 0..3 {
-            assert_eq!(ask(bed, &number(n, 0), &format!("2001:db8:1:2::{n}")).await.code, 0);
+            assert_eq!(ask(app, &number(n, 0), &format!("2001:db8:1:2::{n}")).await.code, 0);
         }
-        wait(&ask(bed, &number(3, 0), "2001:db8:1:2:ffff::9").await);
-        assert_eq!(ask(bed, &number(3, 0), "2001:db8:1:3::9").await.code, 0);
+        wait(&ask(app, &number(3, 0), "2001:db8:1:2:ffff::9").await);
+        assert_eq!(ask(app, &number(3, 0), "2001:db8:1:3::9").await.code, 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_address_that_a_header_states_is_not_believed() {
-    on_a_stage_with(with_max("sends_per_ip", "max = 60", "max = 3"), async |bed| {
+    with_settings(with_max("sends_per_ip", "max = 60", "max = 3"), async |app| {
         let from = async |n: u32| {
             let stated = format!("198.51.100.{n}");
             let headers = [
@@ -87,7 +87,7 @@ async fn an_address_that_a_header_states_is_not_believed() {
                 ("cf-connecting-ip", &stated),
                 ("forwarded", &format!("for={stated}")),
             ];
-            bed.send("POST", "/user/veri_code", &headers, json!({ "phone": number(n, 0) }).to_string()).await
+            app.send("POST", "/user/veri_code", &headers, json!({ "phone": number(n, 0) }).to_string()).await
         };
         for n in 0..3 {
             assert_eq!(from(n).await.code, 0);
@@ -99,129 +99,129 @@ async fn an_address_that_a_header_states_is_not_believed() {
 
 #[tokio::test]
 async fn a_hundred_messages_an_hour_are_enough_for_a_prefix() {
-    on_a_stage_with(with_max("sends_per_prefix", "unproven_free = 30", "unproven_free = 1000"), async |bed| {
+    with_settings(with_max("sends_per_prefix", "unproven_free = 30", "unproven_free = 1000"), async |app| {
         for n in 0..100 {
-            assert_eq!(ask(bed, &number(7, n), &format!("203.0.113.{n}")).await.code, 0);
+            assert_eq!(ask(app, &number(7, n), &format!("203.0.113.{n}")).await.code, 0);
         }
-        let left = wait(&ask(bed, &number(7, 100), "198.51.100.1").await);
+        let left = wait(&ask(app, &number(7, 100), "198.51.100.1").await);
         assert!((3500..=3600).contains(&left), "{left}");
-        assert_eq!(ask(bed, &number(8, 100), "198.51.100.1").await.code, 0, "another prefix is another count");
+        assert_eq!(ask(app, &number(8, 100), "198.51.100.1").await.code, 0, "another prefix is another count");
     })
     .await;
 }
 
 #[tokio::test]
 async fn numbers_that_never_use_their_codes_are_sent_fewer() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         for n in 0..31 {
-            assert_eq!(ask(bed, &number(7, n), &format!("203.0.113.{n}")).await.code, 0);
+            assert_eq!(ask(app, &number(7, n), &format!("203.0.113.{n}")).await.code, 0);
         }
-        wait(&ask(bed, &number(7, 31), "198.51.100.1").await);
+        wait(&ask(app, &number(7, 31), "198.51.100.1").await);
         // One used code pays for ten; its owner asked before.
         let phone = number(7, 3);
-        let code = bed.messages(&phone, 1).await[0]["code"].as_str().unwrap().to_owned();
-        assert_eq!(bed.post("/user/register", &applicant(&phone, &code)).await.code, 0);
+        let code = app.messages(&phone, 1).await[0]["code"].as_str().unwrap().to_owned();
+        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, 0);
         for n in 31..41 {
-            assert_eq!(ask(bed, &number(7, n), &format!("203.0.113.{n}")).await.code, 0, "{n}");
+            assert_eq!(ask(app, &number(7, n), &format!("203.0.113.{n}")).await.code, 0, "{n}");
         }
-        wait(&ask(bed, &number(7, 41), "198.51.100.1").await);
+        wait(&ask(app, &number(7, 41), "198.51.100.1").await);
         // The same registration sent again, as after a lost reply, pays for nothing.
-        assert_eq!(bed.post("/user/register", &applicant(&phone, &code)).await.code, 0);
-        wait(&ask(bed, &number(7, 41), "198.51.100.1").await);
-        bed.advance(3600).await;
+        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, 0);
+        wait(&ask(app, &number(7, 41), "198.51.100.1").await);
+        app.advance(3600).await;
         for n in 50..60 {
-            assert_eq!(ask(bed, &number(7, n), &format!("203.0.113.{n}")).await.code, 0, "ten an hour stay: {n}");
+            assert_eq!(ask(app, &number(7, n), &format!("203.0.113.{n}")).await.code, 0, "ten an hour stay: {n}");
         }
-        wait(&ask(bed, &number(7, 60), "198.51.100.1").await);
-        bed.advance(25 * 3600).await;
-        assert_eq!(ask(bed, &number(7, 60), "198.51.100.1").await.code, 0, "a quiet day is forgiven");
+        wait(&ask(app, &number(7, 60), "198.51.100.1").await);
+        app.advance(25 * 3600).await;
+        assert_eq!(ask(app, &number(7, 60), "198.51.100.1").await.code, 0, "a quiet day is forgiven");
     })
     .await;
 }
 
 #[tokio::test]
 async fn the_budget_of_a_day_is_never_exceeded() {
-    on_a_stage_with(with_max("budget", "1000.0", "0.4"), async |bed| {
+    with_settings(with_max("budget", "1000.0", "0.4"), async |app| {
         // 0.045 a message: eight of them, and what is left is less than one.
         for n in 0..8 {
-            assert_eq!(ask(bed, &number(n, 0), "203.0.113.7").await.code, 0);
+            assert_eq!(ask(app, &number(n, 0), "203.0.113.7").await.code, 0);
         }
-        let left = wait(&ask(bed, &number(8, 0), "203.0.113.7").await);
+        let left = wait(&ask(app, &number(8, 0), "203.0.113.7").await);
         assert!((1..=86_400).contains(&left), "until midnight: {left}");
-        bed.advance(left).await;
-        assert_eq!(ask(bed, &number(8, 0), "203.0.113.7").await.code, 0);
+        app.advance(left).await;
+        assert_eq!(ask(app, &number(8, 0), "203.0.113.7").await.code, 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_refused_request_counts_nowhere() {
-    on_a_stage_with(with_max("sends_per_ip", "max = 60", "max = 2"), async |bed| {
-        let (one, other) = (bed.phone(), bed.phone());
-        assert_eq!(ask(bed, &one, "203.0.113.7").await.code, 0);
+    with_settings(with_max("sends_per_ip", "max = 60", "max = 2"), async |app| {
+        let (one, other) = (app.phone(), app.phone());
+        assert_eq!(ask(app, &one, "203.0.113.7").await.code, 0);
         for _ in 0..5 {
-            wait(&ask(bed, &one, "203.0.113.7").await);
+            wait(&ask(app, &one, "203.0.113.7").await);
         }
-        assert_eq!(ask(bed, &other, "203.0.113.7").await.code, 0, "five refusals are not sends of the address");
-        bed.advance(61).await;
-        wait(&ask(bed, &one, "203.0.113.7").await);
-        assert_eq!(ask(bed, &one, "203.0.113.8").await.code, 0, "a refusal by address is no send to the phone");
+        assert_eq!(ask(app, &other, "203.0.113.7").await.code, 0, "five refusals are not sends of the address");
+        app.advance(61).await;
+        wait(&ask(app, &one, "203.0.113.7").await);
+        assert_eq!(ask(app, &one, "203.0.113.8").await.code, 0, "a refusal by address is no send to the phone");
     })
     .await;
 }
 
 #[tokio::test]
-async fn the_longest_of_several_waits_is_told() {
-    on_a_stage_with(with_max("sends_per_ip", "max = 60", "max = 1"), async |bed| {
-        let phone = bed.phone();
-        assert_eq!(ask(bed, &phone, "203.0.113.7").await.code, 0);
-        assert!(wait(&ask(bed, &phone, "203.0.113.7").await) > 590, "ten minutes for the address, one for the phone");
+async fn the_longest_of_several_waits_is_reported() {
+    with_settings(with_max("sends_per_ip", "max = 60", "max = 1"), async |app| {
+        let phone = app.phone();
+        assert_eq!(ask(app, &phone, "203.0.113.7").await.code, 0);
+        assert!(wait(&ask(app, &phone, "203.0.113.7").await) > 590, "ten minutes for the address, one for the phone");
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_address_that_guesses_too_often_is_not_told_any_more() {
-    on_a_stage_with(with_max("tries_per_ip", "max = 200", "max = 10"), async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
+async fn an_address_that_guesses_too_often_gets_no_more_answers() {
+    with_settings(with_max("tries_per_ip", "max = 200", "max = 10"), async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
         let from = async |source: &str, phone: &str, code: &str| {
             let body = json!({ "phone": phone, "veri_code": code });
-            bed.send("POST", "/user/login", &[("x-stage-source-ip", source)], body.to_string()).await
+            app.send("POST", "/user/login", &[("x-stage-source-ip", source)], body.to_string()).await
         };
         for n in 0..10 {
-            assert_eq!(from("203.0.113.7", &number(n, 0), "000000").await.code, 11003);
+            assert_eq!(from("203.0.113.7", &number(n, 0), "000000").await.code, code::VERI_CODE_WRONG);
         }
         let left = wait(&from("203.0.113.7", &phone, &code).await);
         assert!((580..=600).contains(&left), "{left}");
-        assert_eq!(from("203.0.113.8", &phone, &code).await.code, 11004, "elsewhere the code is good");
-        bed.advance(left).await;
-        bed.advance(61).await;
-        let code = bed.code(&phone, 2).await;
-        assert_eq!(from("203.0.113.7", &phone, &code).await.code, 11004);
-        assert_eq!(from("203.0.113.7", &phone, &other_than(&code)).await.code, 11003);
+        assert_eq!(from("203.0.113.8", &phone, &code).await.code, code::USER_NOT_FOUND, "elsewhere the code is good");
+        app.advance(left).await;
+        app.advance(61).await;
+        let code = app.code(&phone, 2).await;
+        assert_eq!(from("203.0.113.7", &phone, &code).await.code, code::USER_NOT_FOUND);
+        assert_eq!(from("203.0.113.7", &phone, &other_than(&code)).await.code, code::VERI_CODE_WRONG);
     })
     .await;
 }
 
 /// The day's figures so far.
-async fn figures(bed: &Bed) -> Value {
-    bed.advance(86_400).await;
-    let done = bed.door("POST", "schedules/daily", "{}").await;
+async fn figures(app: &TestApp) -> Value {
+    app.advance(86_400).await;
+    let done = app.control("POST", "schedules/daily", "{}").await;
     let line: Value = serde_json::from_str(done["log"][0].as_str().unwrap()).unwrap();
     line["report"]["figures"].clone()
 }
 
 #[tokio::test]
 async fn each_refusal_is_counted_under_its_limit() {
-    on_a_stage_with(with_max("sends_per_ip", "max = 60", "max = 2"), async |bed| {
-        let phone = bed.phone();
-        ask(bed, &phone, "203.0.113.7").await;
-        wait(&ask(bed, &phone, "203.0.113.7").await);
-        ask(bed, &bed.phone(), "203.0.113.7").await;
-        wait(&ask(bed, &bed.phone(), "203.0.113.7").await);
-        wait(&ask(bed, &bed.phone(), "203.0.113.7").await);
-        let figures = figures(bed).await;
+    with_settings(with_max("sends_per_ip", "max = 60", "max = 2"), async |app| {
+        let phone = app.phone();
+        ask(app, &phone, "203.0.113.7").await;
+        wait(&ask(app, &phone, "203.0.113.7").await);
+        ask(app, &app.phone(), "203.0.113.7").await;
+        wait(&ask(app, &app.phone(), "203.0.113.7").await);
+        wait(&ask(app, &app.phone(), "203.0.113.7").await);
+        let figures = figures(app).await;
         let counted = |name: &str| figures[name].as_u64().unwrap();
         assert_eq!((counted("sms_sent"), counted("refused_cool_down"), counted("refused_sends_per_ip")), (2, 1, 2));
         assert_eq!((counted("refused_budget"), counted("refused_tries_per_ip")), (0, 0));

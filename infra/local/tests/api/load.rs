@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::bed::{Bed, applicant, dynamodb, for_crowds, on_a_stage_with, wish};
+use support::{TestApp, applicant, code, env_option, for_crowds, with_settings};
 
 /// Within `make test` so few that the machine is not full, and the time of an answer is that of its stores. `make soak`
 /// has enough of them to keep both cores busy.
@@ -32,7 +32,7 @@ struct Seen {
 
 /// What the clients know.
 struct Traffic<'a> {
-    bed: &'a Bed,
+    app: &'a TestApp,
     is_over: Cell<bool>,
     phones: Cell<usize>,
     seen: RefCell<BTreeMap<&'static str, Vec<Seen>>>,
@@ -44,15 +44,15 @@ struct Traffic<'a> {
 
 impl Traffic<'_> {
     /// Sends a request until the answer is not that a store failed; gives its code, its data, and how often it failed.
-    async fn ask(&self, what: &'static str, sid: &str, body: &Value) -> Option<(i64, crate::bed::Reply, u32)> {
+    async fn ask(&self, what: &'static str, sid: &str, body: &Value) -> Option<(i64, support::Reply, u32)> {
         let (method, body) = if body.is_null() { ("GET", String::new()) } else { ("POST", body.to_string()) };
         let headers = [("authorization", sid), ("x-stage-source-ip", "192.0.2.1")];
         for failures in 0.. {
             let begin = Instant::now();
-            let reply = self.bed.send(method, &format!("/user/{what}"), &headers, body.clone()).await;
+            let reply = self.app.send(method, &format!("/user/{what}"), &headers, body.clone()).await;
             let (took, code) = (begin.elapsed(), reply.code);
             self.seen.borrow_mut().entry(what).or_default().push(Seen { begin, took, code });
-            if !matches!(code, 15003 | 15004) {
+            if !matches!(code, code::DB_ERROR | code::REDIS_ERROR) {
                 return Some((code, reply, failures));
             }
             if self.is_over.get() {
@@ -64,7 +64,7 @@ impl Traffic<'_> {
     }
 
     /// Asks for a code, and reads it from the message. `Ok(None)`: the phone must cool down. `Err`: a store broke while a
-    /// code was made, so that a message may come, now or later, whose code was not kept; the phone is of no more use here.
+    /// code was made, so that a message may come, now or later, whose code was not stored; the phone is of no more use here.
     async fn code(&self, phone: &str) -> Result<Option<String>, ()> {
         let before = self.inbox(phone).await.len();
         let (code, _, failures) = self.ask("veri_code", "", &json!({ "phone": phone })).await.ok_or(())?;
@@ -86,7 +86,7 @@ impl Traffic<'_> {
     }
 
     async fn inbox(&self, phone: &str) -> Vec<Value> {
-        self.bed.door("GET", &format!("sms?phone={phone}"), "").await.as_array().unwrap().clone()
+        self.app.inspect(&format!("sms?phone={phone}")).await.as_array().unwrap().clone()
     }
 
     /// One client: registers somebody, and lets who registered before sign in, look around and leave.
@@ -124,7 +124,7 @@ impl Traffic<'_> {
     async fn visit(&self, phone: &str, code: &str) {
         let attempt = json!({ "phone": phone, "veri_code": code });
         let Some((code, reply, failures)) = self.ask("login", "", &attempt).await else { return };
-        if code == 11003 && failures > 0 {
+        if code == code::VERI_CODE_WRONG && failures > 0 {
             // The store broke between opening the session and saying so. The code is used up, and nobody has the id.
             return;
         }
@@ -133,7 +133,7 @@ impl Traffic<'_> {
         let Some((code, ..)) = self.ask("index", &sid, &Value::Null).await else { return };
         assert_eq!(code, 0, "no session is lost");
         let Some((code, _, failures)) = self.ask("logout", &sid, &json!("")).await else { return };
-        assert!(code == 0 || code == 10006 && failures > 0, "{code}");
+        assert!(code == 0 || code == code::NOT_LOGIN && failures > 0, "{code}");
         self.ended.borrow_mut().push(sid);
     }
 }
@@ -146,9 +146,9 @@ async fn conduct(traffic: &Traffic<'_>, step: Duration) -> Vec<(Value, Instant, 
         for fault in [json!({"mode": "refuse"}), json!({"mode": "hang"}), json!({"mode": "slow", "ms": SLOW_MS})] {
             sleep(rest).await;
             let (plan, begin) = (json!({ store: fault }), Instant::now());
-            traffic.bed.fail(&plan).await;
+            traffic.app.fail(&plan).await;
             sleep(step.saturating_sub(rest)).await;
-            traffic.bed.fail(&json!({})).await;
+            traffic.app.fail(&json!({})).await;
             faults.push((plan, begin, Instant::now()));
         }
     }
@@ -159,31 +159,31 @@ async fn conduct(traffic: &Traffic<'_>, step: Duration) -> Vec<(Value, Instant, 
 
 #[tokio::test]
 async fn what_was_acknowledged_holds_while_stores_fail() {
-    let secs: u64 = wish("SOAK_SECS").unwrap_or(12);
+    let secs: u64 = env_option("SOAK_SECS").unwrap_or(12);
     let relaxed = |settings: &str| for_crowds(settings).replace("\"60s\"", "\"1s\"");
-    on_a_stage_with(relaxed, async |bed| {
-        let somebody = bed.somebody().await;
+    with_settings(relaxed, async |app| {
+        let somebody = app.somebody().await;
         let traffic = Traffic {
-            bed,
+            app,
             is_over: Cell::default(),
             phones: Cell::default(),
             seen: RefCell::default(),
             users: RefCell::default(),
             ended: RefCell::default(),
         };
-        let clients = (0..wish("SOAK_CLIENTS").unwrap_or(CLIENTS)).map(|_| traffic.live());
+        let clients = (0..env_option("SOAK_CLIENTS").unwrap_or(CLIENTS)).map(|_| traffic.live());
         let step = Duration::from_secs(secs) / 6;
         let (faults, _, ()) = tokio::join!(conduct(&traffic, step), join_all(clients), traffic.look(&somebody.sid));
 
         let users = traffic.users.take();
-        let (mut kept, mut from) = (BTreeSet::new(), Value::Null);
+        let (mut stored, mut from) = (BTreeSet::new(), Value::Null);
         loop {
             let mut scan = json!({"TableName": "badge-local-users", "ProjectionExpression": "id"});
             if !from.is_null() {
                 scan["ExclusiveStartKey"] = from;
             }
-            let mut page = dynamodb(bed, "Scan", &scan).await;
-            kept.extend(
+            let mut page = app.dynamodb("Scan", &scan).await;
+            stored.extend(
                 page["Items"].as_array().unwrap().iter().map(|one| one["id"]["S"].as_str().unwrap().to_owned()),
             );
             from = page["LastEvaluatedKey"].take();
@@ -191,12 +191,12 @@ async fn what_was_acknowledged_holds_while_stores_fail() {
                 break;
             }
         }
-        assert!(users.len() > 10 && users.is_subset(&kept), "{} registered, {} kept", users.len(), kept.len());
+        assert!(users.len() > 10 && users.is_subset(&stored), "{} registered, {} stored", users.len(), stored.len());
 
         let ended = traffic.ended.take();
         assert!(ended.len() > 10, "{}", ended.len());
         for sid in &ended {
-            assert_eq!(bed.send("GET", "/user/index", &[("authorization", sid)], "").await.code, 10006);
+            assert_eq!(app.send("GET", "/user/index", &[("authorization", sid)], "").await.code, code::NOT_LOGIN);
         }
 
         let seen = traffic.seen.take();
@@ -216,7 +216,7 @@ async fn what_was_acknowledged_holds_while_stores_fail() {
             assert!(was_felt, "nobody felt {plan}");
         }
         report(&seen, &faults, users.len(), ended.len());
-        let slowest = slowest(&bed.logs());
+        let slowest = slowest(&app.logs());
         println!("slowest answer of a function: {slowest} ms");
         assert!(slowest > 100.0 && slowest < IN_TIME_MS, "{slowest} ms");
     })

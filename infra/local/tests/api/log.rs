@@ -5,23 +5,22 @@ mod runtime_api;
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Opening, applicant, on_a_stage};
-use crate::front::invoke;
+use support::{TestApp, TestAppBuilder, applicant, code, with_app};
 
 #[tokio::test]
 async fn a_request_leaves_one_line_without_its_secrets() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
         let mut body = applicant(&phone, &code);
         body["user_name"] = json!("a\n[2026-01-01] [INFO] forged");
         body["13812345678"] = json!("a key that is a phone");
-        let refused = bed.post("/user/register", &body).await;
+        let refused = app.post("/user/register", &body).await;
         body["user_name"] = json!("secret name");
-        let made = bed.post("/user/register", &body).await;
-        assert_eq!((refused.code, made.code), (11001, 0));
-        for (reply, code) in [(refused, 11001), (made, 0)] {
-            let lines = bed.log(&reply.request_id).await;
+        let made = app.post("/user/register", &body).await;
+        assert_eq!((refused.code, made.code), (code::PARAMS_INVALID, 0));
+        for (reply, code) in [(refused, code::PARAMS_INVALID), (made, 0)] {
+            let lines = app.log(&reply.request_id).await;
             assert_eq!(lines.len(), 1);
             let line = &lines[0];
             assert_eq!((&line["code"], &line["stage"]), (&json!(code), &json!("local")));
@@ -32,7 +31,7 @@ async fn a_request_leaves_one_line_without_its_secrets() {
                 assert!(!line[name].is_null(), "{name}");
             }
         }
-        let logs = bed.logs();
+        let logs = app.logs();
         for absent in ["forged", "secret name", "13812345678", "1990-01-02"] {
             assert!(!logs.contains(absent), "{absent}");
         }
@@ -42,21 +41,21 @@ async fn a_request_leaves_one_line_without_its_secrets() {
 
 #[tokio::test]
 async fn a_secret_in_a_path_a_query_or_a_header_is_not_logged() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
+    with_app(async |app| {
+        let phone = app.phone();
         let secret = "3fAbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg";
-        bed.keep_secret(secret);
-        bed.send("GET", &format!("/user/{phone}/{secret}?phone={phone}"), &[], "").await;
+        app.add_secret(secret);
+        app.send("GET", &format!("/user/{phone}/{secret}?phone={phone}"), &[], "").await;
         let headers = [("authorization", secret), ("cookie", "__sid__=3fAbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg")];
-        bed.send("GET", &format!("/user/index?cursor={secret}&phone={phone}"), &headers, "").await;
-        bed.send("POST", "/user/login", &[], format!("{{\"{secret}\": 1, \"phone\": \"{phone}x\"}}")).await;
+        app.send("GET", &format!("/user/index?cursor={secret}&phone={phone}"), &headers, "").await;
+        app.send("POST", "/user/login", &[], format!("{{\"{secret}\": 1, \"phone\": \"{phone}x\"}}")).await;
     })
     .await;
 }
 
 /// Every line of every function.
-fn lines(bed: &Bed) -> Vec<Value> {
-    let files = std::fs::read_dir(bed.folder.path().join("logs")).unwrap().map(|file| file.unwrap().path());
+fn lines(app: &TestApp) -> Vec<Value> {
+    let files = std::fs::read_dir(app.repository.file("logs")).unwrap().map(|file| file.unwrap().path());
     let files = files.filter(|file| file.file_name().unwrap().to_str().unwrap().starts_with("badge-"));
     let text = files.map(|file| std::fs::read_to_string(file).unwrap()).collect::<Vec<_>>().concat();
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
@@ -74,7 +73,7 @@ fn without_separators(text: &str) -> String {
 
 #[tokio::test]
 async fn a_phone_in_a_path_is_not_logged_however_it_is_written() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         let phone = "13800138000";
         let spellings = [
             "138-0013-8000",
@@ -99,15 +98,15 @@ async fn a_phone_in_a_path_is_not_logged_however_it_is_written() {
         let mut found = Vec::new();
         for spelling in spellings {
             assert!(without_separators(spelling).contains(phone), "{spelling}");
-            let reply = bed.send("GET", &format!("/user/{spelling}"), &[], "").await;
-            assert_eq!(reply.code, 51404, "{spelling}");
+            let reply = app.send("GET", &format!("/user/{spelling}"), &[], "").await;
+            assert_eq!(reply.code, code::NOT_FOUND, "{spelling}");
             // API Gateway decodes a path, function URLs do not.
             let mut event: Value = serde_json::from_str(include_str!("front/function_url.json")).unwrap();
             event["rawPath"] = format!("/local/iwc/badge/user/{spelling}").into();
-            let answer = invoke(bed, "fallback", &event).await;
+            let answer = app.invoke_function("fallback", &event).await;
             let raw_id = answer["headers"]["x-request-id"].as_str().unwrap();
             for request_id in [&reply.request_id, raw_id] {
-                let line = bed.log(request_id).await.pop().unwrap();
+                let line = app.log(request_id).await.pop().unwrap();
                 assert!(line["path"].as_str().unwrap().starts_with("/local/iwc/badge/user/"), "{line}");
                 if without_separators(&line.to_string()).contains(phone) {
                     found.push(line["path"].clone());
@@ -115,7 +114,7 @@ async fn a_phone_in_a_path_is_not_logged_however_it_is_written() {
             }
         }
         assert!(found.is_empty(), "{found:#?}");
-        let logs = bed.logs();
+        let logs = app.logs();
         assert!(logs.lines().all(|line| !without_separators(line).contains(phone)));
     })
     .await;
@@ -123,10 +122,10 @@ async fn a_phone_in_a_path_is_not_logged_however_it_is_written() {
 
 #[tokio::test]
 async fn a_path_without_a_phone_is_logged_as_it_is() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         for path in ["/user/nothing", "/v1.2/users-all/12345", "/user/a1b2c3"] {
-            let reply = bed.send("GET", path, &[], "").await;
-            let line = bed.log(&reply.request_id).await.pop().unwrap();
+            let reply = app.send("GET", path, &[], "").await;
+            let line = app.log(&reply.request_id).await.pop().unwrap();
             assert_eq!(line["path"], format!("/local/iwc/badge{path}"));
         }
     })
@@ -135,20 +134,20 @@ async fn a_path_without_a_phone_is_logged_as_it_is() {
 
 #[tokio::test]
 async fn at_the_level_error_only_what_has_failed_leaves_a_line() {
-    let opening = Opening::new().variable("AWS_LAMBDA_LOG_LEVEL", "ERROR");
+    let opening = TestAppBuilder::new().variable("AWS_LAMBDA_LOG_LEVEL", "ERROR");
     opening
-        .run(async |bed| {
-            let asks = json!({ "phone": bed.phone() });
-            let good = bed.post("/user/veri_code", &asks).await;
-            let refused = bed.post("/user/veri_code", &json!({})).await;
-            assert_eq!((good.code, refused.code), (0, 11001));
-            assert_eq!((bed.log(&good.request_id).await.len(), bed.log(&refused.request_id).await.len()), (0, 0));
-            bed.fail(&json!({ "redis": { "mode": "refuse" } })).await;
-            let failed = bed.post("/user/veri_code", &json!({ "phone": bed.phone() })).await;
-            assert_eq!(failed.code, 15004);
-            let lines = bed.log(&failed.request_id).await;
+        .run(async |app| {
+            let asks = json!({ "phone": app.phone() });
+            let good = app.post("/user/veri_code", &asks).await;
+            let refused = app.post("/user/veri_code", &json!({})).await;
+            assert_eq!((good.code, refused.code), (0, code::PARAMS_INVALID));
+            assert_eq!((app.log(&good.request_id).await.len(), app.log(&refused.request_id).await.len()), (0, 0));
+            app.fail(&json!({ "redis": { "mode": "refuse" } })).await;
+            let failed = app.post("/user/veri_code", &json!({ "phone": app.phone() })).await;
+            assert_eq!(failed.code, code::REDIS_ERROR);
+            let lines = app.log(&failed.request_id).await;
             assert_eq!(lines.len(), 1, "{lines:?}");
-            assert_eq!((&lines[0]["level"], &lines[0]["code"]), (&json!("ERROR"), &json!(15004)));
+            assert_eq!((&lines[0]["level"], &lines[0]["code"]), (&json!("ERROR"), &json!(code::REDIS_ERROR)));
         })
         .await;
 }

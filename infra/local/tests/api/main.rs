@@ -1,18 +1,15 @@
-//! The service from outside: real function binaries behind the local stage, plain HTTP, and nothing of `shared`.
+//! The service from outside: real function binaries in the local emulator, over HTTP; nothing of `shared`.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
 mod attack;
-mod bed;
 mod budget;
 mod cache_access;
 mod cache_rights;
 mod cache_watch;
 mod cases;
-mod client;
 mod cluster;
 mod data;
-mod dynamodb_proxy;
 mod dynamodb_retries;
 mod emulator;
 mod events;
@@ -34,7 +31,6 @@ mod outage;
 mod race;
 mod register;
 mod rotation;
-mod service;
 mod settings;
 mod sms;
 mod sns;

@@ -5,15 +5,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::bed::on_a_stage;
+use support::with_app;
 
 #[tokio::test]
 async fn the_figures_of_a_day_are_metrics_of_its_stage() {
-    on_a_stage(async |bed| {
-        bed.register(&bed.phone()).await;
+    with_app(async |app| {
+        app.register(&app.phone()).await;
         // The first midnight after the registration, whichever day that was on.
-        bed.advance(86_400).await;
-        let invocations = bed.door("GET", "invocations?function=daily", "").await;
+        app.advance(86_400).await;
+        let invocations = app.inspect("invocations?function=daily").await;
         let line: Value = serde_json::from_str(invocations[0]["log"][0].as_str().unwrap()).unwrap();
         let figures = line["report"]["figures"].as_object().unwrap();
         assert_eq!(figures["registrations"], 1);
@@ -30,7 +30,7 @@ async fn the_figures_of_a_day_are_metrics_of_its_stage() {
             assert_eq!((&metric["Unit"], &line[name]), (&json!("Count"), &figures[name]), "{name}");
         }
 
-        let again = bed.door("POST", "schedules/daily", &json!({ "time": tick }).to_string()).await;
+        let again = app.control("POST", "schedules/daily", json!({ "time": tick })).await;
         assert!(!again["log"][0].as_str().unwrap().contains("_aws"), "what is done once counts once: {again}");
     })
     .await;
@@ -39,12 +39,12 @@ async fn the_figures_of_a_day_are_metrics_of_its_stage() {
 /// The metric filters of `infra/template.yaml` look at these members.
 #[tokio::test]
 async fn a_message_that_the_provider_took_can_be_counted_by_its_line() {
-    on_a_stage(async |bed| {
-        bed.code(&bed.phone(), 1).await;
+    with_app(async |app| {
+        app.code(&app.phone(), 1).await;
         // The message is in the inbox before its run has ended.
         let line = timeout(Duration::from_mins(1), async {
             loop {
-                let invocations = bed.door("GET", "invocations?function=send_sms", "").await;
+                let invocations = app.inspect("invocations?function=send_sms").await;
                 if let Some(line) = invocations[0]["log"][0].as_str() {
                     break serde_json::from_str::<Value>(line).unwrap();
                 }

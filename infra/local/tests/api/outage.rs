@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, PREFIX, Reply, SignedIn, applicant, dynamodb, on_a_stage};
-use crate::client;
+use support::{PREFIX, Reply, SignedIn, TestApp, applicant, code, send, with_app};
 
 /// The contract's bound on every answer.
 const IN_TIME: Duration = Duration::from_millis(2500);
@@ -36,34 +35,34 @@ struct Codes {
     login: i64,
 }
 
-async fn call_all(bed: &Bed, somebody: &SignedIn, phone: &str, code: &str) -> Codes {
+async fn call_all(app: &TestApp, somebody: &SignedIn, phone: &str, code: &str) -> Codes {
     let jwt = format!("jwt {}", somebody.token);
     let (session, token) = ([("authorization", somebody.sid.as_str())], [("authorization", jwt.as_str())]);
     let (applicant, attempt) = (applicant(phone, code), json!({ "phone": phone, "veri_code": code }));
     let (by_token, index, register, login) = tokio::join!(
-        in_time("index by token", bed.send("GET", "/user/index", &token, "")),
-        in_time("index", bed.send("GET", "/user/index", &session, "")),
-        in_time("register", bed.post("/user/register", &applicant)),
-        in_time("login", bed.post("/user/login", &attempt)),
+        in_time("index by token", app.send("GET", "/user/index", &token, "")),
+        in_time("index", app.send("GET", "/user/index", &session, "")),
+        in_time("register", app.post("/user/register", &applicant)),
+        in_time("login", app.post("/user/login", &attempt)),
     );
     Codes { by_token, index, register, login }
 }
 
 /// What must be answered without a backend.
-async fn needs_no_backend(bed: &Bed) {
+async fn needs_no_backend(app: &TestApp) {
     for (method, path, authorization, body, code) in [
-        ("POST", "/user/veri_code", "", "{}", 11001),
-        ("POST", "/user/login", "", "{}", 11001),
-        ("POST", "/user/register", "", r#"{"phone": "x"}"#, 11001),
-        ("POST", "/user/logout", "", "", 10006),
-        ("GET", "/user/index", "", "", 10006),
-        ("GET", "/user/index", "jwt a.b.c", "", 10005),
-        ("GET", "/user/nothing", "", "", 51404),
-        ("PUT", "/user/login", "", "", 51405),
+        ("POST", "/user/veri_code", "", "{}", code::PARAMS_INVALID),
+        ("POST", "/user/login", "", "{}", code::PARAMS_INVALID),
+        ("POST", "/user/register", "", r#"{"phone": "x"}"#, code::PARAMS_INVALID),
+        ("POST", "/user/logout", "", "", code::NOT_LOGIN),
+        ("GET", "/user/index", "", "", code::NOT_LOGIN),
+        ("GET", "/user/index", "jwt a.b.c", "", code::NO_AUTH),
+        ("GET", "/user/nothing", "", "", code::NOT_FOUND),
+        ("PUT", "/user/login", "", "", code::METHOD_NOT_ALLOWED),
     ] {
         let credential = [("authorization", authorization)];
         assert_eq!(
-            in_time(path, bed.send(method, path, &credential, body)).await,
+            in_time(path, app.send(method, path, &credential, body)).await,
             code,
             "{method} {path} {authorization}"
         );
@@ -71,29 +70,38 @@ async fn needs_no_backend(bed: &Bed) {
 }
 
 #[tokio::test]
-async fn a_cache_that_fails_is_told_as_such_and_nothing_else_suffers() {
-    on_a_stage(async |bed| {
-        let somebody = bed.somebody().await;
+async fn a_failing_cache_has_its_own_code_and_affects_nothing_else() {
+    with_app(async |app| {
+        let somebody = app.somebody().await;
         let session = [("authorization", somebody.sid.as_str())];
         for fault in failures() {
-            let phone = bed.phone();
-            let code = bed.code(&phone, 1).await;
-            bed.fail(&json!({ "redis": fault })).await;
+            let phone = app.phone();
+            let code = app.code(&phone, 1).await;
+            app.fail(&json!({ "redis": fault })).await;
             // Some functions are warm and lose their connection, some start now and never had one.
             for _ in 0..2 {
-                let codes = call_all(bed, &somebody, &phone, &code).await;
-                assert_eq!(codes, Codes { by_token: 0, index: 15004, register: 15004, login: 15004 }, "{fault}");
-                assert_eq!(in_time("logout", bed.send("POST", "/user/logout", &session, "")).await, 15004);
+                let codes = call_all(app, &somebody, &phone, &code).await;
+                assert_eq!(
+                    codes,
+                    Codes {
+                        by_token: 0,
+                        index: code::REDIS_ERROR,
+                        register: code::REDIS_ERROR,
+                        login: code::REDIS_ERROR
+                    },
+                    "{fault}"
+                );
+                assert_eq!(in_time("logout", app.send("POST", "/user/logout", &session, "")).await, code::REDIS_ERROR);
             }
-            let refused = bed.post("/user/veri_code", &json!({ "phone": bed.phone() })).await;
-            assert_eq!(refused.code, 15004, "without limits nothing is sent");
-            let line = bed.log(&refused.request_id).await.remove(0);
+            let refused = app.post("/user/veri_code", &json!({ "phone": app.phone() })).await;
+            assert_eq!(refused.code, code::REDIS_ERROR, "without limits nothing is sent");
+            let line = app.log(&refused.request_id).await.remove(0);
             assert_eq!(line["level"], "ERROR");
             assert!(line["error"].as_str().unwrap().starts_with("redis: "), "{line}");
 
-            bed.fail(&json!({})).await;
-            assert_eq!(bed.send("GET", "/user/index", &session, "").await.code, 0, "{fault}: with the next call");
-            let made = bed.post("/user/register", &applicant(&phone, &code)).await;
+            app.fail(&json!({})).await;
+            assert_eq!(app.send("GET", "/user/index", &session, "").await.code, 0, "{fault}: with the next call");
+            let made = app.post("/user/register", &applicant(&phone, &code)).await;
             assert_eq!(made.code, 0, "{fault}: a fault of ours burns no code");
         }
     })
@@ -102,16 +110,16 @@ async fn a_cache_that_fails_is_told_as_such_and_nothing_else_suffers() {
 
 #[tokio::test]
 async fn a_login_that_the_cache_failed_succeeds_when_it_is_sent_again() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         for fault in failures() {
-            let phone = bed.phone();
-            bed.register(&phone).await;
-            let code = bed.code(&phone, 2).await;
+            let phone = app.phone();
+            app.register(&phone).await;
+            let code = app.code(&phone, 2).await;
             let attempt = json!({ "phone": phone, "veri_code": code });
-            bed.fail(&json!({ "redis": fault })).await;
-            assert_eq!(in_time("login", bed.post("/user/login", &attempt)).await, 15004, "{fault}");
-            bed.fail(&json!({})).await;
-            assert_eq!(bed.post("/user/login", &attempt).await.code, 0, "{fault}");
+            app.fail(&json!({ "redis": fault })).await;
+            assert_eq!(in_time("login", app.post("/user/login", &attempt)).await, code::REDIS_ERROR, "{fault}");
+            app.fail(&json!({})).await;
+            assert_eq!(app.post("/user/login", &attempt).await.code, 0, "{fault}");
         }
     })
     .await;
@@ -119,28 +127,40 @@ async fn a_login_that_the_cache_failed_succeeds_when_it_is_sent_again() {
 
 #[tokio::test]
 async fn a_table_that_fails_burns_no_code() {
-    on_a_stage(async |bed| {
-        let somebody = bed.somebody().await;
+    with_app(async |app| {
+        let somebody = app.somebody().await;
         let session = [("authorization", somebody.sid.as_str())];
         for fault in failures() {
-            let phone = bed.phone();
-            let code = bed.code(&phone, 1).await;
-            bed.fail(&json!({ "dynamodb": fault })).await;
-            assert_eq!(in_time("register", bed.post("/user/register", &applicant(&phone, &code))).await, 15003);
-            let codes = call_all(bed, &somebody, &phone, &code).await;
+            let phone = app.phone();
+            let code = app.code(&phone, 1).await;
+            app.fail(&json!({ "dynamodb": fault })).await;
+            assert_eq!(
+                in_time("register", app.post("/user/register", &applicant(&phone, &code))).await,
+                code::DB_ERROR
+            );
+            let codes = call_all(app, &somebody, &phone, &code).await;
             // The registration has claimed the code, so that it opens nothing else.
-            assert_eq!(codes, Codes { by_token: 15003, index: 15003, register: 15003, login: 11003 }, "{fault}");
-            bed.fail(&json!({})).await;
-            assert_eq!(bed.post("/user/register", &applicant(&phone, &code)).await.code, 0, "{fault}");
-            assert_eq!(bed.send("GET", "/user/index", &session, "").await.code, 0, "{fault}");
+            assert_eq!(
+                codes,
+                Codes {
+                    by_token: code::DB_ERROR,
+                    index: code::DB_ERROR,
+                    register: code::DB_ERROR,
+                    login: code::VERI_CODE_WRONG
+                },
+                "{fault}"
+            );
+            app.fail(&json!({})).await;
+            assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, 0, "{fault}");
+            assert_eq!(app.send("GET", "/user/index", &session, "").await.code, 0, "{fault}");
 
-            bed.advance(61).await;
-            let code = bed.code(&phone, 2).await;
+            app.advance(61).await;
+            let code = app.code(&phone, 2).await;
             let attempt = json!({ "phone": phone, "veri_code": code });
-            bed.fail(&json!({ "dynamodb": fault })).await;
-            assert_eq!(in_time("login", bed.post("/user/login", &attempt)).await, 15003, "{fault}");
-            bed.fail(&json!({})).await;
-            assert_eq!(bed.post("/user/login", &attempt).await.code, 0, "{fault}");
+            app.fail(&json!({ "dynamodb": fault })).await;
+            assert_eq!(in_time("login", app.post("/user/login", &attempt)).await, code::DB_ERROR, "{fault}");
+            app.fail(&json!({})).await;
+            assert_eq!(app.post("/user/login", &attempt).await.code, 0, "{fault}");
         }
     })
     .await;
@@ -148,16 +168,16 @@ async fn a_table_that_fails_burns_no_code() {
 
 #[tokio::test]
 async fn stores_that_are_a_little_slow_or_fail_now_and_then_are_borne() {
-    on_a_stage(async |bed| {
-        bed.fail(&json!({"redis": {"mode": "slow", "ms": 30}, "dynamodb": {"mode": "slow", "ms": 50}})).await;
-        let somebody = bed.somebody().await;
+    with_app(async |app| {
+        app.fail(&json!({"redis": {"mode": "slow", "ms": 30}, "dynamodb": {"mode": "slow", "ms": 50}})).await;
+        let somebody = app.somebody().await;
         let session = [("authorization", somebody.sid.as_str())];
-        assert_eq!(in_time("index", bed.send("GET", "/user/index", &session, "")).await, 0);
+        assert_eq!(in_time("index", app.send("GET", "/user/index", &session, "")).await, 0);
         // One of two tries suffices, so three of four calls go well.
-        bed.fail(&json!({"dynamodb": {"mode": "throttle", "rate": 0.5}})).await;
+        app.fail(&json!({"dynamodb": {"mode": "throttle", "rate": 0.5}})).await;
         let mut well = 0;
         for _ in 0..100 {
-            well += u32::from(in_time("index", bed.send("GET", "/user/index", &session, "")).await == 0);
+            well += u32::from(in_time("index", app.send("GET", "/user/index", &session, "")).await == 0);
         }
         // A fair draw is outside these bounds once in more than a million runs.
         assert!((50..=97).contains(&well), "{well}");
@@ -167,14 +187,14 @@ async fn stores_that_are_a_little_slow_or_fail_now_and_then_are_borne() {
 
 #[tokio::test]
 async fn with_both_stores_down_what_needs_neither_is_answered() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         for fault in [json!({"mode": "refuse"}), json!({"mode": "hang"})] {
-            bed.fail(&json!({ "redis": fault, "dynamodb": fault })).await;
+            app.fail(&json!({ "redis": fault, "dynamodb": fault })).await;
             // First by functions that start now, then by warm ones.
-            needs_no_backend(bed).await;
-            needs_no_backend(bed).await;
-            bed.fail(&json!({})).await;
-            bed.stage.reload().await.unwrap();
+            needs_no_backend(app).await;
+            needs_no_backend(app).await;
+            app.fail(&json!({})).await;
+            app.emulator.reload().await.unwrap();
         }
     })
     .await;
@@ -182,35 +202,48 @@ async fn with_both_stores_down_what_needs_neither_is_answered() {
 
 #[tokio::test]
 async fn functions_start_while_a_store_is_down() {
-    on_a_stage(async |bed| {
-        let somebody = bed.somebody().await;
+    with_app(async |app| {
+        let somebody = app.somebody().await;
         for mode in ["refuse", "hang", "throttle"] {
-            let phone = bed.phone();
-            bed.register(&phone).await;
-            let code = bed.code(&phone, 2).await;
+            let phone = app.phone();
+            app.register(&phone).await;
+            let code = app.code(&phone, 2).await;
             let fault = json!({ "mode": mode });
             for (faults, expected) in [
-                (json!({ "redis": fault }), Codes { by_token: 0, index: 15004, register: 15004, login: 15004 }),
+                (
+                    json!({ "redis": fault }),
+                    Codes {
+                        by_token: 0,
+                        index: code::REDIS_ERROR,
+                        register: code::REDIS_ERROR,
+                        login: code::REDIS_ERROR,
+                    },
+                ),
                 (
                     json!({ "redis": fault, "dynamodb": fault }),
-                    Codes { by_token: 15003, index: 15004, register: 15004, login: 15004 },
+                    Codes {
+                        by_token: code::DB_ERROR,
+                        index: code::REDIS_ERROR,
+                        register: code::REDIS_ERROR,
+                        login: code::REDIS_ERROR,
+                    },
                 ),
             ] {
-                bed.fail(&faults).await;
-                bed.stage.reload().await.unwrap();
-                assert_eq!(call_all(bed, &somebody, &phone, &code).await, expected, "{faults}");
-                bed.fail(&json!({})).await;
+                app.fail(&faults).await;
+                app.emulator.reload().await.unwrap();
+                assert_eq!(call_all(app, &somebody, &phone, &code).await, expected, "{faults}");
+                app.fail(&json!({})).await;
             }
-            bed.fail(&json!({ "dynamodb": fault })).await;
-            bed.stage.reload().await.unwrap();
+            app.fail(&json!({ "dynamodb": fault })).await;
+            app.emulator.reload().await.unwrap();
             let attempt = json!({ "phone": phone, "veri_code": code });
-            assert_eq!(in_time("login", bed.post("/user/login", &attempt)).await, 15003, "{mode}");
+            assert_eq!(in_time("login", app.post("/user/login", &attempt)).await, code::DB_ERROR, "{mode}");
             let again = applicant(&phone, &code);
-            assert_eq!(in_time("register", bed.post("/user/register", &again)).await, 15003, "{mode}");
-            bed.fail(&json!({})).await;
-            assert_eq!(bed.post("/user/register", &again).await.code, 11002, "{mode}: with the next call");
+            assert_eq!(in_time("register", app.post("/user/register", &again)).await, code::DB_ERROR, "{mode}");
+            app.fail(&json!({})).await;
+            assert_eq!(app.post("/user/register", &again).await.code, code::PHONE_TAKEN, "{mode}: with the next call");
         }
-        let runs = bed.door("GET", "invocations?limit=1000", "").await;
+        let runs = app.inspect("invocations?limit=1000").await;
         assert!(runs.as_array().unwrap().iter().all(|run| run["outcome"] != "init_error"), "{runs}");
     })
     .await;
@@ -218,18 +251,18 @@ async fn functions_start_while_a_store_is_down() {
 
 #[tokio::test]
 async fn a_registration_killed_after_its_write_succeeds_when_it_is_sent_again() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let body = applicant(&phone, &bed.code(&phone, 1).await);
-        bed.fail(&json!({"invoke": {"mode": "kill_before_reply"}})).await;
-        let url = format!("{}{PREFIX}/user/register", bed.stage.url());
-        let lost = client::send("POST", &url, &[], body.to_string().into()).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        let body = applicant(&phone, &app.code(&phone, 1).await);
+        app.fail(&json!({"invoke": {"mode": "kill_before_reply"}})).await;
+        let url = format!("{}{PREFIX}/user/register", app.emulator.url());
+        let lost = send("POST", &url, &[], body.to_string()).await;
         assert_eq!(lost.status, 500);
-        bed.fail(&json!({})).await;
-        let users = dynamodb(bed, "Scan", &json!({"TableName": "badge-local-users"})).await;
+        app.fail(&json!({})).await;
+        let users = app.dynamodb("Scan", &json!({"TableName": "badge-local-users"})).await;
         assert_eq!(users["Count"], 1, "it was written");
 
-        let again = bed.post("/user/register", &body).await;
+        let again = app.post("/user/register", &body).await;
         assert_eq!((again.code, &again.data["user_id"]), (0, &users["Items"][0]["id"]["S"]));
     })
     .await;
@@ -237,39 +270,42 @@ async fn a_registration_killed_after_its_write_succeeds_when_it_is_sent_again() 
 
 #[tokio::test]
 async fn a_cache_that_has_lost_its_scripts_gets_each_again_with_the_call_that_needs_it() {
-    on_a_stage(async |bed| {
-        let forget = async || assert_eq!(bed.tell_cache(&["SCRIPT FLUSH"]).await, "+OK");
-        let phone = bed.phone();
+    with_app(async |app| {
+        let forget = async || assert_eq!(app.redis(&["SCRIPT FLUSH"]).await, "+OK");
+        let phone = app.phone();
         forget().await;
-        let code = bed.code(&phone, 1).await;
+        let code = app.code(&phone, 1).await;
         forget().await;
-        assert_eq!(bed.post("/user/register", &applicant(&phone, &code)).await.code, 0);
-        bed.advance(61).await;
-        let code = bed.code(&phone, 2).await;
+        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, 0);
+        app.advance(61).await;
+        let code = app.code(&phone, 2).await;
         forget().await;
-        assert_eq!(bed.post("/user/login", &json!({ "phone": phone, "veri_code": "000000" })).await.code, 11003);
+        assert_eq!(
+            app.post("/user/login", &json!({ "phone": phone, "veri_code": "000000" })).await.code,
+            code::VERI_CODE_WRONG
+        );
         forget().await;
-        assert_eq!(bed.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await.code, 0);
+        assert_eq!(app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await.code, 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_registration_that_meets_a_transaction_succeeds_when_it_is_sent_again() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let body = applicant(&phone, &bed.code(&phone, 1).await);
-        bed.fail(&json!({"dynamodb": {"mode": "conflict"}})).await;
-        assert_eq!(in_time("register", bed.post("/user/register", &body)).await, 15003);
-        bed.fail(&json!({})).await;
-        assert_eq!(bed.post("/user/register", &body).await.code, 0);
+    with_app(async |app| {
+        let phone = app.phone();
+        let body = applicant(&phone, &app.code(&phone, 1).await);
+        app.fail(&json!({"dynamodb": {"mode": "conflict"}})).await;
+        assert_eq!(in_time("register", app.post("/user/register", &body)).await, code::DB_ERROR);
+        app.fail(&json!({})).await;
+        assert_eq!(app.post("/user/register", &body).await.code, 0);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_holds_up_nobody_and_its_messages_are_kept() {
-    on_a_stage(async |bed| {
+async fn a_failing_provider_delays_no_request_and_loses_no_message() {
+    with_app(async |app| {
         for (fault, arrives) in [
             (json!({"mode": "slow", "ms": 50}), true),
             (json!({"mode": "refuse"}), false),
@@ -277,17 +313,17 @@ async fn a_provider_that_fails_holds_up_nobody_and_its_messages_are_kept() {
             (json!({"mode": "hang"}), false),
         ] {
             // Each delivery comes twice, too.
-            bed.fail(&json!({"sms": fault, "invoke": {"mode": "duplicate"}})).await;
-            let phone = bed.phone();
-            assert_eq!(in_time("veri_code", bed.post("/user/veri_code", &json!({ "phone": phone }))).await, 0);
+            app.fail(&json!({"sms": fault, "invoke": {"mode": "duplicate"}})).await;
+            let phone = app.phone();
+            assert_eq!(in_time("veri_code", app.post("/user/veri_code", &json!({ "phone": phone }))).await, 0);
             if !arrives {
-                while bed.door("GET", "dead_letters", "").await.as_array().unwrap().is_empty() {
+                while app.inspect("dead_letters").await.as_array().unwrap().is_empty() {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
-                bed.fail(&json!({})).await;
-                bed.door("POST", "dead_letters/redrive", "").await;
+                app.fail(&json!({})).await;
+                app.control("POST", "dead_letters/redrive", "").await;
             }
-            assert_eq!(bed.messages(&phone, 1).await.len(), 1, "{fault}");
+            assert_eq!(app.messages(&phone, 1).await.len(), 1, "{fault}");
         }
     })
     .await;

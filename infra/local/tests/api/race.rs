@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::bed::{applicant, on_a_stage};
-use crate::client;
+use support::{applicant, code, send, with_app};
 
 const REQUESTS: usize = 1000;
 
@@ -18,7 +17,7 @@ async fn rush(url: String, bodies: Vec<Value>) -> (BTreeMap<i64, usize>, Vec<Val
         .map(|body| {
             let url = Arc::clone(&url);
             tokio::spawn(async move {
-                let answer = client::send("POST", &url, &[], body.to_string().into()).await;
+                let answer = send("POST", &url, &[], body.to_string()).await;
                 let value: Value = serde_json::from_slice(&answer.body).unwrap();
                 (value["code"].as_i64().unwrap(), value["data"].clone())
             })
@@ -38,9 +37,9 @@ async fn rush(url: String, bodies: Vec<Value>) -> (BTreeMap<i64, usize>, Vec<Val
 
 #[tokio::test]
 async fn a_thousand_registrations_of_one_phone_make_one_user() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
         let bodies = (0..REQUESTS)
             .map(|n| {
                 let mut body = applicant(&phone, &code);
@@ -48,25 +47,25 @@ async fn a_thousand_registrations_of_one_phone_make_one_user() {
                 body
             })
             .collect();
-        let url = format!("{}/local/iwc/badge/user/register", bed.stage.url());
+        let url = format!("{}/local/iwc/badge/user/register", app.emulator.url());
         let (codes, _) = rush(url, bodies).await;
-        assert_eq!(codes, BTreeMap::from([(0, 1), (11002, REQUESTS - 1)]));
+        assert_eq!(codes, BTreeMap::from([(0, 1), (code::PHONE_TAKEN, REQUESTS - 1)]));
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_thousand_repetitions_of_one_registration_get_one_user() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
-        let url = format!("{}/local/iwc/badge/user/register", bed.stage.url());
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        let url = format!("{}/local/iwc/badge/user/register", app.emulator.url());
         let (codes, users) = rush(url, vec![applicant(&phone, &code); REQUESTS]).await;
         assert_eq!(codes, BTreeMap::from([(0, REQUESTS)]));
         assert!(users.iter().all(|user| user == &users[0]));
-        bed.advance(61).await;
-        let sid = bed.log_in(&phone).await.sid;
-        let index = bed.send("GET", "/user/index", &[("authorization", &sid)], "").await;
+        app.advance(61).await;
+        let sid = app.log_in(&phone).await.sid;
+        let index = app.send("GET", "/user/index", &[("authorization", &sid)], "").await;
         assert_eq!(index.data.as_array().unwrap().len(), 1);
     })
     .await;
@@ -74,25 +73,25 @@ async fn a_thousand_repetitions_of_one_registration_get_one_user() {
 
 #[tokio::test]
 async fn a_thousand_logins_with_one_code_make_one_session() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        bed.register(&phone).await;
-        let code = bed.code(&phone, 2).await;
-        let url = format!("{}/local/iwc/badge/user/login", bed.stage.url());
+    with_app(async |app| {
+        let phone = app.phone();
+        app.register(&phone).await;
+        let code = app.code(&phone, 2).await;
+        let url = format!("{}/local/iwc/badge/user/login", app.emulator.url());
         let (codes, _) = rush(url, vec![json!({ "phone": phone, "veri_code": code }); REQUESTS]).await;
-        assert_eq!(codes, BTreeMap::from([(0, 1), (11003, REQUESTS - 1)]));
+        assert_eq!(codes, BTreeMap::from([(0, 1), (code::VERI_CODE_WRONG, REQUESTS - 1)]));
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_thousand_wishes_for_a_code_send_one_message() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let url = format!("{}/local/iwc/badge/user/veri_code", bed.stage.url());
+async fn a_thousand_requests_for_a_code_send_one_message() {
+    with_app(async |app| {
+        let phone = app.phone();
+        let url = format!("{}/local/iwc/badge/user/veri_code", app.emulator.url());
         let (codes, _) = rush(url, vec![json!({ "phone": phone }); REQUESTS]).await;
-        assert_eq!(codes, BTreeMap::from([(0, 1), (11005, REQUESTS - 1)]));
-        assert_eq!(bed.messages(&phone, 1).await.len(), 1);
+        assert_eq!(codes, BTreeMap::from([(0, 1), (code::TOO_MANY_REQUESTS, REQUESTS - 1)]));
+        assert_eq!(app.messages(&phone, 1).await.len(), 1);
     })
     .await;
 }

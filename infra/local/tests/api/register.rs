@@ -2,108 +2,108 @@
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, applicant, on_a_stage, other_than};
+use support::{TestApp, applicant, code, other_than, with_app};
 
-async fn register(bed: &Bed, body: &Value) -> (i64, Value) {
-    let reply = bed.post("/user/register", body).await;
+async fn register(app: &TestApp, body: &Value) -> (i64, Value) {
+    let reply = app.post("/user/register", body).await;
     (reply.code, reply.data)
 }
 
 #[tokio::test]
 async fn the_same_request_again_gets_the_same_success() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
-        let first = register(bed, &applicant(&phone, &code)).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        let first = register(app, &applicant(&phone, &code)).await;
         assert_eq!(first.0, 0);
-        assert_eq!(register(bed, &applicant(&phone, &code)).await, first);
+        assert_eq!(register(app, &applicant(&phone, &code)).await, first);
         let respelled = applicant(&format!("+86 {phone}"), &code);
-        assert_eq!(register(bed, &respelled).await, first, "another spelling is the same request");
+        assert_eq!(register(app, &respelled).await, first, "another spelling is the same request");
     })
     .await;
 }
 
 #[tokio::test]
-async fn another_request_with_the_code_is_told_that_the_phone_is_taken() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
-        register(bed, &applicant(&phone, &code)).await;
+async fn another_request_with_the_code_gets_phone_taken() {
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        register(app, &applicant(&phone, &code)).await;
         for (name, value) in [("user_name", json!("李四")), ("gender", json!(2)), ("city", json!("310000"))] {
             let mut other = applicant(&phone, &code);
             other[name] = value;
-            assert_eq!(register(bed, &other).await.0, 11002, "{name}");
+            assert_eq!(register(app, &other).await.0, code::PHONE_TAKEN, "{name}");
         }
-        bed.advance(61).await;
-        let next = bed.code(&phone, 2).await;
+        app.advance(61).await;
+        let next = app.code(&phone, 2).await;
         assert_ne!(next, code, "a used code is not sent again");
-        assert_eq!(register(bed, &applicant(&phone, &next)).await.0, 11002);
+        assert_eq!(register(app, &applicant(&phone, &next)).await.0, code::PHONE_TAKEN);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_code_that_registered_does_not_sign_in() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
-        register(bed, &applicant(&phone, &code)).await;
-        let reply = bed.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
-        assert_eq!(reply.code, 11003);
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        register(app, &applicant(&phone, &code)).await;
+        let reply = app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
+        assert_eq!(reply.code, code::VERI_CODE_WRONG);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_wrong_code_makes_nobody() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        assert_eq!(register(bed, &applicant(&phone, "123456")).await.0, 11003, "never sent");
-        let code = bed.code(&phone, 1).await;
-        assert_eq!(register(bed, &applicant(&phone, &other_than(&code))).await.0, 11003, "wrong");
-        let other_phone = bed.phone();
-        assert_eq!(register(bed, &applicant(&other_phone, &code)).await.0, 11003, "of another phone");
-        bed.advance(301).await;
-        assert_eq!(register(bed, &applicant(&phone, &code)).await.0, 11003, "expired");
+async fn a_wrong_code_creates_no_user() {
+    with_app(async |app| {
+        let phone = app.phone();
+        assert_eq!(register(app, &applicant(&phone, "123456")).await.0, code::VERI_CODE_WRONG, "never sent");
+        let code = app.code(&phone, 1).await;
+        assert_eq!(register(app, &applicant(&phone, &other_than(&code))).await.0, code::VERI_CODE_WRONG, "wrong");
+        let other_phone = app.phone();
+        assert_eq!(register(app, &applicant(&other_phone, &code)).await.0, code::VERI_CODE_WRONG, "of another phone");
+        app.advance(301).await;
+        assert_eq!(register(app, &applicant(&phone, &code)).await.0, code::VERI_CODE_WRONG, "expired");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_code_is_good_to_its_last_second() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
-        bed.advance(290).await;
-        assert_eq!(register(bed, &applicant(&phone, &code)).await.0, 0);
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        app.advance(290).await;
+        assert_eq!(register(app, &applicant(&phone, &code)).await.0, 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn numbers_may_come_as_numbers() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
         let mut body = applicant(&phone, &code);
         body["phone"] = json!(phone.parse::<u64>().unwrap());
         body["gender"] = json!("2");
         body["province"] = json!(310_000);
         body["unknown"] = json!({ "is": "ignored" });
-        assert_eq!(register(bed, &body).await.0, 0);
+        assert_eq!(register(app, &body).await.0, 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn every_bad_parameter_is_named_with_its_reason() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         let body = json!({
             "user_name": "n".repeat(33), "gender": 3, "birth_day": "1990-02-30", "phone": "010 6552 9988",
             "veri_code": 12345, "province": "p".repeat(17), "city": ["x"]
         });
-        let reply = bed.post("/user/register", &body).await;
-        assert_eq!(reply.code, 11001);
+        let reply = app.post("/user/register", &body).await;
+        assert_eq!(reply.code, code::PARAMS_INVALID);
         assert_eq!(reply.msg, "user_name,gender,birth_day,phone,veri_code,province,city参数无效");
         let names: Vec<_> = reply.data.as_object().unwrap().keys().cloned().collect();
         assert_eq!(names.len(), 7);
@@ -113,9 +113,9 @@ async fn every_bad_parameter_is_named_with_its_reason() {
 
 #[tokio::test]
 async fn the_last_of_duplicate_keys_counts_and_the_query_does_not() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         let twice = r#"{"phone": "x", "phone": ""}"#;
-        assert_eq!(bed.send("POST", "/user/login?phone=13800138000", &[], twice).await.msg, "phone参数有缺失");
+        assert_eq!(app.send("POST", "/user/login?phone=13800138000", &[], twice).await.msg, "phone参数有缺失");
     })
     .await;
 }

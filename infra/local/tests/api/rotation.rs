@@ -7,8 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::bed::{Bed, applicant, on_a_stage, root};
-use crate::token::{forge, index_with};
+use support::{TestApp, applicant, code, forge, root, with_app};
 
 /// Longer than `rotate.py` waits for: what sandboxes keep, and the life of a token.
 const LONG_ENOUGH_S: u64 = 1200 + 361;
@@ -16,8 +15,8 @@ const LONG_ENOUGH_S: u64 = 1200 + 361;
 const KEPT_S: u64 = 300;
 
 /// What `make rotate` does, for somebody who has no access to AWS.
-async fn rotate(bed: &Bed, arguments: &[&str]) -> Output {
-    let port = bed.stage.url().rsplit(':').next().unwrap();
+async fn rotate(app: &TestApp, arguments: &[&str]) -> Output {
+    let port = app.emulator.url().rsplit(':').next().unwrap();
     let mut command = Command::new(root().join(".tools/venv/bin/python"));
     command.arg(root().join("infra/setup/rotate.py")).args(arguments);
     // Nothing of the machine's environment, which may hold real credentials.
@@ -27,15 +26,15 @@ async fn rotate(bed: &Bed, arguments: &[&str]) -> Output {
     let output = command.output().await.unwrap_or_else(|error| panic!("{error}: type `make tools`"));
     for name in ["jwt", "veri_code", "sms"] {
         for text in [&output.stdout, &output.stderr] {
-            assert!(!String::from_utf8_lossy(text).contains(&bed.key(name)));
+            assert!(!String::from_utf8_lossy(text).contains(&app.key(name)));
         }
-        bed.keep_secret(&bed.key(name));
+        app.add_secret(&app.key(name));
     }
     output
 }
 
-async fn rotate_well(bed: &Bed) {
-    let output = rotate(bed, &["local"]).await;
+async fn rotate_well(app: &TestApp) {
+    let output = rotate(app, &["local"]).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -46,52 +45,52 @@ fn kid(token: &str) -> String {
 
 #[tokio::test]
 async fn two_rotations_refuse_no_token_and_no_code() {
-    on_a_stage(async |bed| {
-        let retired = bed.key("jwt");
+    with_app(async |app| {
+        let retired = app.key("jwt");
         // At first there is no next key: this publishes one, and nothing else changes.
-        rotate_well(bed).await;
-        assert_eq!(bed.key("jwt"), retired);
+        rotate_well(app).await;
+        assert_eq!(app.key("jwt"), retired);
         for round in 2..4 {
-            bed.advance(LONG_ENOUGH_S).await;
-            let (old_friend, newcomer, again) = (bed.phone(), bed.phone(), bed.phone());
-            bed.register(&old_friend).await;
-            let before = bed.log_in(&old_friend).await.token;
+            app.advance(LONG_ENOUGH_S).await;
+            let (old_friend, newcomer, again) = (app.phone(), app.phone(), app.phone());
+            app.register(&old_friend).await;
+            let before = app.log_in(&old_friend).await.token;
             assert_eq!(kid(&before), format!("k{}", round - 1));
             // From here on `login` and `register` are about to look again, the others have just looked.
-            bed.advance(KEPT_S).await;
-            assert_eq!(index_with(bed, &format!("jwt {before}")).await.0, 0);
-            let code = bed.code(&old_friend, 3).await;
-            let new_code = bed.code(&newcomer, 1).await;
-            let request = applicant(&again, &bed.code(&again, 1).await);
+            app.advance(KEPT_S).await;
+            assert_eq!(app.index_with(&format!("jwt {before}")).await.0, 0);
+            let code = app.code(&old_friend, 3).await;
+            let new_code = app.code(&newcomer, 1).await;
+            let request = applicant(&again, &app.code(&again, 1).await);
 
-            let (rotated, served) = tokio::join!(rotate(bed, &["local"]), async {
+            let (rotated, served) = tokio::join!(rotate(app, &["local"]), async {
                 for _ in 0..20 {
-                    assert_eq!(index_with(bed, &format!("jwt {before}")).await.0, 0);
+                    assert_eq!(app.index_with(&format!("jwt {before}")).await.0, 0);
                 }
-                bed.post("/user/register", &request).await
+                app.post("/user/register", &request).await
             });
             assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
 
             // Codes of the key before, judged by those who know the new one; a token of the new key, judged by one who
             // has only heard that it will come.
             let attempt = json!({ "phone": old_friend, "veri_code": code });
-            let after = bed.post("/user/login", &attempt).await.signed_in().token;
+            let after = app.post("/user/login", &attempt).await.signed_in().token;
             assert_eq!(kid(&after), format!("k{round}"));
             for token in [&before, &after] {
-                assert_eq!(index_with(bed, &format!("jwt {token}")).await.0, 0);
+                assert_eq!(app.index_with(&format!("jwt {token}")).await.0, 0);
             }
             // The same code is sent again by those who have not heard.
-            bed.advance(61).await;
-            assert_eq!(bed.code(&newcomer, 2).await, new_code);
-            assert_eq!(bed.post("/user/register", &applicant(&newcomer, &new_code)).await.code, 0);
+            app.advance(61).await;
+            assert_eq!(app.code(&newcomer, 2).await, new_code);
+            assert_eq!(app.post("/user/register", &applicant(&newcomer, &new_code)).await.code, 0);
             // And so is a registration, by one who has.
-            bed.stage.reload().await.unwrap();
-            let repeated = bed.post("/user/register", &request).await;
+            app.emulator.reload().await.unwrap();
+            let repeated = app.post("/user/register", &request).await;
             assert_eq!((repeated.code, &repeated.data), (0, &served.data));
             // All have heard.
-            bed.advance(KEPT_S).await;
+            app.advance(KEPT_S).await;
             for token in [&before, &after] {
-                assert_eq!(index_with(bed, &format!("jwt {token}")).await.0, 0);
+                assert_eq!(app.index_with(&format!("jwt {token}")).await.0, 0);
             }
         }
         let claims = json!({ "user_id": "019a0000-0000-7000-8000-000000000000", "role": "admin", "iss": "badge",
@@ -99,7 +98,11 @@ async fn two_rotations_refuse_no_token_and_no_code() {
         for header in [json!({ "alg": "HS256", "type": "jwt", "kid": "k1" }), json!({ "alg": "HS256", "type": "jwt" })]
         {
             let token = format!("jwt {}", forge(&header, &claims, &retired));
-            assert_eq!(index_with(bed, &token).await, (10005, "token认证失败".to_owned()), "retired two rotations ago");
+            assert_eq!(
+                app.index_with(&token).await,
+                (code::NO_AUTH, "token认证失败".to_owned()),
+                "retired two rotations ago"
+            );
         }
     })
     .await;
@@ -107,36 +110,36 @@ async fn two_rotations_refuse_no_token_and_no_code() {
 
 #[tokio::test]
 async fn a_rotation_that_would_refuse_somebody_is_refused_itself() {
-    on_a_stage(async |bed| {
-        bed.somebody().await;
-        rotate_well(bed).await;
-        let before = bed.key("jwt");
-        let early = rotate(bed, &["local", "jwt"]).await;
+    with_app(async |app| {
+        app.somebody().await;
+        rotate_well(app).await;
+        let before = app.key("jwt");
+        let early = rotate(app, &["local", "jwt"]).await;
         assert!(!early.status.success());
         assert!(String::from_utf8_lossy(&early.stderr).contains("again in"), "nobody has heard of the next key");
-        bed.advance(361).await;
-        assert!(rotate(bed, &["local", "jwt"]).await.status.success());
-        let after = bed.key("jwt");
+        app.advance(361).await;
+        assert!(rotate(app, &["local", "jwt"]).await.status.success());
+        let after = app.key("jwt");
         assert_ne!(after, before);
-        bed.advance(361).await;
-        assert!(!rotate(bed, &["local", "jwt"]).await.status.success(), "tokens of the key before are still valid");
-        assert_eq!(bed.key("jwt"), after);
-        assert!(rotate(bed, &["--force", "local", "jwt"]).await.status.success(), "unless somebody means it");
-        assert_ne!(bed.key("jwt"), after);
+        app.advance(361).await;
+        assert!(!rotate(app, &["local", "jwt"]).await.status.success(), "tokens of the key before are still valid");
+        assert_eq!(app.key("jwt"), after);
+        assert!(rotate(app, &["--force", "local", "jwt"]).await.status.success(), "unless somebody means it");
+        assert_ne!(app.key("jwt"), after);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_rotation_says_what_is_missing() {
-    on_a_stage(async |bed| {
-        bed.somebody().await;
+    with_app(async |app| {
+        app.somebody().await;
         for (arguments, said) in [
             (&["nowhere"][..], "there is no stage nowhere"),
             (&["local", "jwtt"], "names no secret jwtt"),
             (&["test"], "Unable to locate credentials"),
         ] {
-            let output = rotate(bed, arguments).await;
+            let output = rotate(app, arguments).await;
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(!output.status.success() && text.contains(said) && !text.contains("Traceback"), "{text}");
         }

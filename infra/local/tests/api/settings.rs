@@ -4,15 +4,14 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Opening, on_a_stage_with};
-use crate::client;
+use support::{TestApp, TestAppBuilder, send, with_settings};
 
 /// A request to a function that does not start; what its log says.
-async fn refusal_to_start(bed: &Bed) -> String {
-    let url = format!("{}/local/iwc/badge/user/login", bed.stage.url());
-    let answer = client::send("POST", &url, &[], "{}".into()).await;
+async fn refusal_to_start(app: &TestApp) -> String {
+    let url = format!("{}/local/iwc/badge/user/login", app.emulator.url());
+    let answer = send("POST", &url, &[], "{}").await;
     assert_eq!((answer.status.as_u16(), &answer.body[..]), (500, &br#"{"message":"Internal Server Error"}"#[..]));
-    let invocations = bed.door("GET", "invocations?function=login", "").await;
+    let invocations = app.inspect("invocations?function=login").await;
     assert_eq!(invocations[0]["outcome"], "init_error");
     invocations[0]["log"].to_string()
 }
@@ -30,8 +29,8 @@ async fn a_setting_that_cannot_work_stops_the_cold_start_by_name() {
             assert!(settings.contains(from), "{from}");
             settings.replacen(from, to, 1)
         };
-        on_a_stage_with(change, async |bed| {
-            let log = refusal_to_start(bed).await;
+        with_settings(change, async |app| {
+            let log = refusal_to_start(app).await;
             assert!(log.contains(key), "{log}");
         })
         .await;
@@ -42,14 +41,31 @@ async fn a_setting_that_cannot_work_stops_the_cold_start_by_name() {
 async fn a_weak_key_stops_the_cold_start_by_name() {
     let weak = json!({ "kid": "k1", "key": "only thirty-one bytes long key!" }).to_string();
     let secret = json!({ "value": weak, "version": "1", "created": 0 });
-    let opening = Opening::new();
-    fs::create_dir(opening.folder().join("state")).unwrap();
+    let builder = TestAppBuilder::new();
+    fs::create_dir(builder.folder().join("state")).unwrap();
     let secrets: Value = json!({ "badge/local/jwt": secret });
-    fs::write(opening.folder().join("state/secrets.json"), secrets.to_string()).unwrap();
-    opening
-        .run(async |bed| {
-            let log = refusal_to_start(bed).await;
+    fs::write(builder.folder().join("state/secrets.json"), secrets.to_string()).unwrap();
+    builder
+        .run(async |app| {
+            let log = refusal_to_start(app).await;
             assert!(log.contains("badge/local/jwt") && log.contains("32 bytes") && !log.contains("thirty"), "{log}");
         })
         .await;
+}
+
+/// Like `make run`, which says on the terminal what is wrong, and where.
+#[tokio::test]
+async fn an_emulator_names_the_file_and_the_line_of_a_setting_that_cannot_work() {
+    for (setting, says) in [("trys = 5", "conf/local.toml: line {line} (trys)"), ("tries = 0", "veri_code.tries must")]
+    {
+        let change = |settings: &str| settings.replacen("tries = 5", setting, 1);
+        with_settings(change, async |app| {
+            let settings = fs::read_to_string(app.repository.file("conf/local.toml")).unwrap();
+            let line = 1 + settings.lines().position(|line| line == setting).unwrap();
+            let error = app.emulator.check_settings().await.unwrap_err().to_string();
+            assert!(error.contains(&says.replace("{line}", &line.to_string())), "{error}");
+        })
+        .await;
+    }
+    TestAppBuilder::new().run(async |app| app.emulator.check_settings().await.unwrap()).await;
 }

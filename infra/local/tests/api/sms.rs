@@ -8,7 +8,7 @@ use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::bed::Opening;
+use support::TestAppBuilder;
 
 /// Takes one request, answers 200, and gives the head and the body.
 async fn take(listener: &TcpListener) -> (String, String) {
@@ -31,12 +31,12 @@ async fn take(listener: &TcpListener) -> (String, String) {
 async fn a_message_is_signed_as_standard_webhooks_says() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/messages", listener.local_addr().unwrap());
-    Opening::new()
+    TestAppBuilder::new()
         .parameter("SmsUrl", &url)
-        .run(async |bed| {
-            let phone = bed.phone();
-            let wish = json!({ "phone": phone });
-            let (reply, (head, body)) = tokio::join!(bed.post("/user/veri_code", &wish), take(&listener));
+        .run(async |app| {
+            let phone = app.phone();
+            let request = json!({ "phone": phone });
+            let (reply, (head, body)) = tokio::join!(app.post("/user/veri_code", &request), take(&listener));
             assert_eq!(reply.code, 0);
             let header = |name: &str| {
                 let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}: ")));
@@ -46,7 +46,7 @@ async fn a_message_is_signed_as_standard_webhooks_says() {
             assert_eq!(message["phone"], format!("+86{phone}"));
             let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
             assert_eq!(message["id"], id);
-            let mac = Hmac::<Sha256>::new_from_slice(bed.key("sms").as_bytes())
+            let mac = Hmac::<Sha256>::new_from_slice(app.key("sms").as_bytes())
                 .unwrap()
                 .chain_update(format!("{id}.{timestamp}.{body}"))
                 .finalize();

@@ -2,38 +2,37 @@
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Opening, applicant};
-use crate::service::{Answer, Form, Service, refusal};
+use support::{Form, QueryReply, QueryService, TestApp, TestAppBuilder, applicant, code, eventually, query_error};
 
 /// The form of the Amazon SNS API Reference (2010-03-31), `Publish`.
-fn taken() -> Answer {
+fn taken() -> QueryReply {
     let id = "<MessageId>567910cd-659e-55d4-8ccb-5aaf14679dc0</MessageId>";
     let meta = "<ResponseMetadata><RequestId>d74b8436-ae13-5ab4-a9ff-ce54dfea72a0</RequestId></ResponseMetadata>";
     let body = format!("<PublishResult>{id}</PublishResult>{meta}");
     (200, format!("<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\">{body}</PublishResponse>"))
 }
 
-/// A test on a stage that sends by this SNS, and has no `SMS_URL`.
-async fn on_a_stage_with_sns(service: &Service, signature: &str, test: impl AsyncFnOnce(&Bed)) {
+/// Runs a test on an app that sends by this SNS, and has no `SMS_URL`.
+async fn with_sns(service: &QueryService, signature: &str, test: impl AsyncFnOnce(&TestApp)) {
     let by_sns = |settings: &str| {
         settings
             .replace("provider = \"http\"", "provider = \"sns\"")
             .replace("signature = \"badge\"", &format!("signature = \"{signature}\""))
     };
-    let opening = Opening::new().variable("AWS_ENDPOINT_URL_SNS", &service.url).settings(by_sns);
-    opening.parameter("SmsUrl", "").run(test).await;
+    let builder = TestAppBuilder::new().variable("AWS_ENDPOINT_URL_SNS", &service.url).settings(by_sns);
+    builder.parameter("SmsUrl", "").run(test).await;
 }
 
-async fn ask_for_code(bed: &Bed) -> String {
-    let phone = bed.phone();
-    assert_eq!(bed.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
+async fn ask_for_code(app: &TestApp) -> String {
+    let phone = app.phone();
+    assert_eq!(app.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
     phone
 }
 
 /// What `send_sms` did, newest first, as soon as it did so much.
-async fn runs(bed: &Bed, count: usize) -> Vec<Value> {
+async fn runs(app: &TestApp, count: usize) -> Vec<Value> {
     loop {
-        let runs = bed.door("GET", "invocations?function=send_sms", "").await.as_array().unwrap().clone();
+        let runs = app.inspect("invocations?function=send_sms").await.as_array().unwrap().clone();
         if runs.len() >= count {
             return runs;
         }
@@ -53,13 +52,13 @@ fn attributes(form: &Form) -> Vec<(&str, &str, &str)> {
 
 #[tokio::test]
 async fn a_code_goes_to_the_phone_by_one_signed_publish() {
-    let service = Service::new(|_, _| taken()).await;
-    on_a_stage_with_sns(&service, "badge", async |bed| {
-        let phone = ask_for_code(bed).await;
-        let asked = service.asked_at_least(1).await.remove(0);
+    let service = QueryService::new(|_, _| taken()).await;
+    with_sns(&service, "badge", async |app| {
+        let phone = ask_for_code(app).await;
+        let asked = service.received_at_least(1).await.remove(0);
         let text = &asked.form["Message"];
         let code: String = text.chars().filter(char::is_ascii_digit).take(6).collect();
-        bed.keep_secret(&code);
+        app.add_secret(&code);
         assert_eq!(*text, format!("【badge】验证码{code}，5分钟内有效，请勿告诉他人。"));
         assert_eq!(
             (&*asked.form["Action"], &*asked.form["Version"], &*asked.form["PhoneNumber"]),
@@ -72,17 +71,17 @@ async fn a_code_goes_to_the_phone_by_one_signed_publish() {
         let authorization = &asked.authorization;
         assert!(authorization.starts_with("AWS4-HMAC-SHA256 "), "{authorization}");
         assert!(authorization.contains("/us-east-1/sns/aws4_request"), "{authorization}");
-        assert_eq!(bed.post("/user/register", &applicant(&phone, &code)).await.code, 0, "the code that was sent");
+        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, 0, "the code that was sent");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_signature_that_is_no_name_of_a_sender_stands_in_the_text_alone() {
-    let service = Service::new(|_, _| taken()).await;
-    on_a_stage_with_sns(&service, "徽章", async |bed| {
-        ask_for_code(bed).await;
-        let asked = service.asked_at_least(1).await.remove(0);
+    let service = QueryService::new(|_, _| taken()).await;
+    with_sns(&service, "徽章", async |app| {
+        ask_for_code(app).await;
+        let asked = service.received_at_least(1).await.remove(0);
         assert!(asked.form["Message"].starts_with("【徽章】"));
         assert_eq!(attributes(&asked.form), [("AWS.SNS.SMS.SMSType", "String", "Transactional")]);
     })
@@ -92,25 +91,19 @@ async fn a_signature_that_is_no_name_of_a_sender_stands_in_the_text_alone() {
 #[tokio::test]
 async fn a_refusal_is_seen_with_its_reason_and_ends_in_the_dead_letters() {
     let message = "Phone number +8613800138000 is opted out";
-    let service = Service::new(move |_, _| refusal(400, "OptedOut", message)).await;
-    on_a_stage_with_sns(&service, "badge", async |bed| {
-        ask_for_code(bed).await;
-        let runs = runs(bed, 3).await;
+    let service = QueryService::new(move |_, _| query_error(400, "OptedOut", message)).await;
+    with_sns(&service, "badge", async |app| {
+        ask_for_code(app).await;
+        let runs = runs(app, 3).await;
         for run in &runs {
             let line: Value = serde_json::from_str(run["log"][0].as_str().unwrap()).unwrap();
-            assert_eq!((&line["level"], &line["code"]), (&json!("ERROR"), &json!(15002)));
+            assert_eq!((&line["level"], &line["code"]), (&json!("ERROR"), &json!(code::HTTP_ERROR)));
             let error = line["error"].as_str().unwrap();
             assert!(error.contains("OptedOut: Phone number … is opted out"), "{error}");
         }
-        let letters = loop {
-            let letters = bed.door("GET", "dead_letters", "").await;
-            if letters.get(0).is_some() {
-                break letters;
-            }
-            tokio::task::yield_now().await;
-        };
-        assert!(letters[0]["reason"].to_string().contains("OptedOut"), "{letters}");
-        assert_eq!((runs.len(), service.asked().len()), (3, 3), "one try for each delivery");
+        let entry = eventually("a dead letter", async || app.dead_letters().await.first().cloned()).await;
+        assert!(entry["reason"].to_string().contains("OptedOut"), "{entry}");
+        assert_eq!((runs.len(), service.received().len()), (3, 3), "one try for each delivery");
     })
     .await;
 }
@@ -118,42 +111,42 @@ async fn a_refusal_is_seen_with_its_reason_and_ends_in_the_dead_letters() {
 #[tokio::test]
 async fn what_sns_throttled_is_sent_by_the_next_delivery() {
     let throttled = |_: &Form, before| match before {
-        0 => refusal(429, "Throttled", "Rate exceeded"),
+        0 => query_error(429, "Throttled", "Rate exceeded"),
         _ => taken(),
     };
-    let service = Service::new(throttled).await;
-    on_a_stage_with_sns(&service, "badge", async |bed| {
-        ask_for_code(bed).await;
-        let runs = runs(bed, 2).await;
+    let service = QueryService::new(throttled).await;
+    with_sns(&service, "badge", async |app| {
+        ask_for_code(app).await;
+        let runs = runs(app, 2).await;
         assert_eq!((&runs[0]["outcome"], &runs[1]["outcome"]), (&json!("ok"), &json!("error")), "newest first");
-        let asked = service.asked();
+        let asked = service.received();
         assert_eq!(asked.len(), 2);
         assert_eq!(asked[0].form["Message"], asked[1].form["Message"]);
-        assert_eq!(bed.door("GET", "dead_letters", "").await, json!([]));
+        assert_eq!(app.inspect("dead_letters").await, json!([]));
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_task_that_is_delivered_twice_is_published_once() {
-    let service = Service::new(|_, _| taken()).await;
-    on_a_stage_with_sns(&service, "badge", async |bed| {
-        bed.door("PUT", "faults", r#"{"invoke": {"mode": "duplicate", "rate": 1}}"#).await;
-        ask_for_code(bed).await;
-        let runs = runs(bed, 2).await;
+    let service = QueryService::new(|_, _| taken()).await;
+    with_sns(&service, "badge", async |app| {
+        app.control("PUT", "faults", r#"{"invoke": {"mode": "duplicate", "rate": 1}}"#).await;
+        ask_for_code(app).await;
+        let runs = runs(app, 2).await;
         assert!(runs.iter().all(|run| run["outcome"] == "ok"), "{runs:?}");
-        assert_eq!(service.asked().len(), 1);
+        assert_eq!(service.received().len(), 1);
     })
     .await;
 }
 
 #[tokio::test]
 async fn the_provider_http_does_not_start_without_its_address() {
-    Opening::new()
+    TestAppBuilder::new()
         .parameter("SmsUrl", "")
-        .run(async |bed| {
-            ask_for_code(bed).await;
-            let run = runs(bed, 1).await.remove(0);
+        .run(async |app| {
+            ask_for_code(app).await;
+            let run = runs(app, 1).await.remove(0);
             assert_eq!(run["outcome"], "init_error");
             assert!(run["log"].to_string().contains("SMS_URL"), "{run}");
         })

@@ -1,25 +1,25 @@
-//! Nobody forgets a door: every operation of the API description is tried by somebody without a credential.
+//! Every operation of the API description is tried without a credential.
 
 use std::fs;
 
 use saphyr::{LoadableYamlNode, Yaml};
 
-use crate::bed::{on_a_stage, root};
+use support::{code, root, with_app};
 
 #[tokio::test]
 async fn a_stranger_is_refused_wherever_the_description_does_not_say_open() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         let text = fs::read_to_string(root().join("docs/openapi.yaml")).unwrap();
         let document = Yaml::load_from_str(&text).unwrap().remove(0);
         let mut refused = 0;
         for (path, methods) in document.as_mapping_get("paths").unwrap().as_mapping().unwrap() {
             for (method, operation) in methods.as_mapping().unwrap() {
                 let (method, path) = (method.as_str().unwrap().to_uppercase(), path.as_str().unwrap());
-                let code = bed.send(&method, path, &[], "{}").await.code;
+                let code = app.send(&method, path, &[], "{}").await.code;
                 if operation.as_mapping_get("x-badge-open").is_some() {
-                    assert_eq!(code, 11001, "{method} {path} is open, and then asks for parameters");
+                    assert_eq!(code, code::PARAMS_INVALID, "{method} {path} is open, and then asks for parameters");
                 } else {
-                    assert_eq!(code, 10006, "{method} {path}");
+                    assert_eq!(code, code::NOT_LOGIN, "{method} {path}");
                     refused += 1;
                 }
             }

@@ -4,22 +4,21 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Reply, applicant, dynamodb, on_a_stage, on_a_stage_with};
-use crate::client;
+use support::{Reply, TestApp, applicant, code, send, with_app, with_settings};
 
-async fn index(bed: &Bed, sid: &str, query: &str) -> Reply {
-    let reply = bed.send("GET", &format!("/user/index{query}"), &[("authorization", sid)], "").await;
+async fn index(app: &TestApp, sid: &str, query: &str) -> Reply {
+    let reply = app.send("GET", &format!("/user/index{query}"), &[("authorization", sid)], "").await;
     assert_eq!(reply.code, 0, "{reply:?}");
     reply
 }
 
 /// Registers so many users, whose ids are given oldest first.
-async fn populate(bed: &Bed, count: usize) -> Vec<String> {
+async fn populate(app: &TestApp, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for _ in 0..count {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
-        let reply = bed.post("/user/register", &applicant(&phone, &code)).await;
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        let reply = app.post("/user/register", &applicant(&phone, &code)).await;
         ids.push(reply.data["user_id"].as_str().unwrap().to_owned());
     }
     ids
@@ -31,11 +30,11 @@ fn ids(reply: &Reply) -> Vec<String> {
 
 #[tokio::test]
 async fn rows_have_the_columns_of_the_contract_and_hide_what_is_not_the_callers() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let user_id = bed.register(&phone).await;
-        let sid = bed.log_in(&phone).await.sid;
-        let reply = index(bed, &sid, "").await;
+    with_app(async |app| {
+        let phone = app.phone();
+        let user_id = app.register(&phone).await;
+        let sid = app.log_in(&phone).await.sid;
+        let reply = index(app, &sid, "").await;
         let row = &reply.data[0];
         let mut expected = json!({
             "id": user_id, "create_time": row["create_time"], "update_time": null, "user_name": "张三", "gender": 1,
@@ -46,8 +45,8 @@ async fn rows_have_the_columns_of_the_contract_and_hide_what_is_not_the_callers(
         let time = row["create_time"].as_str().unwrap();
         assert!(time.len() == 19 && &time[4..5] == "-" && &time[10..11] == " " && &time[13..14] == ":", "{time}");
         // The order of the columns is that of the wire.
-        let url = format!("{}/local/iwc/badge/user/index", bed.stage.url());
-        let raw = client::send("GET", &url, &[("authorization", &sid)], "".into()).await;
+        let url = format!("{}/local/iwc/badge/user/index", app.emulator.url());
+        let raw = send("GET", &url, &[("authorization", &sid)], "").await;
         let text = String::from_utf8(raw.body.to_vec()).unwrap();
         let columns = [
             "id",
@@ -69,12 +68,11 @@ async fn rows_have_the_columns_of_the_contract_and_hide_what_is_not_the_callers(
 
 #[tokio::test]
 async fn an_admin_sees_every_value() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        bed.register(&phone).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        app.register(&phone).await;
         let key = json!({ "phone": { "S": format!("+86{phone}") } });
-        dynamodb(
-            bed,
+        app.dynamodb(
             "UpdateItem",
             &json!({
                 "TableName": "badge-local-users", "Key": key, "UpdateExpression": "SET #r = :a",
@@ -82,9 +80,9 @@ async fn an_admin_sees_every_value() {
             }),
         )
         .await;
-        let admin = bed.log_in(&phone).await;
+        let admin = app.log_in(&phone).await;
         for authorization in [admin.sid.clone(), format!("jwt {}", admin.token)] {
-            let row = index(bed, &authorization, "").await.data[0].clone();
+            let row = index(app, &authorization, "").await.data[0].clone();
             assert_eq!((&row["phone"], &row["birth_day"]), (&json!(format!("+86{phone}")), &json!("1990-01-02")));
         }
     })
@@ -93,12 +91,11 @@ async fn an_admin_sees_every_value() {
 
 #[tokio::test]
 async fn a_deleted_user_is_not_listed_cannot_sign_in_and_may_register_anew() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let old_id = bed.register(&phone).await;
-        let sid = bed.somebody().await.sid;
-        dynamodb(
-            bed,
+    with_app(async |app| {
+        let phone = app.phone();
+        let old_id = app.register(&phone).await;
+        let sid = app.somebody().await.sid;
+        app.dynamodb(
             "UpdateItem",
             &json!({
                 "TableName": "badge-local-users", "Key": { "phone": { "S": format!("+86{phone}") } },
@@ -107,34 +104,34 @@ async fn a_deleted_user_is_not_listed_cannot_sign_in_and_may_register_anew() {
             }),
         )
         .await;
-        assert!(!ids(&index(bed, &sid, "").await).contains(&old_id));
-        let code = bed.code(&phone, 2).await;
+        assert!(!ids(&index(app, &sid, "").await).contains(&old_id));
+        let code = app.code(&phone, 2).await;
         let attempt = json!({ "phone": phone, "veri_code": code });
-        assert_eq!(bed.post("/user/login", &attempt).await.code, 11004);
-        let again = bed.post("/user/register", &applicant(&phone, &code)).await;
+        assert_eq!(app.post("/user/login", &attempt).await.code, code::USER_NOT_FOUND);
+        let again = app.post("/user/register", &applicant(&phone, &code)).await;
         assert_eq!(again.code, 0);
         assert_ne!(again.data["user_id"], json!(old_id));
-        assert_eq!(ids(&index(bed, &sid, "?limit=1").await), [again.data["user_id"].as_str().unwrap()]);
+        assert_eq!(ids(&index(app, &sid, "?limit=1").await), [again.data["user_id"].as_str().unwrap()]);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_page_has_as_many_as_asked_for_and_the_last_one_says_so() {
-    on_a_stage(async |bed| {
-        let mut everybody = populate(bed, 24).await;
-        let somebody = bed.somebody().await;
+    with_app(async |app| {
+        let mut everybody = populate(app, 24).await;
+        let somebody = app.somebody().await;
         everybody.push(somebody.user_id.clone());
         everybody.reverse();
         let sid = &somebody.sid;
-        let first = index(bed, sid, "").await;
+        let first = index(app, sid, "").await;
         assert_eq!(ids(&first), everybody[..20], "twenty, newest first");
         let cursor = first.next.unwrap();
-        let second = index(bed, sid, &format!("?cursor={}", cursor.as_str().unwrap())).await;
+        let second = index(app, sid, &format!("?cursor={}", cursor.as_str().unwrap())).await;
         assert_eq!((ids(&second), second.next), (everybody[20..].to_vec(), Some(Value::Null)));
-        let exact = index(bed, sid, "?limit=25").await;
+        let exact = index(app, sid, "?limit=25").await;
         assert_eq!((ids(&exact).len(), exact.next), (25, Some(Value::Null)), "full, and still the last");
-        let all = index(bed, sid, "?limit=100&cursor=").await;
+        let all = index(app, sid, "?limit=100&cursor=").await;
         assert_eq!((ids(&all), all.next), (everybody, Some(Value::Null)));
     })
     .await;
@@ -142,8 +139,8 @@ async fn a_page_has_as_many_as_asked_for_and_the_last_one_says_so() {
 
 #[tokio::test]
 async fn a_limit_or_a_cursor_that_cannot_be_is_refused() {
-    on_a_stage(async |bed| {
-        let sid = bed.somebody().await.sid;
+    with_app(async |app| {
+        let sid = app.somebody().await.sid;
         for (query, name) in [
             ("?limit=0", "limit"),
             ("?limit=101", "limit"),
@@ -157,8 +154,8 @@ async fn a_limit_or_a_cursor_that_cannot_be_is_refused() {
             ("?cursor=%00", "cursor"),
             ("?cursor=AAAA", "cursor"),
         ] {
-            let reply = bed.send("GET", &format!("/user/index{query}"), &[("authorization", &sid)], "").await;
-            assert_eq!((reply.code, reply.msg), (11001, format!("{name}参数无效")), "{query}");
+            let reply = app.send("GET", &format!("/user/index{query}"), &[("authorization", &sid)], "").await;
+            assert_eq!((reply.code, reply.msg), (code::PARAMS_INVALID, format!("{name}参数无效")), "{query}");
             assert!(reply.data[name].is_string());
         }
     })
@@ -168,15 +165,15 @@ async fn a_limit_or_a_cursor_that_cannot_be_is_refused() {
 #[tokio::test]
 async fn a_walk_over_all_pages_loses_and_repeats_nobody_while_others_register() {
     // With several shards, whose pages have to be merged.
-    on_a_stage_with(
+    with_settings(
         |settings| settings.replace("user_shards = 1", "user_shards = 4"),
-        async |bed| {
-            let somebody = bed.somebody().await;
-            let before: BTreeSet<_> = populate(bed, 40).await.into_iter().chain([somebody.user_id]).collect();
+        async |app| {
+            let somebody = app.somebody().await;
+            let before: BTreeSet<_> = populate(app, 40).await.into_iter().chain([somebody.user_id]).collect();
             let mut seen = Vec::new();
             let mut query = "?limit=7".to_owned();
             loop {
-                let (page, _) = tokio::join!(index(bed, &somebody.sid, &query), populate(bed, 2));
+                let (page, _) = tokio::join!(index(app, &somebody.sid, &query), populate(app, 2));
                 seen.extend(ids(&page));
                 match page.next.unwrap() {
                     Value::String(cursor) => query = format!("?limit=7&cursor={cursor}"),
@@ -192,11 +189,11 @@ async fn a_walk_over_all_pages_loses_and_repeats_nobody_while_others_register() 
 }
 
 /// Writes users straight into the table.
-async fn load(bed: &Bed, count: u64) {
+async fn load(app: &TestApp, count: u64) {
     for first in (0..count).step_by(25) {
         let puts: Vec<_> =
             (first..(first + 25).min(count)).map(|n| json!({ "PutRequest": { "Item": item(n) } })).collect();
-        let done = dynamodb(bed, "BatchWriteItem", &json!({ "RequestItems": { "badge-local-users": puts } })).await;
+        let done = app.dynamodb("BatchWriteItem", &json!({ "RequestItems": { "badge-local-users": puts } })).await;
         assert_eq!(done["UnprocessedItems"], json!({}));
     }
 }
@@ -214,31 +211,31 @@ fn item(n: u64) -> Value {
 }
 
 /// What DynamoDB charges for a page.
-async fn read_units(bed: &Bed, sid: &str, query: &str) -> f64 {
-    let page = index(bed, sid, query).await;
+async fn read_units(app: &TestApp, sid: &str, query: &str) -> f64 {
+    let page = index(app, sid, query).await;
     assert_eq!(ids(&page).len(), 20);
-    bed.log(&page.request_id).await[0]["spent"]["read_units"].as_f64().unwrap()
+    app.log(&page.request_id).await[0]["spent"]["read_units"].as_f64().unwrap()
 }
 
 #[tokio::test]
 async fn a_page_costs_the_same_among_a_hundred_and_a_hundred_thousand_users() {
-    on_a_stage(async |bed| {
-        let sid = bed.somebody().await.sid;
-        load(bed, 100).await;
+    with_app(async |app| {
+        let sid = app.somebody().await.sid;
+        load(app, 100).await;
         let (first, cursor) = {
-            let page = index(bed, &sid, "").await;
-            (read_units(bed, &sid, "").await, page.next.unwrap().as_str().unwrap().to_owned())
+            let page = index(app, &sid, "").await;
+            (read_units(app, &sid, "").await, page.next.unwrap().as_str().unwrap().to_owned())
         };
-        let deep = read_units(bed, &sid, &format!("?cursor={cursor}")).await;
+        let deep = read_units(app, &sid, &format!("?cursor={cursor}")).await;
         assert!(first > 0.0 && first <= 2.0 && deep <= 2.0, "{first} {deep}");
-        load(bed, 100_000).await;
-        assert!((read_units(bed, &sid, "").await - first).abs() < f64::EPSILON);
+        load(app, 100_000).await;
+        assert!((read_units(app, &sid, "").await - first).abs() < f64::EPSILON);
         let mut query = String::new();
         for _ in 0..50 {
-            let page = index(bed, &sid, &format!("?limit=100{query}")).await;
+            let page = index(app, &sid, &format!("?limit=100{query}")).await;
             query = format!("&cursor={}", page.next.unwrap().as_str().unwrap());
         }
-        assert!((read_units(bed, &sid, &query.replacen('&', "?", 1)).await - deep).abs() < f64::EPSILON);
+        assert!((read_units(app, &sid, &query.replacen('&', "?", 1)).await - deep).abs() < f64::EPSILON);
     })
     .await;
 }

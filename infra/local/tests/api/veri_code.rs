@@ -2,19 +2,20 @@
 
 use serde_json::json;
 
-use crate::bed::{
-    EXPIRED_TEST_NUMBER, TEST_CODE, TEST_NUMBER, applicant, on_a_stage, on_a_stage_with, other_than, with_test_numbers,
+use support::{
+    EXPIRED_TEST_NUMBER, TEST_CODE, TEST_NUMBER, applicant, code, other_than, with_app, with_settings,
+    with_test_numbers,
 };
 
 #[tokio::test]
 async fn a_code_arrives_and_the_reply_says_how_long_it_is_good() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let reply = bed.post("/user/veri_code", &json!({ "phone": phone })).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        let reply = app.post("/user/veri_code", &json!({ "phone": phone })).await;
         assert_eq!((reply.code, reply.data), (0, json!({ "expires_in": 300, "retry_after": 60 })));
-        let messages = bed.messages(&phone, 1).await;
+        let messages = app.messages(&phone, 1).await;
         let code = messages[0]["code"].as_str().unwrap();
-        bed.keep_secret(code);
+        app.add_secret(code);
         assert_eq!(messages[0]["phone"], format!("+86{phone}"));
         assert!(code.len() == 6 && messages[0]["text"].as_str().unwrap().contains("5分钟内有效"));
     })
@@ -23,11 +24,11 @@ async fn a_code_arrives_and_the_reply_says_how_long_it_is_good() {
 
 #[tokio::test]
 async fn a_registered_phone_gets_the_same_reply() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        bed.register(&phone).await;
-        bed.advance(300).await;
-        let reply = bed.post("/user/veri_code", &json!({ "phone": phone })).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        app.register(&phone).await;
+        app.advance(300).await;
+        let reply = app.post("/user/veri_code", &json!({ "phone": phone })).await;
         assert_eq!((reply.code, reply.data), (0, json!({ "expires_in": 300, "retry_after": 60 })));
     })
     .await;
@@ -35,72 +36,84 @@ async fn a_registered_phone_gets_the_same_reply() {
 
 #[tokio::test]
 async fn sixty_seconds_lie_between_two_messages_to_one_phone_in_any_spelling() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        bed.code(&phone, 1).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        app.code(&phone, 1).await;
         for spelling in [phone.clone(), format!("+86 {phone}"), format!(" {phone} "), format!("0086{phone}")] {
-            let reply = bed.post("/user/veri_code", &json!({ "phone": spelling })).await;
-            assert_eq!(reply.code, 11005);
+            let reply = app.post("/user/veri_code", &json!({ "phone": spelling })).await;
+            assert_eq!(reply.code, code::TOO_MANY_REQUESTS);
             assert!((1..=60).contains(&reply.data["retry_after"].as_u64().unwrap()));
         }
-        bed.advance(30).await;
-        let reply = bed.post("/user/veri_code", &json!({ "phone": phone })).await;
+        app.advance(30).await;
+        let reply = app.post("/user/veri_code", &json!({ "phone": phone })).await;
         assert!((25..=30).contains(&reply.data["retry_after"].as_u64().unwrap()), "{reply:?}");
-        bed.advance(30).await;
-        assert_eq!(bed.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
-        assert_eq!(bed.messages(&phone, 2).await.len(), 2);
+        app.advance(30).await;
+        assert_eq!(app.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
+        assert_eq!(app.messages(&phone, 2).await.len(), 2);
     })
     .await;
 }
 
 #[tokio::test]
 async fn asking_again_sends_the_same_code_and_tells_what_is_left_of_it() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let first = bed.code(&phone, 1).await;
-        bed.advance(100).await;
-        let reply = bed.post("/user/veri_code", &json!({ "phone": phone })).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        let first = app.code(&phone, 1).await;
+        app.advance(100).await;
+        let reply = app.post("/user/veri_code", &json!({ "phone": phone })).await;
         assert!((195..=200).contains(&reply.data["expires_in"].as_u64().unwrap()), "{reply:?}");
-        let messages = bed.messages(&phone, 2).await;
+        let messages = app.messages(&phone, 2).await;
         assert_eq!(messages[0]["code"], first);
         assert!(messages[0]["text"].as_str().unwrap().contains("4分钟内有效"));
-        bed.advance(201).await;
-        let reply = bed.post("/user/register", &applicant(&phone, &first)).await;
-        assert_eq!(reply.code, 11003, "300 s after it was made a code has expired, whenever it was sent again");
+        app.advance(201).await;
+        let reply = app.post("/user/register", &applicant(&phone, &first)).await;
+        assert_eq!(
+            reply.code,
+            code::VERI_CODE_WRONG,
+            "300 s after it was made a code has expired, whenever it was sent again"
+        );
     })
     .await;
 }
 
 #[tokio::test]
 async fn the_count_of_wrong_tries_survives_a_resend() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
         let attempt = |code: &str| json!({ "phone": phone, "veri_code": code });
         for _ in 0..3 {
-            assert_eq!(bed.post("/user/login", &attempt(&other_than(&code))).await.code, 11003);
+            assert_eq!(app.post("/user/login", &attempt(&other_than(&code))).await.code, code::VERI_CODE_WRONG);
         }
-        bed.advance(61).await;
-        assert_eq!(bed.code(&phone, 2).await, code);
+        app.advance(61).await;
+        assert_eq!(app.code(&phone, 2).await, code);
         for _ in 0..2 {
-            assert_eq!(bed.post("/user/login", &attempt(&other_than(&code))).await.code, 11003);
+            assert_eq!(app.post("/user/login", &attempt(&other_than(&code))).await.code, code::VERI_CODE_WRONG);
         }
-        assert_eq!(bed.post("/user/login", &attempt(&code)).await.code, 11003, "five wrong tries end a code");
-        bed.advance(61).await;
-        let next = bed.code(&phone, 3).await;
-        assert_eq!(bed.post("/user/login", &attempt(&next)).await.code, 11004, "the next code is a new one");
+        assert_eq!(
+            app.post("/user/login", &attempt(&code)).await.code,
+            code::VERI_CODE_WRONG,
+            "five wrong tries end a code"
+        );
+        app.advance(61).await;
+        let next = app.code(&phone, 3).await;
+        assert_eq!(
+            app.post("/user/login", &attempt(&next)).await.code,
+            code::USER_NOT_FOUND,
+            "the next code is a new one"
+        );
     })
     .await;
 }
 
 #[tokio::test]
 async fn right_tries_do_not_count() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
         for _ in 0..30 {
-            let reply = bed.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
-            assert_eq!(reply.code, 11004);
+            let reply = app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
+            assert_eq!(reply.code, code::USER_NOT_FOUND);
         }
     })
     .await;
@@ -108,56 +121,56 @@ async fn right_tries_do_not_count() {
 
 #[tokio::test]
 async fn twenty_wrong_tries_close_a_phone_until_midnight() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
+    with_app(async |app| {
+        let phone = app.phone();
         let attempt = json!({ "phone": phone, "veri_code": "000000" });
         for _ in 0..20 {
-            assert_eq!(bed.post("/user/login", &attempt).await.code, 11003);
+            assert_eq!(app.post("/user/login", &attempt).await.code, code::VERI_CODE_WRONG);
         }
-        let refused = bed.post("/user/login", &attempt).await;
-        assert_eq!(refused.code, 11005);
+        let refused = app.post("/user/login", &attempt).await;
+        assert_eq!(refused.code, code::TOO_MANY_REQUESTS);
         let wait = refused.data["retry_after"].as_u64().unwrap();
         assert!((1..=86_400).contains(&wait));
-        assert_eq!(bed.post("/user/register", &applicant(&phone, "000000")).await.code, 11005);
-        assert_eq!(bed.post("/user/veri_code", &json!({ "phone": phone })).await.code, 11005);
-        bed.advance(wait).await;
-        assert_eq!(bed.post("/user/login", &attempt).await.code, 11003);
+        assert_eq!(app.post("/user/register", &applicant(&phone, "000000")).await.code, code::TOO_MANY_REQUESTS);
+        assert_eq!(app.post("/user/veri_code", &json!({ "phone": phone })).await.code, code::TOO_MANY_REQUESTS);
+        app.advance(wait).await;
+        assert_eq!(app.post("/user/login", &attempt).await.code, code::VERI_CODE_WRONG);
     })
     .await;
 }
 
 #[tokio::test]
 async fn ten_messages_a_day_are_enough_for_a_phone() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         // From the stage's midnight on, so that the day is long enough.
-        let phone = bed.phone();
+        let phone = app.phone();
         let attempt = json!({ "phone": phone, "veri_code": "000000" });
         for _ in 0..21 {
-            bed.post("/user/login", &attempt).await;
+            app.post("/user/login", &attempt).await;
         }
-        let wait = bed.post("/user/login", &attempt).await.data["retry_after"].as_u64().unwrap();
-        bed.advance(wait).await;
+        let wait = app.post("/user/login", &attempt).await.data["retry_after"].as_u64().unwrap();
+        app.advance(wait).await;
         for _ in 0..10 {
-            assert_eq!(bed.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
-            bed.advance(61).await;
+            assert_eq!(app.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
+            app.advance(61).await;
         }
-        let reply = bed.post("/user/veri_code", &json!({ "phone": phone })).await;
-        assert_eq!(reply.code, 11005);
+        let reply = app.post("/user/veri_code", &json!({ "phone": phone })).await;
+        assert_eq!(reply.code, code::TOO_MANY_REQUESTS);
         let wait = reply.data["retry_after"].as_u64().unwrap();
         assert!((85_000..86_400).contains(&wait), "{wait}");
-        assert_eq!(bed.messages(&phone, 10).await.len(), 10);
-        bed.advance(wait).await;
-        assert_eq!(bed.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
+        assert_eq!(app.messages(&phone, 10).await.len(), 10);
+        app.advance(wait).await;
+        assert_eq!(app.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
     })
     .await;
 }
 
 #[tokio::test]
-async fn the_cache_alone_tells_nobody_a_code() {
-    on_a_stage(async |bed| {
-        let phone = bed.phone();
-        let code = bed.code(&phone, 1).await;
-        let dump = redis_dump(&bed.stage.cache_url()).await;
+async fn the_cache_alone_reveals_no_code() {
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        let dump = redis_dump(&app.emulator.cache_url()).await;
         assert!(dump.contains("seed") && dump.contains(&phone));
         assert!(!dump.contains(&code), "{dump}");
     })
@@ -181,23 +194,23 @@ async fn redis_dump(url: &str) -> String {
 
 #[tokio::test]
 async fn a_test_number_has_a_fixed_code_and_no_limits() {
-    on_a_stage_with(with_test_numbers, async |bed| {
+    with_settings(with_test_numbers, async |app| {
         let phone = TEST_NUMBER;
         for _ in 0..12 {
-            let reply = bed.post("/user/veri_code", &json!({ "phone": phone })).await;
+            let reply = app.post("/user/veri_code", &json!({ "phone": phone })).await;
             assert_eq!((reply.code, reply.data), (0, json!({ "expires_in": 300, "retry_after": 60 })));
         }
-        assert_eq!(bed.door("GET", "sms", "").await, json!([]));
+        assert_eq!(app.inspect("sms").await, json!([]));
         for _ in 0..25 {
-            assert_eq!(bed.post("/user/register", &applicant(phone, "000000")).await.code, 11003);
+            assert_eq!(app.post("/user/register", &applicant(phone, "000000")).await.code, code::VERI_CODE_WRONG);
         }
-        assert_eq!(bed.post("/user/register", &applicant(phone, TEST_CODE)).await.code, 0);
+        assert_eq!(app.post("/user/register", &applicant(phone, TEST_CODE)).await.code, 0);
         for _ in 0..2 {
-            let login = bed.post("/user/login", &json!({ "phone": phone, "veri_code": TEST_CODE })).await;
+            let login = app.post("/user/login", &json!({ "phone": phone, "veri_code": TEST_CODE })).await;
             assert_eq!(login.code, 0);
         }
-        let expired = bed.post("/user/register", &applicant(EXPIRED_TEST_NUMBER, TEST_CODE)).await;
-        assert_eq!(expired.code, 11003, "an expired test number is any number");
+        let expired = app.post("/user/register", &applicant(EXPIRED_TEST_NUMBER, TEST_CODE)).await;
+        assert_eq!(expired.code, code::VERI_CODE_WRONG, "an expired test number is any number");
     })
     .await;
 }

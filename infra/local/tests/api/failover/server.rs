@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-use crate::bed::{root, wish};
+use support::{env_option, root};
 
 /// A running server; dropping it kills the process.
 pub(crate) struct Server {
@@ -19,7 +19,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program that the emulator would take, on a free port.
     pub(crate) async fn start() -> Self {
-        let path: String = wish("PATH").unwrap();
+        let path: String = env_option("PATH").unwrap();
         let folders = std::iter::once(root().join(".tools/bin")).chain(std::env::split_paths(&path));
         let mut programs = folders.flat_map(|folder| ["valkey-server", "redis-server"].map(|name| folder.join(name)));
         let program =

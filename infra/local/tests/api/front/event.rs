@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::bed::PREFIX;
+use support::PREFIX;
 
 /// Whatever stands between a client and a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::event::{FRONTS, Front, Sent};
-use super::{invoke, now_ms, read};
-use crate::bed::on_a_stage;
+use super::{now_ms, read};
+use support::{code, with_app};
 
 /// What a member holds that holds nothing.
 fn nothing() -> [Value; 2] {
@@ -14,8 +14,8 @@ fn nothing() -> [Value; 2] {
 
 #[tokio::test]
 async fn of_two_members_for_headers_the_filled_one_is_read() {
-    on_a_stage(async |bed| {
-        let somebody = bed.somebody().await;
+    with_app(async |app| {
+        let somebody = app.somebody().await;
         let (session, token) = (format!("__sid__={}", somebody.sid), format!("Bearer {}", somebody.token));
         for (front, empty, filled) in [
             (Front::RestApi, "multiValueHeaders", "headers"),
@@ -28,13 +28,13 @@ async fn of_two_members_for_headers_the_filled_one_is_read() {
                     let mut event = front.event(&Sent::get("/user/index").header(name, value), now_ms());
                     event[empty] = nothing.clone();
                     assert!(event[filled].is_object());
-                    read(front, invoke(bed, "user_index", &event).await)
+                    read(front, app.invoke_function("user_index", &event).await)
                 };
                 let case = format!("{front:?}: {empty} is {nothing}");
                 assert_eq!(index("cookie", &session).await.code, 0, "{case}");
                 assert_eq!(index("authorization", &token).await.code, 0, "{case}");
                 let in_english = index("accept-language", "en").await;
-                assert!(in_english.code == 10006 && in_english.msg.is_ascii(), "{case}: {in_english:?}");
+                assert!(in_english.code == code::NOT_LOGIN && in_english.msg.is_ascii(), "{case}: {in_english:?}");
             }
         }
     })
@@ -43,8 +43,8 @@ async fn of_two_members_for_headers_the_filled_one_is_read() {
 
 #[tokio::test]
 async fn of_two_members_for_cookies_the_filled_one_is_read() {
-    on_a_stage(async |bed| {
-        let session = format!("__sid__={}", bed.somebody().await.sid);
+    with_app(async |app| {
+        let session = format!("__sid__={}", app.somebody().await.sid);
         for front in [Front::HttpApi, Front::FunctionUrl] {
             for (list, header) in [
                 (json!([]), json!(session)),
@@ -59,7 +59,7 @@ async fn of_two_members_for_cookies_the_filled_one_is_read() {
                     Value::Null => headers.remove("cookie"),
                     text => headers.insert("cookie".to_owned(), text.clone()),
                 };
-                let page = read(front, invoke(bed, "user_index", &event).await);
+                let page = read(front, app.invoke_function("user_index", &event).await);
                 let filled = [!list.as_array().is_none_or(Vec::is_empty), header == session];
                 assert_eq!(page.code, 0, "{front:?}: list and header are filled: {filled:?}");
             }
@@ -70,8 +70,8 @@ async fn of_two_members_for_cookies_the_filled_one_is_read() {
 
 #[tokio::test]
 async fn of_two_members_for_a_query_the_filled_one_is_read() {
-    on_a_stage(async |bed| {
-        let (_, two) = (bed.somebody().await, bed.somebody().await);
+    with_app(async |app| {
+        let (_, two) = (app.somebody().await, app.somebody().await);
         let token = format!("Bearer {}", two.token);
         for (front, empty) in [
             (Front::RestApi, "multiValueQueryStringParameters"),
@@ -83,7 +83,7 @@ async fn of_two_members_for_a_query_the_filled_one_is_read() {
                 let sent = Sent::get("/user/index").header("authorization", &token);
                 let mut event = front.event(&Sent { query: "limit=1", ..sent }, now_ms());
                 event[empty] = nothing.clone();
-                let page = read(front, invoke(bed, "user_index", &event).await);
+                let page = read(front, app.invoke_function("user_index", &event).await);
                 let users = page.data.as_array().map(Vec::len);
                 assert_eq!((page.code, users), (0, Some(1)), "{front:?}: {empty} is {nothing}");
             }
@@ -99,11 +99,11 @@ fn lines(session: &str) -> [String; 3] {
 
 #[tokio::test]
 async fn text_that_is_not_ascii_in_cookies_and_headers_of_others_hides_no_session() {
-    on_a_stage(async |bed| {
-        let session = format!("__sid__={}", bed.somebody().await.sid);
+    with_app(async |app| {
+        let session = format!("__sid__={}", app.somebody().await.sid);
         for (front, line) in FRONTS.into_iter().flat_map(|front| lines(&session).map(|line| (front, line))) {
             let sent = Sent::get("/user/index").header("cookie", &line).header("x-name", "张三");
-            let page = read(front, invoke(bed, "user_index", &front.event(&sent, now_ms())).await);
+            let page = read(front, app.invoke_function("user_index", &front.event(&sent, now_ms())).await);
             assert_eq!(page.code, 0, "{front:?}: {page:?}");
         }
     })
@@ -112,11 +112,11 @@ async fn text_that_is_not_ascii_in_cookies_and_headers_of_others_hides_no_sessio
 
 #[tokio::test]
 async fn the_emulator_passes_on_cookies_beside_one_that_is_not_ascii() {
-    on_a_stage(async |bed| {
-        let session = format!("__sid__={}", bed.somebody().await.sid);
+    with_app(async |app| {
+        let session = format!("__sid__={}", app.somebody().await.sid);
         for line in lines(&session) {
             let headers = [("cookie", line.as_str()), ("x-name", "张三")];
-            assert_eq!(bed.send("GET", "/user/index", &headers, "").await.code, 0, "as API Gateway does");
+            assert_eq!(app.send("GET", "/user/index", &headers, "").await.code, 0, "as API Gateway does");
         }
     })
     .await;

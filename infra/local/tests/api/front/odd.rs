@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::event::{FRONTS, Front, Sent};
-use super::{invoke, now_ms, read};
-use crate::bed::{Bed, Opening};
+use super::{now_ms, read};
+use support::{TestApp, TestAppBuilder, code};
 
 /// Hosts, or what stands in their place.
 const HOSTS: [&str; 14] =
@@ -63,14 +63,14 @@ fn cases(front: Front) -> Vec<Case> {
     };
     let long = "a".repeat(LONG);
     for host in HOSTS.into_iter().chain([long.as_str()]) {
-        add(format!("host {host:?}"), 11001, &|event| header(event, "host", host));
+        add(format!("host {host:?}"), code::PARAMS_INVALID, &|event| header(event, "host", host));
     }
     for scheme in SCHEMES.into_iter().chain([&long[..80]]) {
-        add(format!("scheme {scheme:?}"), 11001, &|event| header(event, "x-forwarded-proto", scheme));
+        add(format!("scheme {scheme:?}"), code::PARAMS_INVALID, &|event| header(event, "x-forwarded-proto", scheme));
     }
     for path in PATHS {
         // A front that knows routes has chosen one, whatever the path looks like.
-        let code = if knows_routes { 11001 } else { 51404 };
+        let code = if knows_routes { code::PARAMS_INVALID } else { code::NOT_FOUND };
         add(format!("path {path:?}"), code, &|event| {
             event[path_name] = path.into();
             event["requestContext"]["path"] = path.into();
@@ -87,67 +87,76 @@ fn cases(front: Front) -> Vec<Case> {
         });
     }
     for query in QUERIES.into_iter().chain([long.as_str()]) {
-        add(format!("query {query:?}"), 11001, &|event| {
+        add(format!("query {query:?}"), code::PARAMS_INVALID, &|event| {
             event["rawQueryString"] = query.into();
             event["queryStringParameters"] = json!({ "": "", query: query });
         });
     }
     for text in ["\n", "a=b\r\nc: d", "\u{0}", "a=\u{7f}", "\u{5f20}"] {
-        add(format!("cookie {text:?}"), 11001, &|event| event["cookies"] = json!([text, "a=b"]));
-        add(format!("header {text:?}"), 11001, &|event| header(event, "x-odd", text));
-        add(format!("header with the name {text:?}"), 11001, &|event| header(event, text, "x"));
+        add(format!("cookie {text:?}"), code::PARAMS_INVALID, &|event| event["cookies"] = json!([text, "a=b"]));
+        add(format!("header {text:?}"), code::PARAMS_INVALID, &|event| header(event, "x-odd", text));
+        add(format!("header with the name {text:?}"), code::PARAMS_INVALID, &|event| header(event, text, "x"));
     }
     cases
 }
 
 /// How often a sandbox of `login` was started.
-async fn cold_starts(bed: &Bed) -> Value {
-    let state = bed.door("GET", "state", "").await;
+async fn cold_starts(app: &TestApp) -> Value {
+    let state = app.control("GET", "state", "").await;
     let functions = state["functions"].as_array().unwrap().iter();
     functions.clone().find(|one| one["name"].as_str().unwrap().ends_with("login")).unwrap()["cold_starts"].clone()
 }
 
 #[tokio::test]
 async fn an_event_that_is_no_good_request_is_answered_and_its_sandbox_goes_on() {
-    let opening = Opening::new().options(|options| options.sandbox_limit = 1);
+    let opening = TestAppBuilder::new().options(|options| options.sandbox_limit = 1);
     opening
-        .run(async |bed| {
+        .run(async |app| {
             let mut wrong = Vec::new();
             for front in FRONTS {
                 let good = front.event(&Sent::post("/user/login", json!({})), now_ms());
                 for (name, event, usual) in cases(front) {
-                    let answer = read(front, invoke(bed, "login", &event).await);
-                    let is_good = answer.code == usual || (answer.code == 51400 && answer.msg == "Bad Request");
-                    let next = read(front, invoke(bed, "login", &good).await).code;
-                    if !is_good || next != 11001 {
+                    let answer = read(front, app.invoke_function("login", &event).await);
+                    let is_good =
+                        answer.code == usual || (answer.code == code::BAD_REQUEST && answer.msg == "Bad Request");
+                    let next = read(front, app.invoke_function("login", &good).await).code;
+                    if !is_good || next != code::PARAMS_INVALID {
                         wrong.push(format!("{front:?}, {name}: {} {}, and then {next}", answer.code, answer.msg));
                     }
                 }
             }
             assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-            assert_eq!(cold_starts(bed).await, 1, "one sandbox has answered them all");
+            assert_eq!(cold_starts(app).await, 1, "one sandbox has answered them all");
         })
         .await;
 }
 
 #[tokio::test]
 async fn a_body_that_is_not_the_base64_that_it_is_said_to_be_is_a_bad_request() {
-    let opening = Opening::new().options(|options| options.sandbox_limit = 1);
+    let opening = TestAppBuilder::new().options(|options| options.sandbox_limit = 1);
     opening
-        .run(async |bed| {
+        .run(async |app| {
             for front in FRONTS {
                 for body in ["{}", "=", "====", "a", "e30", "e3 0=", "e30=\n\n", "\u{5f20}", "e-_="] {
                     let mut event = front.event(&Sent::post("/user/login", json!({})), now_ms());
                     event["body"] = body.into();
                     event["isBase64Encoded"] = true.into();
-                    let answer = read(front, invoke(bed, "login", &event).await);
-                    assert_eq!((answer.code, answer.msg.as_str()), (51400, "Bad Request"), "{front:?}: {body:?}");
+                    let answer = read(front, app.invoke_function("login", &event).await);
+                    assert_eq!(
+                        (answer.code, answer.msg.as_str()),
+                        (code::BAD_REQUEST, "Bad Request"),
+                        "{front:?}: {body:?}"
+                    );
                 }
                 let mut event = front.event(&Sent::post("/user/login", json!({})), now_ms());
                 (event["body"], event["isBase64Encoded"]) = ("e30=".into(), true.into());
-                assert_eq!(read(front, invoke(bed, "login", &event).await).code, 11001, "{front:?}");
+                assert_eq!(
+                    read(front, app.invoke_function("login", &event).await).code,
+                    code::PARAMS_INVALID,
+                    "{front:?}"
+                );
             }
-            assert_eq!(cold_starts(bed).await, 1, "one sandbox has answered them all");
+            assert_eq!(cold_starts(app).await, 1, "one sandbox has answered them all");
         })
         .await;
 }

@@ -9,8 +9,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::event::Front;
-use super::{invoke, read};
-use crate::bed::{on_a_stage, root};
+use super::read;
+use support::{code, root, with_app};
 
 /// Where they are, and how the names of the files begin.
 const SOURCES: [(&str, &str, &[&str]); 2] = [
@@ -94,24 +94,24 @@ fn is_left_out(name: &str) -> Option<&'static str> {
 
 #[tokio::test]
 async fn every_recorded_request_is_answered_in_the_shape_of_its_front() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         let mut counts = [0; REQUESTS.len()];
         for (name, event) in recorded().iter().filter(|(name, _)| is_left_out(name).is_none()) {
             let front = front(event).unwrap_or_else(|| panic!("{name} is of no front"));
             let row = REQUESTS.iter().position(|(known, _)| *known == front).unwrap();
             counts[row] += 1;
-            let answer = read(front, invoke(bed, "fallback", event).await);
+            let answer = read(front, app.invoke_function("fallback", event).await);
             // Of a host with a placeholder in it the library cannot make a URL.
             if name == "example-apigw-console-request.json" {
-                assert_eq!(answer.code, 51400, "{name}: {answer:?}");
+                assert_eq!(answer.code, code::BAD_REQUEST, "{name}: {answer:?}");
                 continue;
             }
-            let is_unknown = answer.code == 51404 && answer.msg.starts_with("Requested URL ");
-            assert!(is_unknown || answer.code == 51405, "{name}: {answer:?}");
+            let is_unknown = answer.code == code::NOT_FOUND && answer.msg.starts_with("Requested URL ");
+            assert!(is_unknown || answer.code == code::METHOD_NOT_ALLOWED, "{name}: {answer:?}");
             let method = event["requestContext"]["http"]["method"].as_str().or(event["httpMethod"].as_str());
             if method == Some("GET") {
-                let answer = read(front, invoke(bed, "user_index", event).await);
-                assert!(matches!(answer.code, 10005 | 10006 | 51404), "{name}: {answer:?}");
+                let answer = read(front, app.invoke_function("user_index", event).await);
+                assert!(matches!(answer.code, code::NO_AUTH | code::NOT_LOGIN | code::NOT_FOUND), "{name}: {answer:?}");
             }
         }
         assert_eq!(counts, REQUESTS.map(|(_, count)| count), "{REQUESTS:?}");
@@ -121,17 +121,17 @@ async fn every_recorded_request_is_answered_in_the_shape_of_its_front() {
 
 #[tokio::test]
 async fn what_is_recorded_and_no_request_of_a_front_is_answered_as_well() {
-    on_a_stage(async |bed| {
+    with_app(async |app| {
         let mut counts = BTreeMap::<&str, usize>::new();
         for (name, event) in recorded() {
             let Some(part) = is_left_out(&name) else { continue };
             *counts.entry(part).or_default() += 1;
-            let answer = invoke(bed, "fallback", &event).await;
+            let answer = app.invoke_function("fallback", &event).await;
             assert_eq!(answer["statusCode"], 200, "{name}: {answer}");
             let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
             let code = body["code"].as_i64().unwrap();
-            assert!(matches!(code, 51400 | 51404 | 51405), "{name}: {body}");
-            assert!(part != RESPONSES.0 || code == 51400, "{name}: {body}");
+            assert!(matches!(code, code::BAD_REQUEST | code::NOT_FOUND | code::METHOD_NOT_ALLOWED), "{name}: {body}");
+            assert!(part != RESPONSES.0 || code == code::BAD_REQUEST, "{name}: {body}");
         }
         assert_eq!(counts, LEFT_OUT.into_iter().chain([RESPONSES]).collect());
     })

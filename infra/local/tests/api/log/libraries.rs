@@ -11,9 +11,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::{lines, runtime_api};
-use crate::bed::{Bed, Opening, Reply, applicant};
-use crate::client;
-use crate::dynamodb_proxy::{DynamoDbProxy, Refusal};
+use support::{DynamoDbProxy, Refusal, Reply, TestApp, TestAppBuilder, applicant, get};
 
 const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
 
@@ -35,9 +33,9 @@ fn has_the_form(line: &Value, function: &str) {
 }
 
 /// The variables of a function, and a Runtime API of the test's own.
-async fn variables(bed: &Bed, function: &str, runtime_api: &str) -> Vec<(String, String)> {
-    let url = format!("{}/_stage/environment?function={function}", bed.stage.url());
-    let answer = client::send("GET", &url, &[], "".into()).await;
+async fn variables(app: &TestApp, function: &str, runtime_api: &str) -> Vec<(String, String)> {
+    let url = format!("{}/_stage/environment?function={function}", app.emulator.url());
+    let answer = get(&url).await;
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     let own = text.lines().map(|line| line.split_once('=').unwrap());
     let of_lambda = [
@@ -54,15 +52,15 @@ async fn variables(bed: &Bed, function: &str, runtime_api: &str) -> Vec<(String,
 #[tokio::test]
 async fn a_runtime_api_that_refuses_is_seen_in_the_log() {
     let mut folder = PathBuf::new();
-    let opening = Opening::new().options(|options| folder.clone_from(&options.bin_dir));
-    let bed = opening.open().await;
+    let opening = TestAppBuilder::new().options(|options| folder.clone_from(&options.bin_dir));
+    let app = opening.start().await;
     // A line of the emulator's own function, which the end of the test looks for.
-    bed.send("GET", "/user/nothing", &[], "").await;
+    app.send("GET", "/user/nothing", &[], "").await;
     for status in [403, 410, 500] {
         let api = runtime_api::refusing(status, EVENT).await;
         let mut process = Command::new(folder.join("fallback"))
             .env_clear()
-            .envs(variables(&bed, "fallback", &api).await)
+            .envs(variables(&app, "fallback", &api).await)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -90,32 +88,32 @@ async fn a_runtime_api_that_refuses_is_seen_in_the_log() {
         assert!(first["message"].as_str().unwrap().contains("Lambda Runtime API"), "{first}");
         assert!(first.to_string().contains(&status.to_string()), "its fields are there: {first}");
     }
-    bed.finish().await;
+    app.finish().await;
 }
 
 /// A page of users, with one refusal of DynamoDB on the way.
-async fn index_with_a_retry(level: Option<&str>, test: impl AsyncFnOnce(&Bed, Reply)) {
+async fn index_with_a_retry(level: Option<&str>, test: impl AsyncFnOnce(&TestApp, Reply)) {
     let proxy = DynamoDbProxy::new().await;
-    let mut opening = Opening::new().variable("AWS_ENDPOINT_URL_DYNAMODB", &proxy.url);
+    let mut opening = TestAppBuilder::new().variable("AWS_ENDPOINT_URL_DYNAMODB", &proxy.url);
     if let Some(level) = level {
         opening = opening.variable(LEVEL, level);
     }
     opening
-        .run(async |bed| {
-            proxy.lead_to(bed);
-            let authorization = format!("jwt {}", bed.somebody().await.token);
+        .run(async |app| {
+            proxy.lead_to(app);
+            let authorization = format!("jwt {}", app.somebody().await.token);
             proxy.refuse_next([Refusal::new("com.amazon.coral.availability#ThrottlingException", "Rate exceeded")]);
-            let reply = bed.send("GET", "/user/index", &[("authorization", &authorization)], "").await;
+            let reply = app.send("GET", "/user/index", &[("authorization", &authorization)], "").await;
             assert_eq!((reply.code, proxy.attempts_at_the_first().len()), (0, 2));
-            test(bed, reply).await;
+            test(app, reply).await;
         })
         .await;
 }
 
 #[tokio::test]
 async fn a_retry_of_an_sdk_is_seen_in_the_log_of_who_asks_for_it() {
-    index_with_a_retry(Some("DEBUG"), async |bed, reply| {
-        let lines = lines(bed);
+    index_with_a_retry(Some("DEBUG"), async |app, reply| {
+        let lines = lines(app);
         let of_sdk: Vec<_> = lines.iter().filter(|line| is_of(line, "aws_")).collect();
         for line in &of_sdk {
             has_the_form(line, line["function"].as_str().unwrap());
@@ -132,47 +130,47 @@ async fn a_retry_of_an_sdk_is_seen_in_the_log_of_who_asks_for_it() {
 
 #[tokio::test]
 async fn by_default_libraries_say_nothing_of_what_goes_well_at_last() {
-    index_with_a_retry(None, async |bed, reply| {
-        for line in lines(bed) {
+    index_with_a_retry(None, async |app, reply| {
+        for line in lines(app) {
             let is_own = line["code"].is_number() && line["target"].is_null();
             assert!(is_own || matches!(line["level"].as_str(), Some("WARN" | "ERROR")), "{line}");
         }
-        assert_eq!(bed.log(&reply.request_id).await.len(), 1);
+        assert_eq!(app.log(&reply.request_id).await.len(), 1);
     })
     .await;
 }
 
 #[tokio::test]
 async fn at_the_level_trace_nothing_secret_is_logged_and_each_request_has_one_line() {
-    let opening = Opening::new().variable(LEVEL, "TRACE");
+    let opening = TestAppBuilder::new().variable(LEVEL, "TRACE");
     opening
-        .run(async |bed| {
+        .run(async |app| {
             // ASCII, so that no way of escaping hides them.
             let (name, birth_day) = ("Ariadne Quicksilver", "1987-06-05");
-            let keys = ["jwt", "veri_code", "sms"].map(|key| bed.key(key));
-            keys.iter().map(String::as_str).chain([name, birth_day]).for_each(|secret| bed.keep_secret(secret));
-            let phone = bed.phone();
+            let keys = ["jwt", "veri_code", "sms"].map(|key| app.key(key));
+            keys.iter().map(String::as_str).chain([name, birth_day]).for_each(|secret| app.add_secret(secret));
+            let phone = app.phone();
             let mut replies = Vec::new();
             let ask = json!({ "phone": phone });
-            replies.push(bed.post("/user/veri_code", &ask).await);
-            let code = bed.messages(&phone, 1).await[0]["code"].as_str().unwrap().to_owned();
-            bed.keep_secret(&code);
+            replies.push(app.post("/user/veri_code", &ask).await);
+            let code = app.messages(&phone, 1).await[0]["code"].as_str().unwrap().to_owned();
+            app.add_secret(&code);
             let mut form = applicant(&phone, &code);
             (form["user_name"], form["birth_day"]) = (name.into(), birth_day.into());
-            replies.push(bed.post("/user/register", &form).await);
-            bed.advance(61).await;
-            replies.push(bed.post("/user/veri_code", &ask).await);
-            let code = bed.messages(&phone, 2).await[0]["code"].as_str().unwrap().to_owned();
-            bed.keep_secret(&code);
-            replies.push(bed.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await);
+            replies.push(app.post("/user/register", &form).await);
+            app.advance(61).await;
+            replies.push(app.post("/user/veri_code", &ask).await);
+            let code = app.messages(&phone, 2).await[0]["code"].as_str().unwrap().to_owned();
+            app.add_secret(&code);
+            replies.push(app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await);
             let came = replies.last().unwrap().signed_in();
             let (cookie, token) = (format!("__sid__={}", came.sid), format!("Bearer {}", came.token));
-            replies.push(bed.send("GET", "/user/index", &[("cookie", &cookie)], "").await);
-            replies.push(bed.send("GET", "/user/index", &[("authorization", &token)], "").await);
-            replies.push(bed.send("POST", "/user/logout", &[("cookie", &cookie)], "").await);
+            replies.push(app.send("GET", "/user/index", &[("cookie", &cookie)], "").await);
+            replies.push(app.send("GET", "/user/index", &[("authorization", &token)], "").await);
+            replies.push(app.send("POST", "/user/logout", &[("cookie", &cookie)], "").await);
             assert!(replies.iter().all(|reply| reply.code == 0), "{replies:?}");
 
-            let lines = lines(bed);
+            let lines = lines(app);
             for reply in &replies {
                 let own = lines.iter().filter(|line| line["request_id"] == reply.request_id);
                 assert_eq!(own.filter(|line| line["code"].is_number()).count(), 1, "{reply:?}");

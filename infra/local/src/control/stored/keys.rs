@@ -1,0 +1,90 @@
+//! Names of keys and attributes that the service uses, repeated here because the emulator does not depend on the service's
+//! crate. `tests/api/data.rs` compares them with what functions write.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+
+/// The hash tag of all limits that are checked before a message is sent.
+pub(crate) const SENDS: &str = "sends";
+
+/// Attributes of a user.
+pub(crate) const PHONE: &str = "phone";
+pub(crate) const ID: &str = "id";
+pub(crate) const SHARD: &str = "shard";
+
+/// The index of users that are not deleted, by shard and id.
+pub(crate) const BY_ID: &str = "by_id";
+
+/// The names of one stage.
+pub(crate) struct Keys {
+    prefix: String,
+    stage: String,
+}
+
+impl Keys {
+    pub(crate) fn new(prefix: &str, stage: &str) -> Self {
+        Self { prefix: prefix.to_owned(), stage: stage.to_owned() }
+    }
+
+    pub(crate) fn users_table(&self) -> String {
+        format!("badge-{}-users", self.stage)
+    }
+
+    /// A hash: `seed`, `mac`, `tries`, and `used` after use.
+    pub(crate) fn code(&self, phone: &str) -> String {
+        self.key(&slot_of(phone), "code", phone)
+    }
+
+    /// Wrong tries of a phone today: a number.
+    pub(crate) fn misses(&self, phone: &str) -> String {
+        self.key(&slot_of(phone), "misses", phone)
+    }
+
+    /// Messages that a range of numbers was sent and has not used: a number.
+    pub(crate) fn debt(&self, range: &str) -> String {
+        self.key(SENDS, "debt", range)
+    }
+
+    /// Entries of a limit with a sliding window: a list of `milliseconds:id`, newest last.
+    pub(crate) fn moments(&self, slot: &str, row: &str, subject: &str) -> String {
+        self.key(slot, row, subject)
+    }
+
+    /// The count of a limit by the day: a number.
+    pub(crate) fn sum(&self, slot: &str, row: &str, date: Date, subject: &str) -> String {
+        self.key(slot, row, &format!("{date}:{subject}"))
+    }
+
+    /// A session, by the hash of its id: a JSON object with `user_id` and `role`, in the slot of its user's phone.
+    pub(crate) fn session(&self, phone: &str, hash: &str) -> String {
+        self.key(&slot_of(phone), "session", hash)
+    }
+
+    fn key(&self, slot: &str, term: &str, name: &str) -> String {
+        format!("{}:{{{slot}}}:{term}:{name}", self.prefix)
+    }
+}
+
+/// The hash tag of a phone or an address.
+pub(crate) fn slot_of(subject: &str) -> String {
+    format!("{:02x}", Sha256::digest(subject.as_bytes())[0])
+}
+
+/// An address as limits count it: of IPv6 the first 64 bits.
+pub(crate) fn network_of(address: &str) -> Option<String> {
+    Some(match address.trim().parse::<IpAddr>().ok()?.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    })
+}
+
+/// A phone as in log lines.
+pub(crate) fn masked(phone: &str) -> String {
+    let (shown, end) = (phone.len().saturating_sub(8), phone.len().saturating_sub(4));
+    format!("{}****{}", phone.get(..shown).unwrap_or_default(), phone.get(end..).unwrap_or_default())
+}

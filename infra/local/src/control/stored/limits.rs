@@ -1,0 +1,229 @@
+//! The limits' table of `conf/` for one phone and one address: what has been counted, and which row is full.
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use redis::{AsyncCommands, ErrorKind, RedisError};
+use serde::{Deserialize, Serialize};
+
+use super::keys::{SENDS, masked, network_of, slot_of};
+use super::reader::StoredData;
+use crate::error::EmulatorError;
+
+/// Sums of money are whole numbers of millionths.
+const PARTS: f64 = 1_000_000.0;
+
+/// Whose limits.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Subject {
+    pub(crate) phone: Option<String>,
+    pub(crate) ip: Option<String>,
+}
+
+/// The state of all limits for a subject.
+#[derive(Serialize)]
+pub(crate) struct LimitsDocument {
+    pub(crate) phone: Option<String>,
+    pub(crate) network: Option<String>,
+    pub(crate) rows: Vec<RowDocument>,
+    pub(crate) code: Option<CodeDocument>,
+    /// The last request that named the phone.
+    pub(crate) last: Option<LastRequest>,
+}
+
+/// One row of the limits and its count.
+#[derive(Serialize)]
+pub(crate) struct RowDocument {
+    name: String,
+    on: String,
+    key: String,
+    subject: String,
+    window: String,
+    count: f64,
+    max: f64,
+    /// Messages to the range of numbers that were not used, and how many of them do not lower the limit.
+    debt: Option<u64>,
+    debt_free: Option<u64>,
+    /// How long it refuses; 0 if it does not.
+    wait_ms: i64,
+}
+
+/// The code that was sent to a phone.
+#[derive(Serialize)]
+pub(crate) struct CodeDocument {
+    tries: u64,
+    max_tries: i64,
+    /// What it was used for: `session`, or `claim` for a registration.
+    used: Option<String>,
+    ends_in_ms: i64,
+}
+
+/// A request, from its log line.
+#[derive(Serialize)]
+pub(crate) struct LastRequest {
+    time: Timestamp,
+    function: String,
+    request_id: String,
+    code: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    name: String,
+    on: String,
+    key: String,
+    window: String,
+    max: Option<f64>,
+    max_money: Option<f64>,
+    unproven_free: Option<u64>,
+    unproven_max: Option<f64>,
+}
+
+/// Where a row's count is stored.
+enum Count {
+    /// A list of times, each of which counts for that many milliseconds.
+    Moments(String, i64),
+    /// A number that expires with the day.
+    Sum(String),
+}
+
+impl StoredData<'_> {
+    pub(crate) async fn limits(&mut self, filter: &Subject) -> Result<LimitsDocument, EmulatorError> {
+        let phone = filter.phone.as_deref().and_then(|text| self.phone(text));
+        let network = filter.ip.as_deref().and_then(network_of);
+        let mut rows = Vec::new();
+        for row in self.rows() {
+            let Some(subject) = subject(&row, phone.as_deref(), network.as_deref()) else { continue };
+            let count = self.count(&row, &subject);
+            rows.push(self.describe(row, subject, count).await.map_err(EmulatorError::cache)?);
+        }
+        let code = match &phone {
+            Some(phone) => self.code(phone).await.map_err(EmulatorError::cache)?,
+            None => None,
+        };
+        let last = phone.as_deref().and_then(|phone| self.last_request(phone));
+        Ok(LimitsDocument { phone, network, rows, code, last })
+    }
+
+    /// Deletes the counts of a subject in the row of that name, or in all; returns their number.
+    pub(crate) async fn reset_limits(&mut self, filter: &Subject, name: Option<&str>) -> Result<u64, EmulatorError> {
+        let phone = filter.phone.as_deref().and_then(|text| self.phone(text));
+        let network = filter.ip.as_deref().and_then(network_of);
+        let mut forgotten = 0;
+        for row in self.rows().into_iter().filter(|row| name.is_none_or(|name| row.name == name)) {
+            let Some(subject) = subject(&row, phone.as_deref(), network.as_deref()) else { continue };
+            let (Count::Moments(key, _) | Count::Sum(key)) = self.count(&row, &subject);
+            let debt = row.unproven_free.map(|_| self.keys.debt(&subject));
+            for key in [Some(key), debt].into_iter().flatten() {
+                forgotten += self.cache.del::<_, u64>(key).await.map_err(EmulatorError::cache)?;
+            }
+        }
+        Ok(forgotten)
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let rows = self.settings.get("limits").and_then(toml::Value::as_array).into_iter().flatten();
+        // Functions do not start with a row that cannot be read.
+        rows.filter_map(|row| row.clone().try_into().ok()).collect()
+    }
+
+    fn count(&self, row: &Row, subject: &str) -> Count {
+        if row.on == "try" && row.key == "phone" {
+            return Count::Sum(self.keys.misses(subject));
+        }
+        let slot = if row.on == "send" { SENDS.to_owned() } else { slot_of(subject) };
+        match row.window.parse::<SignedDuration>() {
+            Ok(window) => {
+                let ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+                Count::Moments(self.keys.moments(&slot, &row.name, subject), ms)
+            }
+            Err(_) => Count::Sum(self.keys.sum(&slot, &row.name, self.today(), subject)),
+        }
+    }
+
+    fn today(&self) -> Date {
+        self.app.clock.now().to_zoned(self.app.zone.read().clone()).date()
+    }
+
+    async fn describe(&mut self, row: Row, subject: String, count: Count) -> Result<RowDocument, RedisError> {
+        let debt: Option<u64> = match row.unproven_free {
+            Some(_) => Some(self.cache.get::<_, Option<u64>>(self.keys.debt(&subject)).await?.unwrap_or(0)),
+            None => None,
+        };
+        let owes = debt.zip(row.unproven_free).is_some_and(|(debt, free)| debt > free);
+        let most = row.max.or(row.max_money).unwrap_or(0.0);
+        let max = row.unproven_max.filter(|_| owes).map_or(most, |max| max.min(most));
+        let now = self.app.clock.now().as_millisecond();
+        let (count, wait_ms) = match count {
+            Count::Moments(key, window) => {
+                let moments: Vec<String> = self.cache.lrange(&key, 0, -1).await?;
+                let mut counting: Vec<i64> = moments.iter().filter_map(|entry| moment(entry)).collect();
+                counting.retain(|time| time + window > now);
+                // The oldest of the last `max` has to leave the window.
+                let first = counting.iter().rev().nth(whole(max).saturating_sub(1));
+                (float(counting.len())?, first.map_or(0, |time| time + window - now))
+            }
+            Count::Sum(key) => {
+                let sum: f64 = self.cache.get::<_, Option<f64>>(&key).await?.unwrap_or(0.0);
+                let count = if row.max_money.is_some() { sum / PARTS } else { sum };
+                let left: i64 = if count >= max { self.cache.pttl(&key).await? } else { 0 };
+                (count, left.max(0))
+            }
+        };
+        let Row { name, on, key, window, unproven_free, .. } = row;
+        Ok(RowDocument { name, on, key, subject, window, count, max, debt, debt_free: unproven_free, wait_ms })
+    }
+
+    async fn code(&mut self, phone: &str) -> Result<Option<CodeDocument>, RedisError> {
+        let key = self.keys.code(phone);
+        let (tries, used): (Option<u64>, Option<String>) = self.cache.hmget(&key, &["tries", "used"]).await?;
+        let Some(tries) = tries else { return Ok(None) };
+        let ends_in_ms = self.cache.pttl(&key).await?;
+        Ok(Some(CodeDocument { tries, max_tries: self.number("veri_code", "tries"), used, ends_in_ms }))
+    }
+
+    fn last_request(&self, phone: &str) -> Option<LastRequest> {
+        let named = format!("\"phone\":\"{}\"", masked(phone));
+        let of_function = |function: std::sync::Arc<crate::lambda::Function>| {
+            let history = function.history.lock();
+            let mut records = history.recent(usize::MAX);
+            records.find(|record| record.log.lock().iter().any(|line| line.contains(&named)))
+        };
+        let records = self.app.lambda.functions().into_iter().filter_map(of_function);
+        let last = records.max_by_key(|record| record.sequence)?;
+        Some(LastRequest {
+            time: last.began,
+            function: last.function.to_string(),
+            request_id: last.request_id.to_string(),
+            code: last.code(),
+        })
+    }
+}
+
+/// The key that a row counts; `None` if the request does not name it.
+fn subject(row: &Row, phone: Option<&str>, network: Option<&str>) -> Option<String> {
+    let range = |omitted: usize| Some(phone?.get(..phone?.len().checked_sub(omitted)?)?.to_owned());
+    match row.key.as_str() {
+        "phone" => range(0),
+        "prefix" => range(4),
+        "block" => range(6),
+        "area" => range(8),
+        "ip" => network.map(str::to_owned),
+        _ => Some("all".to_owned()),
+    }
+}
+
+/// The time of an entry, `milliseconds:id`.
+fn moment(entry: &str) -> Option<i64> {
+    entry.split(':').next()?.parse().ok()
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a maximum is small and positive")]
+fn whole(max: f64) -> usize {
+    max as usize
+}
+
+fn float(count: usize) -> Result<f64, RedisError> {
+    let count = u32::try_from(count).map_err(|_| (ErrorKind::Client, "the list is too long"))?;
+    Ok(f64::from(count))
+}

@@ -1,0 +1,324 @@
+//! The app under test: a running emulator, what clients do with it, and the search of its logs at the end.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use local::{Emulator, Options};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use crate::client::{self, HttpResponse, send};
+use crate::repository::Repository;
+
+/// The prefix of every route of the service.
+pub const PREFIX: &str = "/local/iwc/badge";
+
+/// A running emulator with empty stores.
+#[derive(Debug)]
+pub struct TestApp {
+    /// The emulator.
+    pub emulator: Emulator,
+    /// Its folder.
+    pub repository: Repository,
+    options: Options,
+    phones: AtomicU32,
+    /// What no log may contain.
+    secrets: Mutex<BTreeSet<String>>,
+}
+
+/// A reply of the service.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// See [`crate::code`].
+    pub code: i64,
+    /// The message.
+    pub msg: String,
+    /// The data.
+    pub data: Value,
+    /// Absent, null or a cursor.
+    pub next: Option<Value>,
+    /// `Set-Cookie`.
+    pub cookie: Option<String>,
+    /// `X-Request-Id`.
+    pub request_id: String,
+}
+
+/// The result of a login.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// The user's id.
+    pub user_id: String,
+    /// A JSON web token.
+    pub token: String,
+    /// The id of the session.
+    pub sid: String,
+}
+
+impl TestApp {
+    pub(crate) fn new(emulator: Emulator, options: Options, repository: Repository) -> Self {
+        Self { emulator, repository, options, phones: AtomicU32::new(0), secrets: Mutex::default() }
+    }
+
+    /// An app with the function `probe` alone.
+    pub async fn with_probe() -> Self {
+        Repository::new().start(|_| {}).await
+    }
+
+    /// Kills the emulator, and starts it again.
+    pub async fn restart(self) -> Self {
+        let Self { emulator, repository, options, phones, secrets } = self;
+        drop(emulator);
+        let emulator = Emulator::start(options.clone()).await.unwrap();
+        Self { emulator, repository, options, phones, secrets }
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.emulator.url())
+    }
+
+    /// A request to the control API, which must succeed; `null` is an empty body.
+    pub async fn control(&self, method: &str, path: &str, body: impl Display) -> Value {
+        let body = Some(body.to_string()).filter(|body| body != "null").unwrap_or_default();
+        let response = send(method, &self.url(&format!("/_stage/{path}")), &[], body).await;
+        assert_eq!(response.status, 200, "{method} {path}: {}", response.text());
+        response.json()
+    }
+
+    /// `GET` of the control API.
+    pub async fn inspect(&self, path: &str) -> Value {
+        self.control("GET", path, "").await
+    }
+
+    /// Replaces all faults; `{}` clears them.
+    pub async fn fail(&self, faults: &Value) {
+        self.control("PUT", "faults", faults).await;
+    }
+
+    /// Moves the clock, and waits until all events on the way have ended.
+    pub async fn advance(&self, secs: u64) {
+        self.control("POST", "clock", json!({ "advance_s": secs })).await;
+    }
+
+    /// The last invocations, newest first.
+    pub async fn invocations(&self) -> Vec<Value> {
+        self.inspect("invocations").await.as_array().unwrap().clone()
+    }
+
+    /// The state of the function with that binary.
+    pub async fn function(&self, binary: &str) -> Value {
+        let state = self.inspect("state").await;
+        let functions = state["functions"].as_array().unwrap();
+        functions.iter().find(|function| function["binary"] == binary).unwrap().clone()
+    }
+
+    /// The state of a schedule.
+    pub async fn schedule(&self, name: &str) -> Value {
+        let state = self.inspect("state").await;
+        state["schedules"].as_array().unwrap().iter().find(|schedule| schedule["name"] == name).unwrap().clone()
+    }
+
+    /// All dead letters, newest first.
+    pub async fn dead_letters(&self) -> Vec<Value> {
+        self.inspect("dead_letters").await.as_array().unwrap().clone()
+    }
+
+    /// Invokes a function by the AWS double, as `name` spells it.
+    pub async fn invoke(&self, name: &str, kind: &str, payload: &Value) -> HttpResponse {
+        let aws_url = self.aws_url().await;
+        let url = format!("{aws_url}/2015-03-31/functions/{name}/invocations");
+        client::post_signed(&url, "lambda", &[("x-amz-invocation-type", kind)], payload.to_string()).await
+    }
+
+    /// Invokes a function of the service, which must not fail; returns its response.
+    pub async fn invoke_function(&self, function: &str, event: &Value) -> Value {
+        let response = self.invoke(&format!("badge-local-{function}:live"), "RequestResponse", event).await;
+        assert_eq!(response.header("x-amz-function-error"), None, "{}", response.text());
+        response.json()
+    }
+
+    /// The address of the AWS doubles.
+    pub async fn aws_url(&self) -> String {
+        self.inspect("state").await["aws_url"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a command to the probe.
+    pub async fn probe(&self, command: &Value) -> HttpResponse {
+        client::post(&self.url("/test/probe"), command).await
+    }
+
+    /// What the probe receives.
+    pub async fn echo(&self) -> Value {
+        self.probe(&json!({})).await.json()
+    }
+
+    /// A number that nobody else in this app has, as people write it.
+    pub fn phone(&self) -> String {
+        let phone = format!("1390000{:04}", self.phones.fetch_add(1, Ordering::Relaxed));
+        self.add_secret(&phone);
+        phone
+    }
+
+    /// Adds a text that no log may contain.
+    pub fn add_secret(&self, secret: &str) {
+        self.secrets.lock().insert(secret.to_owned());
+    }
+
+    /// A request to the service; the path is that behind [`PREFIX`]. Checks what the contract says of every reply.
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+        self.send_to(method, &format!("{PREFIX}{path}"), headers, body).await
+    }
+
+    /// The same to any path.
+    pub async fn send_to(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+        let response = send(method, &self.url(path), headers, body).await;
+        let text = response.text();
+        assert_eq!(response.status, 200, "{method} {path}: {text}");
+        assert_eq!(response.header("content-type"), Some("application/json"));
+        assert_eq!(response.header("cache-control"), Some("no-store"));
+        let mut value = response.json();
+        assert!(text.starts_with("{\"code\":") && !value["data"].is_null(), "{text}");
+        let reply = Reply {
+            code: value["code"].as_i64().unwrap(),
+            msg: value["msg"].as_str().unwrap().to_owned(),
+            next: value.get("next").cloned(),
+            data: value["data"].take(),
+            cookie: response.header("set-cookie").map(str::to_owned),
+            request_id: response.header("x-request-id").unwrap().to_owned(),
+        };
+        assert_eq!(value.as_object().unwrap().len(), if reply.next.is_some() { 4 } else { 3 }, "{text}");
+        for secret in [reply.sid(), reply.data["token"].as_str().map(str::to_owned)].into_iter().flatten() {
+            self.add_secret(&secret);
+        }
+        reply
+    }
+
+    /// `POST` of JSON.
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.send("POST", path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    /// The messages to a phone, newest first, once there are so many.
+    pub async fn messages(&self, phone: &str, at_least: usize) -> Vec<Value> {
+        loop {
+            let list = self.inspect(&format!("sms?phone={phone}&wait=10s")).await.as_array().unwrap().clone();
+            assert!(!list.is_empty(), "no message to {phone}");
+            if list.len() >= at_least {
+                return list;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Requests a code and reads it from the newest message, which is the `nth` to this phone.
+    pub async fn code(&self, phone: &str, nth: usize) -> String {
+        let reply = self.post("/user/veri_code", &json!({ "phone": phone })).await;
+        assert_eq!(reply.code, 0, "{reply:?}");
+        let code = self.messages(phone, nth).await[0]["code"].as_str().unwrap().to_owned();
+        self.add_secret(&code);
+        code
+    }
+
+    /// Registers a new user, and waits for the cool-down of the phone.
+    pub async fn register(&self, phone: &str) -> String {
+        let code = self.code(phone, 1).await;
+        let reply = self.post("/user/register", &applicant(phone, &code)).await;
+        assert_eq!(reply.code, 0, "{reply:?}");
+        self.advance(61).await;
+        reply.data["user_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Signs a registered user in, with the second message to the phone.
+    pub async fn log_in(&self, phone: &str) -> SignedIn {
+        let code = self.code(phone, 2).await;
+        let reply = self.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
+        assert_eq!(reply.code, 0, "{reply:?}");
+        reply.signed_in()
+    }
+
+    /// A new user who has just signed in.
+    pub async fn somebody(&self) -> SignedIn {
+        let phone = self.phone();
+        self.register(&phone).await;
+        self.log_in(&phone).await
+    }
+
+    /// The signing key of a secret.
+    pub fn key(&self, name: &str) -> String {
+        let file = fs::read(self.repository.file("state/secrets.json")).unwrap();
+        let secrets: Value = serde_json::from_slice(&file).unwrap();
+        let secret = secrets[format!("badge/local/{name}")]["value"].as_str().unwrap();
+        serde_json::from_str::<Value>(secret).unwrap()["key"].as_str().unwrap().to_owned()
+    }
+
+    /// The log lines of one request.
+    pub async fn log(&self, request_id: &str) -> Vec<Value> {
+        let invocations = self.inspect("invocations?limit=1000").await;
+        let invocation = invocations.as_array().unwrap().iter().find(|one| one["request_id"] == request_id).unwrap();
+        let lines = invocation["log"].as_array().unwrap();
+        lines.iter().map(|line| serde_json::from_str(line.as_str().unwrap()).unwrap()).collect()
+    }
+
+    /// All log files as one text.
+    pub fn logs(&self) -> String {
+        let files = fs::read_dir(self.repository.file("logs")).unwrap().flatten();
+        files.map(|file| fs::read_to_string(file.path()).unwrap()).collect()
+    }
+
+    /// Stops the emulator and searches its logs for secrets.
+    pub async fn finish(self) {
+        let Self { emulator, repository, secrets, .. } = self;
+        emulator.stop().await;
+        let mut lines = 0;
+        for file in fs::read_dir(repository.file("logs")).unwrap().flatten() {
+            for line in fs::read_to_string(file.path()).unwrap().lines() {
+                lines += usize::from(file.file_name().to_string_lossy().starts_with("badge-"));
+                if let Some(secret) = secrets.lock().iter().find(|secret| has_word(line, secret)) {
+                    panic!("a secret of {} characters is in {line}", secret.len());
+                }
+            }
+        }
+        assert_ne!(lines, 0, "nothing was logged, so nothing was searched");
+    }
+}
+
+impl Reply {
+    /// The id of the session in the cookie.
+    #[must_use]
+    pub fn sid(&self) -> Option<String> {
+        let sid = self.cookie.as_ref()?.strip_prefix("__sid__=")?.split(';').next()?;
+        (!sid.is_empty()).then(|| sid.to_owned())
+    }
+
+    /// The reply to a login.
+    #[must_use]
+    pub fn signed_in(&self) -> SignedIn {
+        let text = |name: &str| self.data[name].as_str().unwrap().to_owned();
+        SignedIn { user_id: text("user_id"), token: text("token"), sid: self.sid().unwrap() }
+    }
+}
+
+/// Whether the secret is in the line. Six digits may be a part of a request id or of a duration; that is no code.
+fn has_word(line: &str, secret: &str) -> bool {
+    let is_joined = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
+    let is_short = secret.len() <= 6;
+    line.match_indices(secret).any(|(at, _)| {
+        let (before, after) = (&line[..at], &line[at + secret.len()..]);
+        !is_short || !(is_joined(before.chars().next_back()) || is_joined(after.chars().next()))
+    })
+}
+
+/// A valid registration.
+#[must_use]
+pub fn applicant(phone: &str, code: &str) -> Value {
+    json!({ "user_name": "张三", "gender": 1, "birth_day": "1990-01-02", "phone": phone, "veri_code": code })
+}
+
+/// A code that is not that one.
+#[must_use]
+pub fn other_than(code: &str) -> String {
+    if code == "000000" { "000001".to_owned() } else { "000000".to_owned() }
+}
