@@ -1,4 +1,5 @@
-//! `GET api`: `docs/openapi.yaml` as JSON, with everything in the order in which it is written.
+//! `GET api`: `docs/openapi.yaml` as JSON, with everything in the order in which it is written. `?lang=zh` answers
+//! `docs/openapi.zh.yaml`, the overlay that translates it.
 
 use std::fs;
 
@@ -7,14 +8,19 @@ use http::StatusCode;
 use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
 use serde::{Serialize, Serializer};
 
-use super::request::{ApiError, App};
+use super::request::{ApiError, App, Query};
 use crate::server::{self, Reply};
 
-pub(super) async fn answer(State(app): App) -> Result<Reply, ApiError> {
-    let file = app.options.root.join("docs/openapi.yaml");
-    let text = fs::read_to_string(&file).map_err(|_| ApiError::unknown("there is no docs/openapi.yaml"))?;
-    let documents = YamlOwned::load_from_str(&text).map_err(|error| ApiError::Bad(format!("openapi.yaml: {error}")))?;
-    let document = documents.first().ok_or_else(|| ApiError::unknown("docs/openapi.yaml is empty"))?;
+pub(super) async fn answer(State(app): App, query: Query) -> Result<Reply, ApiError> {
+    let name = match query.get("lang").as_deref() {
+        None | Some("en") => "docs/openapi.yaml",
+        Some("zh") => "docs/openapi.zh.yaml",
+        Some(_) => return Err(ApiError::bad("lang is en or zh")),
+    };
+    let text = fs::read_to_string(app.options.root.join(name));
+    let text = text.map_err(|_| ApiError::Unknown(format!("there is no {name}")))?;
+    let documents = YamlOwned::load_from_str(&text).map_err(|error| ApiError::Bad(format!("{name}: {error}")))?;
+    let document = documents.first().ok_or_else(|| ApiError::Unknown(format!("{name} is empty")))?;
     Ok(server::json_of(StatusCode::OK, &Json(document)))
 }
 

@@ -1,5 +1,6 @@
 //! Reads what the service has stored: users, sessions, codes and limits.
 
+mod codes;
 mod keys;
 mod limits;
 mod reader;

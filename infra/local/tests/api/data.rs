@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use support::{TestApp, applicant, code, other_than, with_app};
+use support::{TestApp, TestAppBuilder, applicant, code, eventually, get, other_than, post, with_app, with_settings};
 
 async fn limits(app: &TestApp, phone: &str) -> Value {
     app.inspect(&format!("limits?phone={phone}&ip=127.0.0.1")).await
@@ -90,8 +90,16 @@ async fn a_refusal_is_explained_and_ends_with_a_reset() {
         app.code(&phone, 1).await;
         let refused = app.post("/user/veri_code", &json!({ "phone": phone })).await;
         assert_eq!(refused.code, code::TOO_MANY_REQUESTS);
-        let found = limits(app, &phone).await;
-        assert_eq!(found["last"]["request_id"], refused.request_id);
+        let is_of = |request: &Value, function: &str| request["function"] == format!("badge-local-{function}");
+        let found = eventually("the task in the list", async || {
+            let found = limits(app, &phone).await;
+            let requests = found["requests"].as_array().unwrap();
+            requests.iter().any(|request| is_of(request, "send_sms")).then(|| found.clone())
+        });
+        let found = found.await;
+        let newest = found["requests"].as_array().unwrap().iter().find(|request| is_of(request, "veri_code")).unwrap();
+        assert_eq!((&newest["request_id"], &newest["outcome"]), (&json!(refused.request_id), &json!("ok")));
+        assert_eq!(found["last"], found["requests"][0]);
         let wait_ms = row(&found, "cool_down")["wait_ms"].as_i64().unwrap();
         let reply_ms = refused.data["retry_after"].as_i64().unwrap() * 1_000;
         assert!(wait_ms <= reply_ms && wait_ms > reply_ms - 30_000, "{wait_ms} ms of {reply_ms}");
@@ -106,6 +114,109 @@ async fn a_refusal_is_explained_and_ends_with_a_reset() {
         }
     })
     .await;
+}
+
+/// The states of a phone's codes, newest first.
+async fn codes(app: &TestApp, phone: &str) -> Vec<String> {
+    let messages = app.inspect(&format!("sms?phone={phone}")).await;
+    let codes = app.inspect("codes").await;
+    let state = |id: &Value| codes.as_array().unwrap().iter().find(|code| code["id"] == *id).unwrap()["state"].clone();
+    let states = messages.as_array().unwrap().iter().map(|message| state(&message["id"]));
+    states.map(|state| state.as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_code_is_live_exactly_as_long_as_functions_accept_it() {
+    with_app(async |app| {
+        let (phone, other) = (app.phone(), app.phone());
+        let first = app.code(&phone, 1).await;
+        assert_eq!(codes(app, &phone).await, ["live"]);
+        assert_eq!(app.post("/user/register", &applicant(&phone, &first)).await.code, 0);
+        assert_eq!(codes(app, &phone).await, ["used"]);
+        app.advance(61).await;
+        let second = app.code(&phone, 2).await;
+        assert_eq!(codes(app, &phone).await, ["live", "replaced"]);
+        app.advance(61).await;
+        assert_eq!(app.code(&phone, 3).await, second, "a live code is sent again");
+        assert_eq!(codes(app, &phone).await, ["live", "live", "replaced"]);
+        assert_eq!(app.post("/user/login", &json!({ "phone": phone, "veri_code": second })).await.code, 0);
+        assert_eq!(codes(app, &phone).await, ["used", "used", "replaced"]);
+        app.advance(301).await;
+        assert_eq!(codes(app, &phone).await, ["expired", "expired", "replaced"]);
+
+        let wrong = json!({ "phone": other, "veri_code": other_than(&app.code(&other, 1).await) });
+        for _ in 0..5 {
+            assert_eq!(codes(app, &other).await, ["live"]);
+            assert_eq!(app.post("/user/login", &wrong).await.code, code::VERI_CODE_WRONG);
+        }
+        assert_eq!(codes(app, &other).await, ["ended"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_that_a_limit_refuses_is_blocked() {
+    let two_tries = |settings: &str| settings.replace(r#"window = "day", max = 20 }"#, r#"window = "day", max = 2 }"#);
+    with_settings(two_tries, async |app| {
+        let phone = app.phone();
+        let right = app.code(&phone, 1).await;
+        let wrong = json!({ "phone": phone, "veri_code": other_than(&right) });
+        for state in ["live", "live", "blocked"] {
+            assert_eq!(codes(app, &phone).await, [state]);
+            app.post("/user/login", &wrong).await;
+        }
+        let refused = app.post("/user/login", &json!({ "phone": phone, "veri_code": right })).await;
+        assert_eq!(refused.code, code::TOO_MANY_REQUESTS);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_undelivered_code_replaces_the_last_one() {
+    with_app(async |app| {
+        let phone = app.phone();
+        app.register(&phone).await;
+        app.fail(&json!({ "sms": { "mode": "refuse" } })).await;
+        assert_eq!(app.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
+        assert_eq!(codes(app, &phone).await, ["replaced"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_role_is_changed_and_is_that_of_the_next_session() {
+    with_app(async |app| {
+        let phone = app.phone();
+        app.register(&phone).await;
+        for (role, nth) in [("admin", 2), ("user", 3)] {
+            app.control("POST", "users/role", json!({ "phone": phone, "role": role })).await;
+            let code = app.code(&phone, nth).await;
+            let login = app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
+            let cookie = format!("__sid__={}", login.sid().unwrap());
+            let rows = app.send("GET", "/user/index", &[("cookie", &cookie)], "").await.data;
+            let row = rows.as_array().unwrap().iter().find(|row| row["user_name"] == "张三").unwrap();
+            assert_eq!(row["phone"] == format!("+86{phone}"), role == "admin", "{row}");
+            app.advance(61).await;
+        }
+        for (body, status) in [
+            (json!({ "phone": app.phone(), "role": "admin" }), 404),
+            (json!({ "phone": phone, "role": "root" }), 400),
+            (json!({ "phone": "", "role": "user" }), 400),
+        ] {
+            assert_eq!(post(&app.url("/_stage/users/role"), &body).await.status, status, "{body}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_translation_of_the_description_is_its_overlay() {
+    let app = TestAppBuilder::new().start().await;
+    let overlay = app.inspect("api?lang=zh").await;
+    let mut actions = overlay["actions"].as_array().unwrap().iter();
+    let login = actions.find(|one| one["target"] == "$.paths['/user/login'].post").unwrap();
+    assert_eq!(login["update"]["summary"], "登录");
+    assert_eq!(get(&app.url("/_stage/api?lang=fr")).await.status, 400);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ pub(crate) const SENDS: &str = "sends";
 pub(crate) const PHONE: &str = "phone";
 pub(crate) const ID: &str = "id";
 pub(crate) const SHARD: &str = "shard";
+pub(crate) const ROLE: &str = "role";
 
 /// The index of users that are not deleted, by shard and id.
 pub(crate) const BY_ID: &str = "by_id";

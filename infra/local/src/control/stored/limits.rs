@@ -1,5 +1,7 @@
 //! The limits' table of `conf/` for one phone and one address: what has been counted, and which row is full.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use redis::{AsyncCommands, ErrorKind, RedisError};
@@ -8,9 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::keys::{SENDS, masked, network_of, slot_of};
 use super::reader::StoredData;
 use crate::error::EmulatorError;
+use crate::lambda::{Outcome, Record};
 
 /// Sums of money are whole numbers of millionths.
 const PARTS: f64 = 1_000_000.0;
+
+/// Requests of a phone in a reply.
+const MAX_REQUESTS: usize = 50;
 
 /// Whose limits.
 #[derive(Default, Deserialize)]
@@ -28,7 +34,9 @@ pub(crate) struct LimitsDocument {
     pub(crate) rows: Vec<RowDocument>,
     pub(crate) code: Option<CodeDocument>,
     /// The last request that named the phone.
-    pub(crate) last: Option<LastRequest>,
+    pub(crate) last: Option<PhoneRequest>,
+    /// The last requests and tasks that named the phone, newest first.
+    pub(crate) requests: Vec<PhoneRequest>,
 }
 
 /// One row of the limits and its count.
@@ -45,7 +53,7 @@ pub(crate) struct RowDocument {
     debt: Option<u64>,
     debt_free: Option<u64>,
     /// How long it refuses; 0 if it does not.
-    wait_ms: i64,
+    pub(crate) wait_ms: i64,
 }
 
 /// The code that was sent to a phone.
@@ -58,13 +66,14 @@ pub(crate) struct CodeDocument {
     ends_in_ms: i64,
 }
 
-/// A request, from its log line.
-#[derive(Serialize)]
-pub(crate) struct LastRequest {
+/// An invocation whose log lines name the phone.
+#[derive(Clone, Serialize)]
+pub(crate) struct PhoneRequest {
     time: Timestamp,
     function: String,
     request_id: String,
     code: Option<i64>,
+    outcome: Outcome,
 }
 
 #[derive(Deserialize)]
@@ -91,18 +100,30 @@ impl StoredData<'_> {
     pub(crate) async fn limits(&mut self, filter: &Subject) -> Result<LimitsDocument, EmulatorError> {
         let phone = filter.phone.as_deref().and_then(|text| self.phone(text));
         let network = filter.ip.as_deref().and_then(network_of);
-        let mut rows = Vec::new();
-        for row in self.rows() {
-            let Some(subject) = subject(&row, phone.as_deref(), network.as_deref()) else { continue };
-            let count = self.count(&row, &subject);
-            rows.push(self.describe(row, subject, count).await.map_err(EmulatorError::cache)?);
-        }
+        let rows = self.count_rows(filter, None).await.map_err(EmulatorError::cache)?;
         let code = match &phone {
             Some(phone) => self.code(phone).await.map_err(EmulatorError::cache)?,
             None => None,
         };
-        let last = phone.as_deref().and_then(|phone| self.last_request(phone));
-        Ok(LimitsDocument { phone, network, rows, code, last })
+        let requests = phone.as_deref().map(|phone| self.requests(phone)).unwrap_or_default();
+        Ok(LimitsDocument { phone, network, rows, code, last: requests.first().cloned(), requests })
+    }
+
+    /// The rows that count a subject: those of the kind `on`, or all.
+    pub(crate) async fn count_rows(
+        &mut self,
+        filter: &Subject,
+        on: Option<&str>,
+    ) -> Result<Vec<RowDocument>, RedisError> {
+        let phone = filter.phone.as_deref().and_then(|text| self.phone(text));
+        let network = filter.ip.as_deref().and_then(network_of);
+        let mut rows = Vec::new();
+        for row in self.rows().into_iter().filter(|row| on.is_none_or(|on| row.on == on)) {
+            let Some(subject) = subject(&row, phone.as_deref(), network.as_deref()) else { continue };
+            let count = self.count(&row, &subject);
+            rows.push(self.describe(row, subject, count).await?);
+        }
+        Ok(rows)
     }
 
     /// Deletes the counts of a subject in the row of that name, or in all; returns their number.
@@ -182,21 +203,22 @@ impl StoredData<'_> {
         Ok(Some(CodeDocument { tries, max_tries: self.number("veri_code", "tries"), used, ends_in_ms }))
     }
 
-    fn last_request(&self, phone: &str) -> Option<LastRequest> {
+    fn requests(&self, phone: &str) -> Vec<PhoneRequest> {
         let named = format!("\"phone\":\"{}\"", masked(phone));
-        let of_function = |function: std::sync::Arc<crate::lambda::Function>| {
-            let history = function.history.lock();
-            let mut records = history.recent(usize::MAX);
-            records.find(|record| record.log.lock().iter().any(|line| line.contains(&named)))
-        };
-        let records = self.app.lambda.functions().into_iter().filter_map(of_function);
-        let last = records.max_by_key(|record| record.sequence)?;
-        Some(LastRequest {
-            time: last.began,
-            function: last.function.to_string(),
-            request_id: last.request_id.to_string(),
-            code: last.code(),
-        })
+        let is_of_phone = |record: &Arc<Record>| record.log.lock().iter().any(|line| line.contains(&named));
+        let mut records = Vec::new();
+        for function in self.app.lambda.functions() {
+            records.extend(function.history.lock().recent(usize::MAX).filter(is_of_phone).take(MAX_REQUESTS));
+        }
+        records.sort_unstable_by_key(|record| std::cmp::Reverse(record.sequence));
+        let newest = records.iter().take(MAX_REQUESTS).map(|record| PhoneRequest {
+            time: record.began,
+            function: record.function.to_string(),
+            request_id: record.request_id.to_string(),
+            code: record.code(),
+            outcome: record.outcome,
+        });
+        newest.collect()
     }
 }
 

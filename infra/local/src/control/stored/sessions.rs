@@ -1,4 +1,4 @@
-//! Sessions of a user: where they are and how long they app.
+//! Sessions of a user: where they are stored and how long they live.
 
 use redis::AsyncCommands;
 use serde::Serialize;
