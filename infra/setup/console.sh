@@ -1,7 +1,7 @@
 #!/bin/sh
 # The console's browser tests. Playwright goes into .tools/console; the browser is the system's Chromium, which is
 # installed where that can be done without asking. Arguments are pytest's; `--open VIEW HOST:PORT` shows that view of a running
-# stage until its input ends, for `make bench-stage CONSOLE=inbox`.
+# emulator until its input ends, for `make bench-stage CONSOLE=inbox`.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/setup/lib.sh
@@ -40,7 +40,7 @@ if [ "${1-}" = --open ]; then
     exec "$VENV/bin/python" "$TESTS/open.py" "$2" "$3"
 fi
 
-STAGE_BIN="$CARGO_TARGET_DIR/debug/local"
-export CHROMIUM STAGE_BIN PYTHONDONTWRITEBYTECODE=1
+LOCAL_BIN="$CARGO_TARGET_DIR/debug/local"
+export CHROMIUM LOCAL_BIN PYTHONDONTWRITEBYTECODE=1
 say "Browser tests of the console; pictures are in .tools/console-shots"
 exec "$VENV/bin/python" -m pytest -p no:cacheprovider -q "$TESTS" "$@"

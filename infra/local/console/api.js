@@ -1,16 +1,50 @@
-// The interface of the service, as docs/openapi.yaml describes it: routes, and what can be filled in for each.
+// The API of the service as docs/openapi.yaml describes it: its operations and their forms.
 
-import { door } from './doors.js';
+import { control } from './control-api.js';
 
-let asked = null;
+const asked = {};
 
-/** All operations, or an empty list where there is no description. */
-export function operations(stageName) {
-  asked ??= door('GET', 'api');
-  return asked.then((document) => read(document, stageName), () => {
-    asked = null;
+/** All operations in a language, or an empty list if there is no description. */
+export async function operations(stageName, language) {
+  try {
+    const [english, overlay] = await Promise.all([load('api'), language === 'zh' ? load('api?lang=zh').catch(() => null) : null]);
+    return read(overlay ? translated(english, overlay) : english, stageName);
+  } catch {
     return [];
+  }
+}
+
+function load(path) {
+  asked[path] ??= control('GET', path).catch((error) => {
+    delete asked[path];
+    throw error;
   });
+  return asked[path];
+}
+
+/** Applies an OpenAPI Overlay 1.0 whose actions are updates with objects. */
+function translated(document, overlay) {
+  const copy = structuredClone(document);
+  for (const { target, update } of overlay.actions ?? []) merge(find(copy, target), update);
+  return copy;
+}
+
+/**
+ * A JSONPath of names, indices and one kind of filter: `$.paths['/user/index'].get.parameters[?@.name == 'limit']`. The
+ * overlay also has wildcards and lists of names, for texts that the console does not show; they find nothing.
+ */
+function find(document, path) {
+  const steps = [...path.matchAll(/\.(\w+)|\['([^']+)'\]|\[(\d+)\]|\[\?@\.(\w+) == '([^']*)'\]/g)];
+  return steps.reduce((at, [, name, quoted, index, key, value]) =>
+    (key ? at?.find?.((one) => one[key] === value) : at?.[name ?? quoted ?? index]), document);
+}
+
+function merge(node, update) {
+  if (!node) return;
+  for (const [key, value] of Object.entries(update)) {
+    if (value && typeof value === 'object') merge(node[key], value);
+    else node[key] = value;
+  }
 }
 
 function read(document, stageName) {
@@ -22,8 +56,8 @@ function read(document, stageName) {
       method: method.toUpperCase(),
       path: `${base}${path}`,
       summary: operation.summary,
-      description: operation.description,
       isOpen: (operation.security ?? []).length === 0,
+      takesToken: (operation.security ?? []).some((scheme) => Object.keys(scheme).some((name) => name.startsWith('token'))),
       fields: [...body(operation, resolve), ...(operation.parameters ?? []).map((one) => parameter(resolve(one), resolve))],
       hasBody: Boolean(operation.requestBody),
     })));
@@ -43,11 +77,11 @@ function parameter(one, resolve) {
 }
 
 function field({ name, place, isRequired, schema, description, example }) {
-  const choices = [...new Map((schema.enum ?? []).map((value) => [`${value}`, value])).values()];
-  return { name, place, isRequired, choices, isDate: schema.format === 'date', description: description ?? schema.description, example };
+  const choices = [...new Map((schema?.enum ?? []).map((value) => [`${value}`, value])).values()];
+  return { name, place, isRequired, choices, isDate: schema?.format === 'date', description: description ?? schema?.description, example };
 }
 
-/** What a form says of an operation: the request that it stands for. */
+/** The request of a filled-in form. */
 export function request(operation, values, credential) {
   const given = operation.fields.filter(({ name }) => values[name]);
   const query = new URLSearchParams(given.filter(({ place }) => place === 'query').map(({ name }) => [name, values[name]]));
@@ -59,23 +93,22 @@ export function request(operation, values, credential) {
   return { method: operation.method, path, headers, body: operation.hasBody ? JSON.stringify(document) : undefined };
 }
 
-/** The value of a choice has its type; what is typed is text. */
+/** A choice keeps its type; anything else is a string. */
 function typed({ choices }, text) {
   return choices.find((choice) => `${choice}` === text) ?? text;
 }
 
-/** The same request for a shell. */
-export function curl({ method, path, headers, body }, credential) {
+/** The request as a shell command, which needs no file. */
+export function curl({ method, path, headers, body }) {
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   const parts = ['curl', quote(`${location.origin}${path}`)];
   if (method !== 'GET' && body === undefined) parts.push('-X', method);
-  if (credential.usesCookie) parts.push('-b cookies -c cookies');
   for (const [name, value] of Object.entries(headers)) parts.push('-H', quote(`${name}: ${value}`));
   if (body !== undefined) parts.push('-d', quote(body));
   return parts.join(' ');
 }
 
-/** Header and claims of a JSON web token, or null if it is none. Its signature is not looked at. */
+/** Header and claims of a JSON Web Token, or null. The signature is not verified. */
 export function decodeToken(text) {
   const parts = text.trim().replace(/^(jwt|bearer)\s+/i, '').split('.');
   if (parts.length !== 3) return null;

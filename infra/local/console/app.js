@@ -1,12 +1,13 @@
-// The page: the bars around the views, and which view is shown.
+// The frame of the page: navigation, the clock, banners, and the current view.
 
 import { fill, h, icon, keyed, write } from './dom.js';
-import { door, act } from './doors.js';
+import { control } from './control-api.js';
+import { act } from './feedback.js';
 import { dateTime, span } from './format.js';
-import { connect, listen, now, stage } from './live.js';
+import { connect, emulator, listen, now } from './live.js';
 import { language, setLanguage, t } from './text.js';
 import { faultWords } from './view-faults.js';
-import * as control from './view-control.js';
+import * as clockAndFaults from './view-control.js';
 import * as data from './view-data.js';
 import * as functions from './view-functions.js';
 import * as inbox from './view-inbox.js';
@@ -14,18 +15,18 @@ import * as jobs from './view-jobs.js';
 import * as settings from './view-settings.js';
 import * as tryIt from './view-try.js';
 
-const VIEWS = [tryIt, inbox, functions, jobs, control, data, settings];
-const KEPT_THEME = 'badge.theme';
+const VIEWS = [tryIt, inbox, functions, jobs, clockAndFaults, data, settings];
+const THEME_KEY = 'badge.theme';
 
 let current = null;
 let parts = {};
 
 const params = new URLSearchParams(location.search);
 if (params.has('lang')) setLanguage(params.get('lang') === 'zh' ? 'zh' : 'en');
-setTheme(localStorage.getItem(KEPT_THEME) ?? 'auto');
+setTheme(localStorage.getItem(THEME_KEY) ?? 'auto');
 
 function setTheme(name) {
-  localStorage.setItem(KEPT_THEME, name);
+  localStorage.setItem(THEME_KEY, name);
   if (name === 'auto') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = name;
 }
@@ -35,7 +36,7 @@ function isDark() {
   return chosen ? chosen === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
 }
 
-/** Makes the page anew, as at the start and in another language. */
+/** Builds the page, at the start and after a change of language. */
 function build() {
   document.documentElement.lang = language() === 'zh' ? 'zh-CN' : 'en';
   parts = {
@@ -54,6 +55,7 @@ function build() {
     parts.links.set(view.id, { link, count });
     return h('li', {}, link);
   });
+  const docs = h('li', { class: 'docs' }, h('a', { href: `/docs/${language()}/` }, icon('book'), h('span', {}, t('nav_docs'))));
   const themes = h('button', { class: 'quiet icon', 'aria-label': t('theme'), title: t('theme'), onclick: () => {
     setTheme(isDark() ? 'light' : 'dark');
     fill(themes, icon(isDark() ? 'sun' : 'moon'));
@@ -65,7 +67,7 @@ function build() {
     h('div', { class: 'shell' },
       h('div', { class: 'side' },
         h('div', { class: 'brand' }, h('img', { src: '/_stage/console/icon.svg', alt: '' }), 'badge', parts.stage),
-        h('nav', { class: 'nav', 'aria-label': t('nav') }, h('ul', {}, links)),
+        h('nav', { class: 'nav', 'aria-label': t('nav') }, h('ul', {}, links, docs)),
         h('div', { class: 'side-foot' },
           h('div', { class: 'row' }, parts.dot, parts.connection),
           h('div', { class: 'keys' }, h('kbd', {}, '1'), '–', h('kbd', {}, `${VIEWS.length}`), t('keys')))),
@@ -80,36 +82,34 @@ function build() {
       parts.main),
   );
   show();
-  refresh(new Set(['stage', 'connection', 'faults', 'clock', 'second', 'messages', 'letters']));
+  refresh(new Set(['stage', 'connection', 'faults', 'clock', 'second', 'messages', 'deadLetters']));
 }
 
 function show() {
-  const [id, what] = location.hash.slice(1).split('/');
+  const [id, ...rest] = location.hash.slice(1).split('/');
   const view = VIEWS.find((one) => one.id === id) ?? VIEWS[0];
   for (const [name, { link }] of parts.links) {
     if (name === view.id) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  // Where links stand in one line, the current one may be out of sight.
-  parts.links.get(view.id).link.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   scrollTo(0, 0);
   document.title = `${t(`nav_${view.id}`)} · badge`;
-  current = view.open(what);
+  current = view.open(decodeURIComponent(rest.join('/')));
   fill(parts.main, current.node);
   current.update(null);
 }
 
-/** Brings up to date what has changed; a view is told the names, or nothing for everything. */
+/** Updates what has changed; a view gets the names of the changes, or null for everything. */
 function refresh(names) {
   if (names.has('second') || names.has('clock')) {
     write(parts.time, dateTime(now()));
-    const ahead = stage.clock.offset_ms;
-    write(parts.zone, `${stage.clock.zone}${ahead ? ` · ${t('ahead', { span: span(ahead) })}` : ''}`);
+    const ahead = emulator.clock.offset_ms;
+    write(parts.zone, `${emulator.clock.zone}${ahead ? ` · ${t('ahead', { span: span(ahead) })}` : ''}`);
   }
-  if (names.has('stage')) write(parts.stage, stage.about.name);
+  if (names.has('stage')) write(parts.stage, emulator.about.name);
   if (names.has('connection') || names.has('faults')) banners();
-  if (names.has('messages')) count('inbox', stage.messages.length);
-  if (names.has('letters')) count('jobs', stage.letters.count, 'bad');
+  if (names.has('messages')) count('inbox', emulator.messages.length);
+  if (names.has('deadLetters')) count('jobs', emulator.deadLetters.count, 'bad');
   current.update(names);
 }
 
@@ -120,19 +120,19 @@ function count(id, number, kind = '') {
 }
 
 function banners() {
-  parts.dot.className = `dot ${stage.isConnected ? '' : 'off'}`;
-  write(parts.connection, t(stage.isConnected ? 'connected' : 'connecting'));
+  parts.dot.className = `dot ${emulator.isConnected ? '' : 'off'}`;
+  write(parts.connection, t(emulator.isConnected ? 'connected' : 'connecting'));
   const shown = [];
-  if (!stage.isConnected && stage.about.name) shown.push('gone');
-  if (Object.keys(stage.faults).length) shown.push('faults');
+  if (!emulator.isConnected && emulator.about.name) shown.push('gone');
+  if (Object.keys(emulator.faults).length) shown.push('faults');
   keyed(parts.banners, shown, (name) => name, (name) => {
     const what = h('span', { class: 'what' });
     if (name === 'gone') {
-      return { node: h('div', { class: 'banner off' }, icon('letter'), what), update: () => write(what, t('gone')) };
+      return { node: h('div', { class: 'banner off' }, icon('warning'), what), update: () => write(what, t('gone')) };
     }
-    const clear = h('button', { onclick: () => act(clear, () => door('PUT', 'faults', {})) }, t('faults_clear'));
-    const node = h('div', { class: 'banner' }, icon('letter'), what, clear);
-    return { node, update: () => write(what, t('faults_on', { faults: faultWords(stage.faults).join(', ') })) };
+    const clear = h('button', { onclick: () => act(clear, () => control('PUT', 'faults', {})) }, t('faults_clear'));
+    const node = h('div', { class: 'banner' }, icon('warning'), what, clear);
+    return { node, update: () => write(what, t('faults_on', { faults: faultWords(emulator.faults).join(', ') })) };
   });
 }
 

@@ -1,18 +1,19 @@
-// One invocation: where its time went, what its lines say, and what one such costs on AWS.
+// One invocation: its timeline, its cost on AWS, and its log.
 
 import { fill, h } from './dom.js';
-import { copy, door } from './doors.js';
+import { control } from './control-api.js';
+import { copy } from './feedback.js';
 import { dateTime, millis, money, short } from './format.js';
-import { stage } from './live.js';
-import { PRICES, bill, told } from './prices.js';
-import { verdict } from './view-functions.js';
+import { emulator } from './live.js';
+import { verdict } from './outcome.js';
+import { PRICES, bill, logRecord } from './prices.js';
 import { t, tOr } from './text.js';
 
-/** Shows the attempts of a request in `place`, which is asked for one thing at a time. */
+/** Shows the attempts of a request in `place`; a later call wins. */
 export async function detail(place, requestId, wanted) {
   place.dataset.wanted = wanted;
   try {
-    const records = await door('GET', `invocations?request_id=${encodeURIComponent(requestId)}`);
+    const records = await control('GET', `invocations?request_id=${encodeURIComponent(requestId)}`);
     if (place.dataset.wanted !== `${wanted}`) return;
     if (records.length) fill(place, records.map(attempt));
     else fill(place, h('div', { class: 'empty' }, t('detail_gone')));
@@ -22,10 +23,10 @@ export async function detail(place, requestId, wanted) {
 }
 
 function attempt(record) {
-  const line = told(record);
+  const line = logRecord(record);
   const code = record.code ?? line?.code;
   const kind = verdict({ outcome: record.outcome, code });
-  const memory = stage.functions.find((one) => one.name === record.function)?.memory_mb ?? 128;
+  const memory = emulator.functions.find((one) => one.name === record.function)?.memory_mb ?? 128;
   return h('article', { class: 'attempt' },
     h('header', {},
       h('h2', { class: 'mono' }, short(record.function)),
@@ -33,7 +34,7 @@ function attempt(record) {
       record.cold ? h('span', { class: 'tag cold' }, t('cold')) : null,
       record.attempt > 1 ? h('span', { class: 'tag warn' }, t('attempt', { number: record.attempt })) : null),
     h('div', { class: 'pad' },
-      code ? h('p', { class: `why ${kind}` }, tOr(`code_${code}`, t('code_other', { code })), line?.error ? h('span', { class: 'mono' }, ` ${line.error}`) : null) : null,
+      code ? h('p', { class: `why ${kind}` }, tOr(`code_${code}`, t('code_other', { code })), line?.error ? h('span', { class: 'mono' }, ` ${line.error}`) : null, code === 11005 ? [' ', h('a', { href: '#data' }, t('see_limits'))] : null) : null,
       facts(record, line),
       timeline(record, line),
       cost(record, memory),
@@ -43,7 +44,7 @@ function attempt(record) {
 function facts(record, line) {
   const rows = [
     ['fact_time', dateTime(record.began)],
-    ['fact_trigger', record.trigger.replace('{stage}', stage.about.name)],
+    ['fact_trigger', record.trigger.replace('{stage}', emulator.about.name)],
     ['fact_request', h('button', { class: 'link mono', title: t('copy'), onclick: () => copy(record.request_id, t('copied', { what: t('fact_request') })) }, record.request_id)],
     ['fact_params', line?.params?.join(', ')],
     ['fact_phone', line?.phone],
@@ -53,7 +54,7 @@ function facts(record, line) {
 
 const BACKENDS = { redis: 'Redis', dynamodb: 'DynamoDB', http: 'HTTP' };
 
-/** Where the time went: the gateway, init, the function, and below it the calls that its line tells of. */
+/** The time of the gateway, of init and of the function, and below it the calls that the log line lists. */
 function timeline(record, line) {
   const init = record.init_ms ?? 0;
   const run = record.duration_ms;
@@ -83,7 +84,7 @@ function timeline(record, line) {
       calls.length ? h('span', { class: 'soft' }, t('calls_steps', { steps: spent.steps })) : null));
 }
 
-/** What one call cost. A request that both reads and writes does not say which of its calls did what. */
+/** The units of one call. The log line does not say whether a call read or wrote, only the sum of each. */
 function charged(units, spent) {
   if (!units) return '';
   return `${units} ${spent.write_units === 0 ? 'RU' : spent.read_units === 0 ? 'WU' : 'RU/WU'}`;

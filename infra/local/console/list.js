@@ -1,4 +1,4 @@
-// A list that may be long: only what is seen is there, and rows are used again.
+// A long list: only visible rows exist, and they are reused.
 
 import { h } from './dom.js';
 
@@ -6,8 +6,8 @@ const ROW_PX = 32;
 const MARGIN_ROWS = 8;
 
 /**
- * `make()` gives `{ node, update(item) }` for one row; `choose(item)` is called when one is picked, by click or by key.
- * Items are given oldest first and shown newest first.
+ * `make()` returns `{ node, update(item) }` for one row; `choose(item)` is called when a row is selected by click or key.
+ * Items are passed oldest first and shown newest first.
  */
 export class LongList {
   constructor({ label, make, choose, key }) {
@@ -28,7 +28,7 @@ export class LongList {
     new ResizeObserver(() => this.draw()).observe(this.node);
   }
 
-  /** Shows other items. Whoever has scrolled away from the top keeps seeing what they see. */
+  /** Replaces the items. A reader who has scrolled down keeps the same rows in view; `added` is the number of new ones. */
   show(items, added = 0) {
     const from = this.node.scrollTop;
     this.items = items;
@@ -84,13 +84,6 @@ export class LongList {
     this.reveal(this.index());
     this.draw();
     this.choose(item);
-  }
-
-  /** Forgets what was picked. */
-  unpick() {
-    this.at = null;
-    this.node.removeAttribute('aria-activedescendant');
-    this.draw();
   }
 
   reveal(index) {

@@ -1,28 +1,32 @@
-// What the console knows of the stage: kept true by `GET /_stage/events`, and bounded however long it runs.
+// The state of the emulator as `GET /_stage/events` reports it. Its size is bounded however long the page stays open.
 
-const MOST_ROWS = 10000;
-const MOST_MESSAGES = 500;
+const MAX_ROWS = 10000;
+const MAX_MESSAGES = 500;
+const MAX_RECENT = 24;
 
-/** Newest first: messages. Oldest first: rows, the invocations. */
-export const stage = {
+export const emulator = {
   isConnected: false,
   about: { name: '', url: '' },
   clock: { zone: 'UTC', offset_ms: 0, midnight: null },
   faults: {},
   functions: [],
   schedules: [],
-  letters: { count: 0, newest: [] },
+  deadLetters: { count: 0, newest: [] },
+  /** Newest first. */
   messages: [],
+  /** Invocations, oldest first. */
   rows: [],
-  /** How many rows have been dropped or forgotten, so that a reader can tell which are new. */
+  /** The last invocations of each function, oldest first. */
+  recent: new Map(),
+  /** Rows that were removed from `rows`, so that a reader can tell which ones are new. */
   dropped: 0,
-  /** How many the stage has left out, because there were too many at once. */
+  /** Invocations that the emulator did not report because there were too many at once. */
   leftOut: 0,
 };
 
 const listeners = new Set();
 let changed = new Set();
-let waits = false;
+let isScheduled = false;
 let skew = 0;
 let source = null;
 
@@ -31,27 +35,27 @@ export function listen(listener) {
   listeners.add(listener);
 }
 
-/** The stage's time, in milliseconds since 1970. */
+/** The emulator's time, in milliseconds since 1970. */
 export function now() {
   return Date.now() + skew;
 }
 
 export function change(...names) {
   for (const name of names) changed.add(name);
-  if (waits) return;
-  waits = true;
-  const tell = () => {
-    waits = false;
+  if (isScheduled) return;
+  isScheduled = true;
+  const notify = () => {
+    isScheduled = false;
     const names = changed;
     changed = new Set();
     for (const listener of listeners) listener(names);
   };
-  // A page that nobody sees gets no frames.
-  if (document.hidden) setTimeout(tell, 50);
-  else requestAnimationFrame(tell);
+  // A hidden page gets no frames.
+  if (document.hidden) setTimeout(notify, 50);
+  else requestAnimationFrame(notify);
 }
 
-/** Listens for as long as the page is seen: a page in the background costs the stage nothing. */
+/** Stays connected while the page is visible: a hidden page costs the emulator nothing. */
 export function connect() {
   const follow = () => {
     if (document.hidden) {
@@ -68,62 +72,73 @@ export function connect() {
 
 function open() {
   source = new EventSource('/_stage/events');
-  // A new connection begins with all there is.
   source.onopen = () => {
-    stage.isConnected = true;
+    emulator.isConnected = true;
     change('connection');
   };
   source.onerror = () => {
-    stage.isConnected = false;
+    emulator.isConnected = false;
     change('connection');
-    // A browser gives up for good when the port is closed; a stage that is started again is found again.
+    // The browser does not try again after the port was closed.
     if (source?.readyState === EventSource.CLOSED) {
       source = null;
       setTimeout(() => !source && !document.hidden && open(), 1000);
     }
   };
-  source.onmessage = (event) => take(JSON.parse(event.data));
+  source.onmessage = (event) => update(JSON.parse(event.data));
 }
 
-function take(news) {
-  if (news.stage) {
-    stage.about = news.stage;
-    stage.dropped += stage.rows.length;
-    stage.rows = [];
-    stage.leftOut = 0;
-    stage.messages = [];
+/** Applies an event. One with `stage` holds the whole state: the first of a connection, and the first after a reset. */
+export function update(event) {
+  if (event.stage) {
+    emulator.about = event.stage;
+    emulator.dropped += emulator.rows.length;
+    emulator.rows = [];
+    emulator.recent = new Map();
+    emulator.leftOut = 0;
+    emulator.messages = [];
     change('stage', 'messages', 'rows');
   }
-  if (news.clock) {
-    stage.clock = news.clock;
-    skew = Date.parse(news.clock.now) - Date.now();
+  if (event.clock) {
+    emulator.clock = event.clock;
+    skew = Date.parse(event.clock.now) - Date.now();
     change('clock');
   }
   for (const name of ['faults', 'functions', 'schedules']) {
-    if (news[name]) {
-      stage[name] = news[name];
+    if (event[name]) {
+      emulator[name] = event[name];
       change(name);
     }
   }
-  if (news.dead_letters) {
-    stage.letters = news.dead_letters;
-    change('letters');
+  if (event.dead_letters) {
+    emulator.deadLetters = event.dead_letters;
+    change('deadLetters');
   }
-  if (news.messages) {
-    // One that comes alone is worth a look. Many at once are not, and moving things cost the stage's machine.
-    for (const message of news.messages) message.isFresh = !news.stage && news.messages.length <= 3;
-    stage.messages = [...news.messages.reverse(), ...stage.messages].slice(0, MOST_MESSAGES);
-    change('messages');
+  if (event.messages) addMessages(event);
+  if (event.invocations) addRows(event);
+}
+
+function addMessages({ stage, messages }) {
+  // Animations of many messages at once would slow the emulator down, which runs on the same machine.
+  for (const message of messages) message.isFresh = !stage && messages.length <= 3;
+  emulator.messages = [...messages.reverse(), ...emulator.messages].slice(0, MAX_MESSAGES);
+  change('messages');
+}
+
+function addRows({ invocations, left_out: leftOut = 0 }) {
+  emulator.rows.push(...invocations);
+  emulator.leftOut += leftOut;
+  const excess = emulator.rows.length - MAX_ROWS;
+  if (excess > 0) {
+    // `splice` would move every remaining row.
+    emulator.rows = emulator.rows.slice(excess);
+    emulator.dropped += excess;
   }
-  if (news.invocations) {
-    stage.rows.push(...news.invocations);
-    stage.leftOut += news.left_out ?? 0;
-    const over = stage.rows.length - MOST_ROWS;
-    if (over > 0) {
-      // A copy, and seldom: cutting the front off an array moves all that is behind it.
-      stage.rows = stage.rows.slice(over);
-      stage.dropped += over;
-    }
-    change('rows');
+  for (const row of invocations) {
+    const recent = emulator.recent.get(row.function) ?? [];
+    recent.push(row);
+    if (recent.length > MAX_RECENT) recent.shift();
+    emulator.recent.set(row.function, recent);
   }
+  change('rows');
 }

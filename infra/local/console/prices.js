@@ -1,39 +1,39 @@
-// What AWS asks for what a request uses, in US dollars, without the free tier and without discounts for volume. A test
-// holds it to infra/cost/prices.toml, which says where each price was read.
+// AWS list prices in US dollars, without the free tier and volume discounts. A test compares them with
+// infra/cost/prices.toml, which names the source of each.
 
 export const PRICES = {
   date: '2026-11-25',
   region: 'us-east-1',
   lambdaRequest: 0.2 / 1e6,
-  // ARM, as the functions are shipped.
+  // ARM, like the deployed functions.
   lambdaGbSecond: 0.0000133334,
   httpApiRequest: 1.0 / 1e6,
   dynamodbReadUnit: 0.125 / 1e6,
   dynamodbWriteUnit: 0.625 / 1e6,
-  // Valkey, serverless: one unit for each kilobyte of each command; a script of more work takes more.
+  // Valkey, serverless: one unit per kilobyte of a command; a long script uses more.
   cacheUnit: 0.0023 / 1e6,
   logByte: 0.5 / 1e9,
 };
 
 const encoder = new TextEncoder();
 
-/** `spent` of a function's own line, or nothing. */
-export function told(record) {
+/** The last log line of a function that has a `code`, or null. */
+export function logRecord(record) {
   for (const line of record.log.toReversed()) {
     if (!line.startsWith('{')) continue;
     try {
-      const told = JSON.parse(line);
-      if ('code' in told) return told;
+      const fields = JSON.parse(line);
+      if ('code' in fields) return fields;
     } catch {
-      // Cut off, or something else that only looks like JSON.
+      // Truncated, or not JSON.
     }
   }
   return null;
 }
 
-/** The lines of a bill for one invocation: what, how much, of which unit, and what that costs. */
+/** The bill of one invocation: item, amount, note and cost. */
 export function bill(record, memoryMb) {
-  const spent = told(record)?.spent ?? {};
+  const spent = logRecord(record)?.spent ?? {};
   // Lambda bills whole milliseconds, those of init included.
   const billedMs = Math.ceil(record.duration_ms + (record.init_ms ?? 0));
   const bytes = record.log.reduce((sum, line) => sum + encoder.encode(line).length + 1, 0);

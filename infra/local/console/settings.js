@@ -1,14 +1,14 @@
-// The settings of the stages, asked for once: they do not change while a stage runs.
+// The settings of the stages, loaded once: they do not change while the emulator runs.
 
-import { door } from './doors.js';
-import { change, stage } from './live.js';
+import { control } from './control-api.js';
+import { change, emulator } from './live.js';
 
 let known = null;
 let asked = null;
 
-/** All that the door tells, once it has. */
+/** Settings of all stages, the running stage, and the environment of the functions; null on an error. */
 export function load() {
-  asked ??= door('GET', 'settings').then((document) => {
+  asked ??= control('GET', 'settings').then((document) => {
     known = document;
     change('messages', 'settings');
     return document;
@@ -22,5 +22,5 @@ export function load() {
 /** The settings file of the running stage, or null until it is known. */
 export function settings() {
   if (!known) load();
-  return known?.stages?.[stage.about.name] ?? null;
+  return known?.stages?.[emulator.about.name] ?? null;
 }

@@ -1,16 +1,15 @@
-// What the console says, in the language of whoever reads it. Each language has one table; a test holds that both have
-// the same keys.
+// Texts of the console in the reader's language. A test checks that both tables have the same keys.
 
 import { en } from './text.en.js';
 import { zh } from './text.zh.js';
 
 const TABLES = { en, zh };
-const KEPT = 'badge.language';
+const LANGUAGE_KEY = 'badge.language';
 
-let chosen = kept() ?? (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en');
+let chosen = stored() ?? (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en');
 
-function kept() {
-  const name = localStorage.getItem(KEPT);
+function stored() {
+  const name = localStorage.getItem(LANGUAGE_KEY);
   return name in TABLES ? name : null;
 }
 
@@ -20,16 +19,16 @@ export function language() {
 
 export function setLanguage(name) {
   chosen = name;
-  localStorage.setItem(KEPT, name);
+  localStorage.setItem(LANGUAGE_KEY, name);
 }
 
-/** The text of a key, with `{name}` replaced by what `values` has for it. */
+/** The text of a key, with `{name}` replaced by `values.name`. */
 export function t(key, values) {
   const text = TABLES[chosen][key] ?? key;
   return values ? text.replace(/\{(\w+)\}/g, (_, name) => `${values[name]}`) : text;
 }
 
-/** The same, or `otherwise` if there is no such key. */
+/** The same, or `otherwise` if the key does not exist. */
 export function tOr(key, otherwise) {
   return TABLES[chosen][key] ?? otherwise;
 }

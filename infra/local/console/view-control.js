@@ -1,9 +1,10 @@
-// The stage's time and its faults: what a test would do to it, by hand.
+// Moves the emulator's clock and injects faults.
 
 import { h, write } from './dom.js';
-import { act, door, move, toast } from './doors.js';
+import { control } from './control-api.js';
+import { act, clockButton, toast } from './feedback.js';
 import { dateTime, span } from './format.js';
-import { now, stage } from './live.js';
+import { emulator, now } from './live.js';
 import { t } from './text.js';
 import { faults } from './view-faults.js';
 
@@ -24,11 +25,11 @@ export function open() {
         h('div', { class: 'pad' },
           h('div', {}, time, note),
           h('div', { class: 'row' },
-            move(t('clock_61s'), () => ({ advance_s: 61 })),
-            move(t('clock_10m'), () => ({ advance_s: 600 })),
-            move(t('clock_midnight'), () => ({ to: stage.clock.midnight })),
-            move(t('clock_30d'), () => ({ advance_s: 30 * 86400 }))),
-          h('div', { class: 'row' }, own, h('span', { class: 'soft' }, t('unit_s')), move(t('clock_go'), () => ({ advance_s: Number(own.value) }))),
+            clockButton(t('clock_61s'), () => ({ advance_s: 61 })),
+            clockButton(t('clock_10m'), () => ({ advance_s: 600 })),
+            clockButton(t('clock_midnight'), () => ({ to: emulator.clock.midnight })),
+            clockButton(t('clock_30d'), () => ({ advance_s: 30 * 86400 }))),
+          h('div', { class: 'row' }, own, h('span', { class: 'soft' }, t('unit_s')), clockButton(t('clock_go'), () => ({ advance_s: Number(own.value) }))),
           h('p', { class: 'hint' }, t('clock_hint')),
           h('div', { class: 'row' }, back, h('span', { class: 'hint' }, t('clock_back_hint'))))),
       fields.node));
@@ -37,18 +38,18 @@ export function open() {
     update(names) {
       if (!names || names.has('second') || names.has('clock')) {
         write(time, dateTime(now()));
-        const ahead = stage.clock.offset_ms;
-        write(note, ` ${stage.clock.zone} · ${ahead ? t('ahead', { span: span(ahead) }) : t('real_time')}`);
+        const ahead = emulator.clock.offset_ms;
+        write(note, ` ${emulator.clock.zone} · ${ahead ? t('ahead', { span: span(ahead) }) : t('real_time')}`);
       }
       if (!names || names.has('faults')) fields.update();
     },
   };
 }
 
-/** Time never goes back under what is stored, so real time is a stage that begins anew. */
+/** The clock cannot move back under stored data, so real time comes with a reset. */
 function askReset() {
   const go = h('button', { class: 'main-act', onclick: () => act(go, async () => {
-    await door('POST', 'reset');
+    await control('POST', 'reset');
     dialog.close();
     toast(t('reset_done'));
   }) }, t('reset_go'));

@@ -1,11 +1,12 @@
-// Switches for what fails. The stage knows one plan for all parts, so each change sends all of it.
+// Switches for faults. The emulator has one plan for all parts, so each change sends the whole plan.
 
 import { h, write } from './dom.js';
-import { door, toast } from './doors.js';
-import { stage } from './live.js';
+import { control } from './control-api.js';
+import { toast } from './feedback.js';
+import { emulator } from './live.js';
 import { t } from './text.js';
 
-/** Which part can fail in which ways, as `PUT /_stage/faults` takes them. */
+/** Modes of each part, as `PUT /_stage/faults` accepts them. */
 const MODES = {
   redis: ['refuse', 'hang', 'slow', 'throttle'],
   dynamodb: ['refuse', 'hang', 'slow', 'throttle', 'conflict'],
@@ -13,11 +14,11 @@ const MODES = {
   invoke: ['duplicate', 'kill_before_reply', 'refuse'],
 };
 
-/** A slow one needs a time; a hanging one may have one. */
+/** `slow` needs a duration; `hang` may have one. */
 const TIMED = new Set(['slow', 'hang']);
 const SLOW_MS = 1000;
 
-/** What fails, in words. */
+/** The faults of a plan as text. */
 export function faultWords(plan) {
   return Object.entries(plan).map(([part, fault]) => {
     const rate = fault.rate < 1 ? ` ${Math.round(fault.rate * 100)} %` : '';
@@ -46,7 +47,7 @@ function faultRow(part) {
   const timed = h('span', { class: 'row nowrap' }, ms, h('span', { class: 'soft' }, 'ms'));
   const state = h('span', { class: 'tag warn' }, t('fault_on'));
 
-  function wish() {
+  function faultOfForm() {
     const fault = { mode: mode.value, rate: Math.min(100, Math.max(0, Number(rate.value))) / 100 };
     const isTimed = TIMED.has(mode.value) && part !== 'invoke' && ms.value !== '';
     return isTimed ? { ...fault, ms: Number(ms.value) } : fault;
@@ -60,11 +61,11 @@ function faultRow(part) {
   }
 
   async function send() {
-    const plan = { ...stage.faults };
-    if (toggle.checked) plan[part] = wish();
+    const plan = { ...emulator.faults };
+    if (toggle.checked) plan[part] = faultOfForm();
     else delete plan[part];
     try {
-      stage.faults = await door('PUT', 'faults', plan);
+      emulator.faults = await control('PUT', 'faults', plan);
     } catch (error) {
       toast(error.message, 'bad');
     }
@@ -72,7 +73,7 @@ function faultRow(part) {
   }
 
   function update() {
-    const fault = stage.faults[part];
+    const fault = emulator.faults[part];
     toggle.checked = Boolean(fault);
     state.hidden = !fault;
     const isEdited = [mode, ms, rate].includes(document.activeElement);

@@ -1,32 +1,26 @@
-// Functions, what they have done, and each invocation.
+// The functions, their invocations, and the detail of one invocation.
 
 import { fill, h, keyed, write } from './dom.js';
 import { clockTime, count, millis, short } from './format.js';
 import { detail } from './invocation.js';
 import { LongList } from './list.js';
-import { stage } from './live.js';
+import { emulator } from './live.js';
+import { verdict } from './outcome.js';
 import { t } from './text.js';
 
 export const id = 'functions';
 export const picture = 'flow';
 
-/** What counts as gone well: the function ended, and said 0 if it says a code. */
-export function verdict(row) {
-  if (row.outcome !== 'ok') return 'bad';
-  if (row.code === undefined || row.code === null || row.code === 0) return 'good';
-  return row.code >= 15000 && row.code <= 50000 ? 'bad' : 'warn';
-}
-
 const KINDS = { all: () => true, refused: (row) => verdict(row) === 'warn', failed: (row) => verdict(row) === 'bad', cold: (row) => row.init_ms !== undefined };
 
-/** `wanted` is the id of a request whose invocation is shown at once. */
+/** The request with the id `wanted` is shown at once. */
 export function open(wanted) {
-  const filter = { function: null, kind: 'all', text: '' };
-  const seen = { total: 0, key: '' };
+  const filter = { function: null, kind: 'all', showsJobs: false };
+  const shown = { total: 0, key: '' };
   const body = h('tbody');
   const aside = h('div', { class: 'panel detail', 'aria-live': 'polite' });
   const summary = h('span', { class: 'soft' });
-  const only = h('span', {});
+  const only = h('span', { class: 'row' });
   const list = new LongList({ label: t('invocations'), make: row, key: (item) => item.n, choose: pick });
   const kinds = h('div', { class: 'segments', role: 'group', 'aria-label': t('filter') }, Object.keys(KINDS).map((kind) =>
     h('button', { 'aria-pressed': kind === 'all' ? 'true' : 'false', onclick: (event) => {
@@ -34,11 +28,17 @@ export function open(wanted) {
       for (const button of kinds.children) button.setAttribute('aria-pressed', button === event.currentTarget);
       rows();
     } }, t(`kind_${kind}`))));
+  const jobs = h('input', { type: 'checkbox', onchange: () => {
+    filter.showsJobs = jobs.checked;
+    rows();
+  } });
+  const jobsText = h('span');
+  const jobsLabel = h('label', { class: 'row check' }, jobs, jobsText);
 
   async function pick(item) {
     await detail(aside, item.request_id, item.n);
-    // Below the list, where there is no room beside it.
-    if (matchMedia('(max-width: 1100px)').matches && !document.activeElement.matches('.list:focus-visible')) aside.scrollIntoView({ block: 'nearest' });
+    // In one column the detail is below the list.
+    if (aside.offsetTop > list.node.offsetTop + list.node.offsetHeight && !document.activeElement.matches('.list:focus-visible')) aside.scrollIntoView({ block: 'nearest' });
   }
 
   function choose(name) {
@@ -48,23 +48,31 @@ export function open(wanted) {
   }
 
   function functions() {
-    keyed(body, stage.functions, (one) => one.name, (one) => functionRow(one, choose));
-    for (const one of stage.functions) body.keyed.get(one.name).mark(filter.function === one.name);
+    keyed(body, emulator.functions, (one) => one.name, (one) => functionRow(one, choose));
+    for (const one of emulator.functions) body.keyed.get(one.name).mark(filter.function === one.name);
     const clear = filter.function && h('button', { class: 'quiet', onclick: () => choose(filter.function) }, t('filter_clear'));
     fill(only, filter.function ? h('span', { class: 'tag' }, short(filter.function)) : null, clear || null);
   }
 
+  /** Successful runs of jobs are hidden by default: a day of a schedule would bury the requests. */
   function rows() {
+    const scheduled = new Set(emulator.functions.filter((one) => one.schedules.length).map((one) => one.name));
+    const isRoutine = (item) => scheduled.has(item.function) && verdict(item) === 'good';
     const isWanted = KINDS[filter.kind];
-    const found = filter.function || filter.kind !== 'all'
-      ? stage.rows.filter((item) => (!filter.function || item.function === filter.function) && isWanted(item))
-      : stage.rows;
-    const key = `${filter.function} ${filter.kind}`;
-    const total = stage.dropped + found.length;
-    list.show(found, key === seen.key ? Math.max(0, total - seen.total) : 0);
-    Object.assign(seen, { total, key });
-    const rest = stage.leftOut ? ` · ${t('left_out', { count: count(stage.leftOut) })}` : '';
+    const matching = filter.function || filter.kind !== 'all'
+      ? emulator.rows.filter((item) => (!filter.function || item.function === filter.function) && isWanted(item))
+      : emulator.rows;
+    const hidesJobs = !filter.showsJobs && !filter.function;
+    const found = hidesJobs ? matching.filter((item) => !isRoutine(item)) : matching;
+    const routine = hidesJobs ? matching.length - found.length : matching.filter(isRoutine).length;
+    const key = `${filter.function} ${filter.kind} ${filter.showsJobs}`;
+    const total = emulator.dropped + found.length;
+    list.show(found, key === shown.key ? Math.max(0, total - shown.total) : 0);
+    Object.assign(shown, { total, key });
+    const rest = emulator.leftOut ? ` · ${t('left_out', { count: count(emulator.leftOut) })}` : '';
     write(summary, `${count(found.length)}${rest}`);
+    jobsLabel.hidden = Boolean(filter.function) || routine === 0;
+    write(jobsText, t('show_jobs', { count: count(routine) }));
     empty.hidden = found.length > 0;
   }
 
@@ -75,41 +83,59 @@ export function open(wanted) {
   const node = h('section', { class: 'view' },
     h('header', {}, h('h1', {}, t('nav_functions')), h('p', { class: 'lead' }, t('functions_lead'))),
     h('div', { class: 'panel' }, h('table', { class: 'cards compact' },
-      h('thead', {}, h('tr', {}, heads.map((name) => h('th', { scope: 'col', class: NUMBERS.has(name) ? 'num' : '' }, t(`head_${name}`))))), body)),
+      h('thead', {}, h('tr', {}, heads.map((name) => h('th', { scope: 'col', class: classOf(name) }, t(`head_${name}`))))), body)),
     h('div', { class: 'beside wide' },
       h('div', { class: 'panel' },
-        h('header', {}, h('h2', {}, t('invocations')), summary, only, h('div', { class: 'end' }, kinds)),
+        h('header', {}, h('h2', {}, t('invocations')), summary, only, jobsLabel, h('div', { class: 'end' }, kinds)),
         list.node, empty),
       aside));
   return {
     node,
     update(names) {
       if (!names || names.has('functions') || names.has('schedules')) functions();
-      if (!names || names.has('rows')) rows();
+      if (!names || names.has('rows') || names.has('functions')) rows();
+      if (!names || names.has('rows')) for (const { bars } of body.keyed?.values() ?? []) bars();
     },
   };
 }
 
 const NUMBERS = new Set(['sandboxes', 'invocations', 'cold', 'p50', 'p99']);
 
-/** Left out where there is little room: the detail of an invocation says it too. */
-const FOR_WIDE = new Set(['starts_by', 'sandboxes', 'cold', 'p99']);
+/** Hidden in a narrow panel. */
+const DETAILS = new Set(['sandboxes', 'cold', 'p99']);
+
+function classOf(name) {
+  return `${NUMBERS.has(name) ? 'num' : ''} ${DETAILS.has(name) ? 'for-wide' : ''}`;
+}
 
 function functionRow(one, choose) {
-  const cell = (name, ...children) => h('td', { 'data-label': t(`head_${name}`), class: `${NUMBERS.has(name) ? 'num' : ''} ${FOR_WIDE.has(name) ? 'for-wide' : ''}` }, children);
+  const cell = (name, ...children) => h('td', { 'data-label': t(`head_${name}`), class: classOf(name) }, children);
   const texts = Object.fromEntries(['sandboxes', 'invocations', 'cold', 'p50', 'p99'].map((name) => [name, h('span')]));
   const outcomes = h('span', { class: 'outcomes', role: 'img' });
-  const route = one.routes.length ? one.routes[0].replace('{stage}', stage.about.name) : null;
+  const route = one.routes.length ? one.routes[0].replace('{stage}', emulator.about.name) : null;
   const starts = route ?? (one.schedules.length ? t('by_schedule', { name: one.schedules.map(short).join(', ') }) : t('by_event'));
   const more = one.routes.length > 1 ? h('span', { class: 'soft' }, ` +${one.routes.length - 1}`) : null;
   const button = h('button', { class: 'link mono', 'aria-pressed': 'false', onclick: (event) => { event.stopPropagation(); choose(one.name); } }, one.binary);
   const node = h('tr', { class: 'pick', onclick: () => choose(one.name) },
     h('td', { class: 'first' }, button),
-    cell('starts_by', h('span', { class: route ? 'mono' : '' }, starts), more),
+    cell('starts_by', h('span', { class: route ? 'mono route' : '' }, starts), more),
     ...Object.entries(texts).map(([name, text]) => cell(name, text)),
     cell('last', outcomes));
+
+  /** One bar per invocation, the newest first, coloured by outcome and code. */
+  function bars() {
+    const verdicts = (emulator.recent.get(one.name) ?? []).map(verdict).reverse();
+    const number = (kind) => verdicts.filter((verdict) => verdict === kind).length;
+    outcomes.setAttribute('aria-label', t('outcomes', { all: verdicts.length, refused: number('warn'), bad: number('bad') }));
+    keyed(outcomes, verdicts.map((verdict, at) => ({ verdict, at })), ({ at }) => at, () => {
+      const bar = h('i');
+      return { node: bar, update: ({ verdict }) => { bar.className = verdict; } };
+    });
+  }
+
   return {
     node,
+    bars,
     mark(isChosen) {
       node.classList.toggle('chosen', isChosen);
       button.setAttribute('aria-pressed', isChosen);
@@ -120,12 +146,7 @@ function functionRow(one, choose) {
       write(texts.cold, count(one.cold_starts));
       write(texts.p50, millis(one.p50_ms));
       write(texts.p99, millis(one.p99_ms));
-      const bad = one.last_outcomes.filter((outcome) => outcome !== 'ok').length;
-      outcomes.setAttribute('aria-label', t('outcomes', { all: one.last_outcomes.length, bad }));
-      keyed(outcomes, one.last_outcomes.map((outcome, at) => ({ outcome, at })), ({ at }) => at, () => {
-        const bar = h('i');
-        return { node: bar, update: ({ outcome }) => { bar.className = outcome === 'ok' ? 'good' : 'bad'; } };
-      });
+      bars();
     },
   };
 }

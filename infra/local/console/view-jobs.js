@@ -1,9 +1,10 @@
-// Schedules and what has failed in every attempt: both are about work that nobody waits for.
+// Schedules and dead letters.
 
 import { h, keyed, write } from './dom.js';
-import { act, door, toast } from './doors.js';
+import { control } from './control-api.js';
+import { act, toast } from './feedback.js';
 import { dateTime, short, span } from './format.js';
-import { now, stage } from './live.js';
+import { emulator, now } from './live.js';
 import { t } from './text.js';
 
 export const id = 'jobs';
@@ -11,8 +12,8 @@ export const picture = 'bolt';
 
 export function open() {
   const schedules = h('tbody');
-  const letters = h('ul', { class: 'letters' });
-  const none = h('div', { class: 'empty' }, h('strong', {}, t('letters_empty')), t('letters_empty_hint'));
+  const deadLetters = h('ul');
+  const none = h('div', { class: 'empty' }, h('strong', {}, t('dead_empty')), t('dead_empty_hint'));
   const more = h('p', { class: 'hint pad' });
   const all = h('button', { onclick: () => redrive(all) }, t('redrive_all'));
   const node = h('section', { class: 'view' },
@@ -22,16 +23,16 @@ export function open() {
       h('table', { class: 'cards' },
         h('thead', {}, h('tr', {}, ['schedule', 'expression', 'next', 'last_run', 'act'].map((name) => h('th', { scope: 'col' }, t(`head_${name}`))))),
         schedules)),
-    h('div', { class: 'panel' }, h('header', {}, h('h2', {}, t('letters')), h('div', { class: 'end' }, all)), letters, none, more));
+    h('div', { class: 'panel' }, h('header', {}, h('h2', {}, t('dead_letters')), h('div', { class: 'end' }, all)), deadLetters, none, more));
   return {
     node,
     update(names) {
       if (!names || names.has('schedules') || names.has('second') || names.has('clock')) {
-        keyed(schedules, stage.schedules, (one) => one.name, scheduleRow);
+        keyed(schedules, emulator.schedules, (one) => one.name, scheduleRow);
       }
-      if (!names || names.has('letters')) {
-        keyed(letters, stage.letters.newest, (letter) => letter.id, letterCard);
-        const { count, newest } = stage.letters;
+      if (!names || names.has('deadLetters')) {
+        keyed(deadLetters, emulator.deadLetters.newest, (one) => one.id, deadLetterCard);
+        const { count, newest } = emulator.deadLetters;
         none.hidden = count > 0;
         all.hidden = count < 2;
         more.hidden = count <= newest.length;
@@ -47,7 +48,7 @@ function scheduleRow(one) {
   const when = h('span', { class: 'soft' });
   const outcome = h('span', { class: 'tag' });
   const run = h('button', { onclick: () => act(run, async () => {
-    const fired = await door('POST', `schedules/${encodeURIComponent(one.name)}`);
+    const fired = await control('POST', `schedules/${encodeURIComponent(one.name)}`);
     toast(t('ran', { name: short(one.function), outcome: t(`outcome_${fired.outcome}`) }), fired.outcome === 'ok' ? '' : 'bad');
   }) }, t('run_now'));
   last.append(when, outcome);
@@ -69,35 +70,35 @@ function scheduleRow(one) {
   };
 }
 
-async function redrive(button, letterId) {
+async function redrive(button, id) {
   await act(button, async () => {
-    const ended = await door('POST', 'dead_letters/redrive', letterId ? { id: letterId } : {});
-    const bad = ended.filter(({ outcome }) => outcome !== 'ok').length;
-    toast(t(bad ? 'redriven_bad' : 'redriven', { all: ended.length, bad }), bad ? 'bad' : '');
+    const results = await control('POST', 'dead_letters/redrive', id ? { id } : {});
+    const bad = results.filter(({ outcome }) => outcome !== 'ok').length;
+    toast(t(bad ? 'redriven_bad' : 'redriven', { all: results.length, bad }), bad ? 'bad' : '');
   });
 }
 
-function letterCard(letter) {
-  const again = h('button', { onclick: () => redrive(again, letter.id) }, t('redrive'));
-  let event = letter.event;
+function deadLetterCard(deadLetter) {
+  const again = h('button', { onclick: () => redrive(again, deadLetter.id) }, t('redrive'));
+  let event = deadLetter.event;
   try {
-    event = JSON.stringify(JSON.parse(letter.event), null, 2);
+    event = JSON.stringify(JSON.parse(deadLetter.event), null, 2);
   } catch {
-    // As it was sent.
+    // Not JSON: shown unchanged.
   }
   return {
-    node: h('li', { class: 'letter' },
+    node: h('li', { class: 'dead-letter' },
       h('div', { class: 'row' },
-        h('strong', { class: 'mono' }, short(letter.function)),
-        h('span', { class: 'tag bad' }, t(`outcome_${letter.outcome}`)),
-        h('span', { class: 'soft' }, `${dateTime(letter.time)} · ${t('attempts', { count: letter.attempts })} · ${t(`condition_${letter.condition}`)}`),
+        h('strong', { class: 'mono' }, short(deadLetter.function)),
+        h('span', { class: 'tag bad' }, t(`outcome_${deadLetter.outcome}`)),
+        h('span', { class: 'soft' }, `${dateTime(deadLetter.time)} · ${t('attempts', { count: deadLetter.attempts })} · ${t(`condition_${deadLetter.condition}`)}`),
         h('span', { class: 'end' }, again)),
-      h('p', { class: 'reason' }, letter.reason),
-      h('details', {}, h('summary', {}, t('letter_event')),
+      h('p', { class: 'reason' }, deadLetter.reason),
+      h('details', {}, h('summary', {}, t('dead_event')),
         h('dl', { class: 'facts' },
-          h('dt', {}, t('letter_queue')), h('dd', { class: 'mono' }, letter.queue ?? t('letter_nowhere')),
-          h('dt', {}, t('fact_trigger')), h('dd', { class: 'mono' }, letter.trigger),
-          h('dt', {}, t('fact_request')), h('dd', { class: 'mono' }, letter.request_id)),
+          h('dt', {}, t('dead_queue')), h('dd', { class: 'mono' }, deadLetter.queue ?? t('dead_no_queue')),
+          h('dt', {}, t('fact_trigger')), h('dd', { class: 'mono' }, deadLetter.trigger),
+          h('dt', {}, t('fact_request')), h('dd', { class: 'mono' }, deadLetter.request_id)),
         h('pre', { class: 'code-box' }, event))),
   };
 }

@@ -1,7 +1,7 @@
-// The settings of each stage, and what two of them have different.
+// The settings of each stage, and the differences between two.
 
 import { fill, h } from './dom.js';
-import { stage } from './live.js';
+import { emulator } from './live.js';
 import { load } from './settings.js';
 import { t } from './text.js';
 
@@ -23,16 +23,16 @@ export function open() {
     chosen.one = names.includes(chosen.one) ? chosen.one : running;
     chosen.other = names.includes(chosen.other) ? chosen.other : names.find((name) => name === 'prod') ?? names.find((name) => name !== running) ?? running;
     const choice = (which) => h('label', {}, h('span', { class: 'name' }, t(`settings_${which}`)),
-      h('select', { onchange: (event) => { chosen[which] = event.currentTarget.value; table(stages); } },
+      h('select', { onchange: (event) => { chosen[which] = event.currentTarget.value; compare(stages); } },
         names.map((name) => h('option', { value: name, selected: name === chosen[which] }, name))));
-    const only = h('label', { class: 'row check' }, h('input', { type: 'checkbox', checked: chosen.onlyDifferent, onchange: (event) => { chosen.onlyDifferent = event.currentTarget.checked; table(stages); } }), t('settings_only'));
+    const only = h('label', { class: 'row check' }, h('input', { type: 'checkbox', checked: chosen.onlyDifferent, onchange: (event) => { chosen.onlyDifferent = event.currentTarget.checked; compare(stages); } }), t('settings_only'));
     fill(picks, choice('one'), choice('other'), only);
-    table(stages);
+    compare(stages);
     const merged = Object.entries(Object.assign({}, ...Object.values(variables)));
     fill(environment, merged.sort().map(([name, value]) => [h('dt', {}, name), h('dd', {}, value || h('span', { class: 'soft' }, t('settings_empty')))]));
   }
 
-  function table(stages) {
+  function compare(stages) {
     const [one, other] = [flat(stages[chosen.one]), flat(stages[chosen.other])];
     const keys = [...new Set([...one.keys(), ...other.keys()])].sort();
     const rows = keys.map((key) => ({ key, left: one.get(key), right: other.get(key) }));
@@ -50,18 +50,18 @@ export function open() {
     h('header', {}, h('h1', {}, t('nav_settings')), h('p', { class: 'lead' }, t('settings_lead'))),
     h('div', { class: 'panel' }, h('div', { class: 'pad' }, picks), h('div', { class: 'line' }),
       h('table', { class: 'cards settings' }, h('thead', {}, head), body), note),
-    h('div', { class: 'panel' }, h('h2', {}, t('settings_environment', { stage: stage.about.name })), environment));
+    h('div', { class: 'panel' }, h('h2', {}, t('settings_environment', { stage: emulator.about.name })), environment));
   return { node, update() {} };
 }
 
-/** Secrets are named in the files, and only named. */
+/** The files hold only the names of secrets. */
 function value(key, text) {
   if (text === undefined) return h('span', { class: 'soft' }, '–');
   if (text === '') return h('span', { class: 'soft' }, t('settings_empty'));
   return key.startsWith('secrets.') ? h('span', {}, h('span', { class: 'tag' }, t('settings_secret')), ` ${text}`) : text;
 }
 
-/** A line for each value; a row of a list of tables, which has a name, is one value. */
+/** One entry per value; a named row of an array of tables is one value. */
 function flat(table, before = '', found = new Map()) {
   for (const [name, item] of Object.entries(table ?? {})) {
     const key = `${before}${name}`;

@@ -1,18 +1,21 @@
-// The routes of the service with forms. The browser keeps the session's cookie, as any client would.
+// The operations of the service as forms. The browser stores the session's cookie, like any client.
 
-import { curl, decodeToken, operations, request } from './api.js';
+import { curl, operations, request } from './api.js';
+import { followCodes, liveCode, refreshCodes } from './codes.js';
 import { fill, h, icon, write } from './dom.js';
-import { act, copy, move } from './doors.js';
-import { dateTime, millis, span } from './format.js';
-import { now, stage } from './live.js';
+import { act, clockButton, copy } from './feedback.js';
+import { millis, span } from './format.js';
+import { emulator } from './live.js';
+import { verdict } from './outcome.js';
+import { e164 } from './phone.js';
 import { language, t, tOr } from './text.js';
+import { tokenPanel } from './token.js';
 import { messages } from './view-inbox.js';
-import { verdict } from './view-functions.js';
 
 export const id = 'try';
 export const picture = 'send';
 
-/** What was typed, by the name of the field: a phone that asked for a code is there when the code is used. */
+/** Form values by field name, shared by all operations: the phone is typed once. */
 const typed = {};
 const chosen = { id: null, credential: 'cookie', own: '' };
 let lastToken = '';
@@ -29,7 +32,7 @@ export function open() {
   let current = null;
   let known = [];
 
-  operations(stage.about.name || 'local').then((found) => {
+  operations(emulator.about.name || 'local', language()).then((found) => {
     known = found;
     if (!found.length) fill(form, h('div', { class: 'empty' }, h('strong', {}, t('try_none')), t('try_none_hint')));
     else choose(found.find(({ id }) => id === chosen.id) ?? found[0]);
@@ -46,6 +49,7 @@ export function open() {
         token.show(lastToken);
       }
       fill(reply, replyOf(answer));
+      refreshCodes();
     });
     fill(form, current.node);
   }
@@ -53,18 +57,19 @@ export function open() {
   fill(reply, lastReply ? replyOf(lastReply) : h('div', { class: 'empty' }, h('strong', {}, t('reply_none')), t('reply_hint')));
   token.show(lastToken);
   const node = h('section', { class: 'view' },
-    h('header', {}, h('h1', {}, t('nav_try')), h('p', { class: 'lead' }, t('try_lead'))),
+    h('header', {}, h('h1', {}, t('nav_try')), h('p', { class: 'lead' }, t('try_lead'), ' ', h('a', { href: `/docs/${language()}/` }, t('try_docs')))),
     tabs,
     h('div', { class: 'beside' },
       h('div', { class: 'stack' }, form, reply),
       h('div', { class: 'stack' },
-        h('div', { class: 'panel' }, h('header', {}, h('h2', {}, t('try_messages'))), list.node),
+        h('div', { class: 'panel' }, h('header', {}, h('h2', {}, t('try_messages')), h('a', { class: 'end', href: '#inbox' }, t('try_all_messages'))), list.node),
         token.node)));
   return {
     node,
     update(names) {
-      if (!names || names.has('messages') || names.has('second') || names.has('clock')) {
-        list.update();
+      followCodes(names);
+      list.update(names);
+      if (!names || names.has('codes') || names.has('second') || names.has('clock')) {
         current?.update();
         token.update();
       }
@@ -76,10 +81,11 @@ function operationForm(operation, done) {
   const inputs = operation.fields.map(input);
   const raw = h('textarea', { rows: '5', spellcheck: 'false', 'aria-label': t('try_body'), oninput: () => { isRaw = true; } });
   let isRaw = false;
-  const own = h('input', { type: 'text', class: 'mono', value: chosen.own, placeholder: 'jwt …', 'aria-label': t('credential_own'), oninput: () => { chosen.own = own.value; } });
+  const own = h('input', { type: 'text', class: 'mono', value: chosen.own, placeholder: 'jwt …', 'aria-label': t('credential_own'), oninput: () => { chosen.own = own.value; update(); } });
   const credential = h('select', { 'aria-label': t('credential'), onchange: () => {
     chosen.credential = credential.value;
     own.hidden = credential.value !== 'own';
+    update();
   } }, CREDENTIALS.map((name) => h('option', { value: name, selected: name === chosen.credential }, t(`credential_${name}`))));
   own.hidden = chosen.credential !== 'own';
 
@@ -89,10 +95,17 @@ function operationForm(operation, done) {
     return { usesCookie: name === 'cookie', authorization: name === 'token' && lastToken ? `jwt ${lastToken}` : name === 'own' ? own.value : undefined };
   }
 
-  function wish() {
-    const made = request(operation, typed, credentialNow());
+  function requestOfForm(credential) {
+    const made = request(operation, typed, credential);
     if (isRaw && made.body !== undefined) made.body = raw.value;
     return made;
+  }
+
+  /** What a shell can send in place of the browser's cookie, which no script can read; null if there is nothing. */
+  function credentialOfShell() {
+    const one = credentialNow();
+    if (operation.isOpen || !one.usesCookie) return one;
+    return operation.takesToken && lastToken ? { authorization: `jwt ${lastToken}` } : null;
   }
 
   function preview() {
@@ -101,19 +114,30 @@ function operationForm(operation, done) {
   }
 
   const send = h('button', { class: 'main-act', type: 'submit' }, icon('send'), t('try_send'));
+  const asCurl = h('button', { type: 'button', onclick: () => copy(curl(requestOfForm(credentialOfShell())), t('copied', { what: 'curl' })) }, icon('copy'), t('try_curl'));
+  const noCurl = h('p', { class: 'hint', id: 'no-curl' });
   const node = h('form', { class: 'pad', novalidate: true, onsubmit: (event) => {
     event.preventDefault();
-    act(send, async () => done(await call(wish(), credentialNow())));
+    act(send, async () => done(await call(requestOfForm(credentialNow()), credentialNow())));
   } },
     h('div', {}, h('h2', { class: 'operation' }, h('span', { class: 'method' }, operation.method), ' ', h('span', { class: 'mono' }, operation.path)),
-      h('p', { class: 'hint' }, operation.summary, '. ', operation.isOpen ? t('try_open') : t('try_guarded'))),
+      h('p', { class: 'hint' }, t('try_summary', { summary: operation.summary, access: operation.isOpen ? t('try_open') : t('try_guarded') }))),
     inputs.length ? h('div', { class: 'fields' }, inputs.map(({ node }) => node)) : null,
-    operation.isOpen ? null : h('div', { class: 'row' }, h('label', {}, h('span', { class: 'name' }, t('credential')), credential), own),
+    operation.isOpen ? null : h('div', { class: 'row end' }, h('label', {}, h('span', { class: 'name' }, t('credential')), credential), own),
     operation.hasBody ? h('details', {}, h('summary', {}, t('try_body')), raw) : null,
-    h('div', { class: 'row' }, send, h('button', { type: 'button', onclick: () => copy(curl(wish(), credentialNow()), t('copied', { what: 'curl' })) }, icon('copy'), t('try_curl'))));
-  node.addEventListener('input', (event) => event.target !== raw && preview());
+    h('div', { class: 'row' }, send, asCurl), noCurl);
+  node.addEventListener('input', (event) => {
+    if (event.target !== raw) preview();
+    update();
+  });
+  function update() {
+    inputs.forEach((one) => one.update());
+    const isPossible = credentialOfShell() !== null;
+    asCurl.disabled = !isPossible;
+    noCurl.hidden = isPossible;
+    write(noCurl, t(operation.takesToken ? 'curl_needs_token' : 'curl_needs_session'));
+  }
   preview();
-  const update = () => inputs.forEach((one) => one.update());
   update();
   return { node, update };
 }
@@ -121,11 +145,11 @@ function operationForm(operation, done) {
 function input(field) {
   const { name } = field;
   if (name === 'Accept-Language') typed[name] ??= language() === 'zh' ? 'zh-CN' : 'en';
-  const keep = (event) => { typed[name] = event.currentTarget.value; };
+  const store = (event) => { typed[name] = event.currentTarget.value; };
   const label = `try-${name}`;
   const control = field.choices.length
-    ? h('select', { id: label, onchange: keep, oninput: keep }, h('option', { value: '' }, '–'), field.choices.map((choice) => h('option', { value: `${choice}`, selected: typed[name] === `${choice}` }, `${choice}`)))
-    : h('input', { id: label, type: field.isDate ? 'date' : 'text', autocomplete: 'off', value: typed[name] ?? '', placeholder: field.example === undefined ? '' : `${field.example}`, oninput: keep });
+    ? h('select', { id: label, onchange: store, oninput: store }, h('option', { value: '' }, '–'), field.choices.map((choice) => h('option', { value: `${choice}`, selected: typed[name] === `${choice}` }, `${choice}`)))
+    : h('input', { id: label, type: field.isDate ? 'date' : 'text', autocomplete: 'off', value: typed[name] ?? '', placeholder: field.example === undefined ? '' : `${field.example}`, oninput: store });
   const fromInbox = h('button', { type: 'button', class: 'use-code', hidden: true, onclick: () => {
     control.value = fromInbox.dataset.code;
     control.dispatchEvent(new Event('input', { bubbles: true }));
@@ -136,11 +160,10 @@ function input(field) {
       h('div', { class: 'row' }, control, name === 'veri_code' ? fromInbox : null)),
     update() {
       if (name !== 'veri_code') return;
-      const digits = (typed.phone ?? '').replace(/\D/g, '').slice(-8);
-      const found = stage.messages.find((message) => message.code && message.phone.endsWith(digits));
-      fromInbox.hidden = !found;
-      fromInbox.dataset.code = found?.code ?? '';
-      write(fromInbox, found ? t('try_use_code', { code: found.code }) : '');
+      const code = liveCode(e164(typed.phone ?? ''));
+      fromInbox.hidden = !code;
+      fromInbox.dataset.code = code ?? '';
+      write(fromInbox, code ? t('try_use_code', { code }) : '');
     },
   };
 }
@@ -154,54 +177,34 @@ async function call({ method, path, headers, body }, { usesCookie }) {
   try {
     document = JSON.parse(text);
   } catch {
-    // Shown as it is.
+    // Shown unchanged.
   }
-  return { method, path, status: answer.status, headers: [...answer.headers], text, document, ms, token: document?.data?.token, requestId: answer.headers.get('x-request-id') };
+  return { method, path, phone: phoneOf(body), status: answer.status, headers: [...answer.headers], text, document, ms, token: document?.data?.token, requestId: answer.headers.get('x-request-id') };
 }
 
-function replyOf({ method, path, status, headers, text, document, ms, requestId }) {
+/** The phone that a request names. */
+function phoneOf(body) {
+  try {
+    return e164(`${JSON.parse(body).phone ?? ''}`);
+  } catch {
+    return '';
+  }
+}
+
+function replyOf({ method, path, phone, status, headers, text, document, ms, requestId }) {
   const code = document?.code;
-  // A limit says when the same request passes again; nobody has to wait for that here.
   const wait = document?.data?.retry_after;
   const kind = verdict({ outcome: status === 200 ? 'ok' : 'error', code });
   return [
     h('header', {}, h('h2', {}, t('reply')), h('span', { class: `tag ${kind}` }, code === undefined ? `HTTP ${status}` : `${code}`),
       h('span', { class: 'soft mono' }, `${method} ${path.split('/').slice(-1)[0]} · ${millis(ms)}`),
-      requestId ? h('span', { class: 'end' }, h('a', { class: 'button', href: `#functions/${requestId}` }, t('reply_invocation'))) : null),
+      h('span', { class: 'end' },
+        phone ? h('a', { class: 'button', href: `#data/${phone}` }, t('follow_phone')) : null,
+        requestId ? h('a', { class: 'button', href: `#functions/${requestId}` }, t('reply_invocation')) : null)),
     h('div', { class: 'pad' },
       code ? h('p', { class: `why ${kind}` }, document.msg, ' · ', tOr(`code_${code}`, t('code_other', { code }))) : null,
-      code && wait ? h('div', { class: 'row' }, move(t('clock_wait', { span: span(wait * 1000) }), () => ({ advance_s: wait }))) : null,
-      h('pre', { class: 'code-box reply-body' }, document ? JSON.stringify(document, null, 2) : text),
+      code && wait ? h('div', { class: 'row' }, clockButton(t('clock_wait', { span: span(wait * 1000) }), () => ({ advance_s: wait }))) : null,
+      h('pre', { class: 'code-box reply-body', tabindex: '0' }, document ? JSON.stringify(document, null, 2) : text),
       h('details', {}, h('summary', {}, t('reply_headers')), h('dl', { class: 'facts mono' }, headers.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])))),
   ];
-}
-
-function tokenPanel() {
-  const text = h('textarea', { rows: '3', spellcheck: 'false', 'aria-label': t('token'), placeholder: 'eyJ…', oninput: () => update() });
-  const claims = h('dl', { class: 'facts mono' });
-  const state = h('p', { class: 'hint' });
-  function update() {
-    const decoded = text.value.trim() ? decodeToken(text.value) : undefined;
-    if (!decoded) {
-      fill(claims);
-      write(state, decoded === null ? t('token_none') : t('token_hint'));
-      return;
-    }
-    const { header, claims: told } = decoded;
-    const seconds = new Set(['exp', 'iat', 'nbf']);
-    const shown = (name, value) => (seconds.has(name) ? `${value} · ${dateTime(value * 1000)}` : typeof value === 'string' ? value : JSON.stringify(value));
-    const rows = [...Object.entries(header), ...Object.entries(told)].map(([name, value]) => [h('dt', {}, name), h('dd', {}, shown(name, value))]);
-    if (claims.dataset.of !== text.value) fill(claims, rows);
-    claims.dataset.of = text.value;
-    const left = (told.exp ?? 0) * 1000 - now();
-    write(state, `${told.exp === undefined ? '' : left > 0 ? t('token_valid', { span: span(left) }) : t('token_expired', { span: span(-left) })} ${t('token_unchecked')}`);
-  }
-  return {
-    update,
-    show(token) {
-      if (token) text.value = token;
-      update();
-    },
-    node: h('div', { class: 'panel' }, h('h2', {}, t('token')), h('div', { class: 'pad' }, text, state, claims)),
-  };
 }

@@ -1,8 +1,9 @@
-"""A stage and a browser for each test. What a browser says on its console fails the test that made it say so."""
+"""An emulator and a browser for each test. A message on the browser's console fails the test."""
 
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import time
@@ -13,13 +14,14 @@ from playwright.sync_api import expect, sync_playwright
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 SHOTS = ROOT / ".tools" / "console-shots"
-PATIENCE_MS = 15_000
+TIMEOUT_MS = 15_000
+MIN_TEXT_PX = 13
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
-class Stage:
-    """A running local stage with empty stores."""
+class Emulator:
+    """A running local emulator with empty stores."""
 
     def __init__(self, port):
         self.port = port
@@ -29,58 +31,75 @@ class Stage:
 
     def start(self):
         self.process = subprocess.Popen(
-            [os.environ["STAGE_BIN"], "--port", str(self.port), "--stage", "local", "--at-start", "deployed"],
+            [os.environ["LOCAL_BIN"], "--port", str(self.port), "--stage", "local", "--at-start", "deployed"],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        said = []
+        output = []
         for line in self.process.stdout:
-            said.append(line)
+            output.append(line)
             if line.startswith("deployed: "):
                 return
-        raise RuntimeError("the stage did not start:\n" + "".join(said))
+        raise RuntimeError("the emulator did not start:\n" + "".join(output))
 
     def stop(self):
         self.process.terminate()
         self.process.wait(timeout=30)
         self.process.stdout.close()
 
-    def door(self, method, name, body=None):
-        return self.ask(method, f"{self.url}/_stage/{name}", body)
+    def control(self, method, path, body=None):
+        return self.ask(method, f"{self.url}/_stage/{path}", body)
 
     def ask(self, method, url, body=None, headers=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)
+
+    def call(self, name, **body):
+        """The code of a reply to `POST /user/{name}`."""
+        return self.ask("POST", f"{self.api}/{name}", body)["code"]
+
+    def advance(self, seconds):
+        self.control("POST", "clock", {"advance_s": seconds})
 
     def dead_letters(self):
-        """What has failed in every attempt, once something has."""
-        end = time.monotonic() + PATIENCE_MS / 1000
-        while time.monotonic() < end:
-            if letters := self.door("GET", "dead_letters"):
-                return letters
-        raise TimeoutError("nothing has failed for good")
+        """The dead letters, once there are some."""
+        return poll(lambda: self.control("GET", "dead_letters"), "there is no dead letter")
 
     def code(self, phone):
-        """Asks for a code and reads it."""
-        before = len(self.door("GET", f"sms?phone={phone}"))
-        assert self.ask("POST", f"{self.api}/veri_code", {"phone": phone})["code"] == 0
-        end = time.monotonic() + PATIENCE_MS / 1000
-        while time.monotonic() < end:
-            if len(messages := self.door("GET", f"sms?phone={phone}&wait=1s")) > before:
-                return messages[0]["code"]
-        raise TimeoutError("no message has come")
+        """Requests a code and reads it."""
+        before = len(self.control("GET", f"sms?phone={phone}"))
+        assert self.call("veri_code", phone=phone) == 0
+        messages = poll(
+            lambda: (found := self.control("GET", f"sms?phone={phone}&wait=1s")) and len(found) > before and found,
+            "no message arrived")
+        return messages[0]["code"]
 
     def register(self, phone, name="张三"):
-        body = {"user_name": name, "gender": 1, "birth_day": "1990-01-02", "phone": phone, "veri_code": self.code(phone)}
-        assert self.ask("POST", f"{self.api}/register", body)["code"] == 0
+        body = {"user_name": name, "gender": 1, "birth_day": "1990-01-02", "phone": phone, "city": "310100"}
+        assert self.call("register", **body, veri_code=self.code(phone)) == 0
+
+    def sign_in(self, phone):
+        """The token of a new session."""
+        self.advance(61)
+        body = {"phone": phone, "veri_code": self.code(phone)}
+        return self.ask("POST", f"{self.api}/login", body)["data"]["token"]
+
+
+def poll(question, failure):
+    """The first answer that is true."""
+    end = time.monotonic() + TIMEOUT_MS / 1000
+    while time.monotonic() < end:
+        if answer := question():
+            return answer
+    raise TimeoutError(failure)
 
 
 @pytest.fixture
-def stage():
+def emulator():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    running = Stage(port)
+    running = Emulator(port)
     yield running
     running.stop()
 
@@ -88,36 +107,119 @@ def stage():
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
-        # Chromium's own sandbox refuses root, which CI is; the pages are the stage's own.
+        # Chromium's sandbox does not start as root, which CI is; the pages are our own.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         yield playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=arguments)
 
 
 @pytest.fixture
-def console(browser, stage):
+def console(browser, emulator):
     """Opens the console: `console("inbox", lang="zh", theme="dark", width=380)`."""
-    said = []
+    logged = []
     contexts = []
 
     def open_console(view="", *, lang="en", theme="light", width=1280, height=860):
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=theme, locale="zh-CN" if lang == "zh" else "en-GB")
         contexts.append(context)
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(TIMEOUT_MS)
         page = context.new_page()
-        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: said.append(f"error: {error}"))
-        page.goto(f"{stage.url}/#{view}")
+        page.on("console", lambda message: logged.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: logged.append(f"error: {error}"))
+        page.goto(f"{emulator.url}/#{view}")
         expect(page.locator(".dot")).not_to_have_class("dot off")
         return page
 
     yield open_console
     for context in contexts:
         context.close()
-    assert said == []
+    assert logged == []
+
+
+@pytest.fixture
+def filled(emulator):
+    """An emulator with content in every view."""
+    emulator.register("13800138000")
+    emulator.call("veri_code", phone="13800138000")
+    emulator.sign_in("13800138000")
+    emulator.call("login", phone="13800138000", veri_code="000000")
+    emulator.ask("GET", f"{emulator.api}/nowhere")
+    emulator.control("PUT", "faults", {"sms": {"mode": "refuse"}})
+    emulator.call("veri_code", phone="13800138001")
+    emulator.dead_letters()
+    return emulator
+
+
+def texts(lang):
+    """The texts of the console by key."""
+    table = (ROOT / f"infra/local/console/text.{lang}.js").read_text(encoding="utf-8")
+    return dict(re.findall(r"^  (\w+): '(.*)',$", table, re.MULTILINE))
+
+
+def pattern(text):
+    """Matches a text whatever its placeholders stand for."""
+    return re.compile(".+".join(re.escape(part) for part in re.split(r"\{\w+\}", text)))
+
+
+VIEWS = ["try", "inbox", "functions", "jobs", "control", "data", "settings"]
+PHONE = "13800138000"
+
+
+def go(page, view, phone=PHONE):
+    """Opens a view of a filled emulator, complete with its detail."""
+    page.evaluate("(view) => { location.hash = view; }", f"data/{phone}" if view == "data" else view)
+    expect(page.locator(f'.nav a[href="#{view}"]')).to_have_attribute("aria-current", "page")
+    content = {
+        "try": "#try-phone", "inbox": ".message", "functions": ".list-row", "jobs": ".dead-letter", "control": ".fault",
+        "data": ".limits li", "settings": "tr.differs",
+    }
+    expect(page.locator(content[view]).first).to_be_visible()
+    if view == "functions":
+        page.locator(".list-row").first.click()
+        expect(page.locator(".attempt").first).to_be_visible()
+    if view in ("try", "inbox"):
+        expect(page.locator(".message .tag").first).not_to_have_text(re.compile("not confirmed|未确认"))
+    if view == "data":
+        expect(page.locator(".timeline li").first).to_be_visible()
 
 
 def shot(page, name, *, full_page=True):
-    """A picture to look at; git ignores the folder."""
+    """A picture for people; git ignores the folder."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SHOTS / f"{name}.png", full_page=full_page)
+
+
+# All visible texts: those that are too small, and those that the page or an ancestor cuts off.
+LAYOUT = """() => {
+  const width = document.documentElement.clientWidth;
+  const isHidden = (node) => node.closest('.sr, .sr-only, .skip, thead') && getComputedStyle(node.closest('.sr, .sr-only, .skip, thead')).position === 'absolute';
+  const found = { small: [], cut: [], count: 0 };
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode;
+    const parent = node.parentElement;
+    if (!node.data.trim() || !parent.checkVisibility({ visibilityProperty: true }) || isHidden(parent)) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const boxes = [...range.getClientRects()].filter((box) => box.width > 0);
+    if (!boxes.length) continue;
+    found.count += 1;
+    const size = parseFloat(getComputedStyle(parent).fontSize);
+    if (size < MIN) found.small.push(`${size} px: ${node.data.trim()}`);
+    const right = Math.max(...boxes.map((box) => box.right));
+    const left = Math.min(...boxes.map((box) => box.left));
+    let isCut = right > width + 1 || left < -1;
+    for (let at = parent; at && at !== document.body; at = at.parentElement) {
+      if (getComputedStyle(at).overflowX === 'visible') continue;
+      const box = at.getBoundingClientRect();
+      if (right > box.right + 1 || left < box.left - 1) isCut = true;
+    }
+    if (isCut) found.cut.push(node.data.trim());
+  }
+  for (const field of document.querySelectorAll('input, select, textarea')) {
+    if (!field.checkVisibility()) continue;
+    if (parseFloat(getComputedStyle(field).fontSize) < MIN) found.small.push(field.outerHTML);
+    if (field.getBoundingClientRect().right > width + 1) found.cut.push(field.outerHTML);
+  }
+  return found;
+}""".replace("MIN", str(MIN_TEXT_PX))

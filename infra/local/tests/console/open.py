@@ -1,4 +1,4 @@
-"""Shows a view of a running stage's console in a browser until the input ends: `open.py inbox 127.0.0.1:9600`."""
+"""Opens a view of a running console in a browser until the input ends: `open.py inbox 127.0.0.1:9600`."""
 
 import os
 import sys
