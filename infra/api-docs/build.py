@@ -1,7 +1,7 @@
 """Builds the API pages: docs/openapi.yaml in both languages, with the limits of conf/ and the samples of docs/examples.
 
     build.py FOLDER RENDERER    writes the pages, with a copy of the renderer's script beside them
-    build.py --check            only says what does not fit together
+    build.py --check            only reports what does not match
 """
 
 import hashlib
@@ -28,7 +28,7 @@ WORDS = {
         "title": "badge: API reference",
         "other": "zh",
         "switch": "中文",
-        "no_script": "This page needs JavaScript. The description itself:",
+        "no_script": "This page needs JavaScript. The API description:",
     },
     "zh": {
         "language": "zh-CN",
@@ -57,12 +57,12 @@ class Pages:
         english, chinese = self.stops["en"], dict(self.stops["zh"])
         digest = hashlib.sha256("\n".join(english.values()).encode()).hexdigest()[:8]
         if chinese.pop("x-badge-english") != digest:
-            yield f"docs/abuse.md: the last column has changed; mend x-badge-limits, and note x-badge-english: {digest}"
+            yield f"docs/abuse.md: the last column has changed; update x-badge-limits and set x-badge-english: {digest}"
         for name in english.keys() ^ chinese.keys():
-            yield f"x-badge-limits: the row {name} is not both there and in docs/abuse.md"
+            yield f"x-badge-limits: the row {name} is missing here or in docs/abuse.md"
 
     def document(self, language):
-        """The description as a page of that language shows it."""
+        """The description for a page in that language."""
         document = self.documents[language]
         info, table = document["info"], markdown(ROOT / "conf", self.stops[language], language)
         lines = info["description"].splitlines()
@@ -80,7 +80,7 @@ def operations(document):
 
 
 def in_language(examples, language, shared):
-    """Of twins the one in the page's language, each named by its code and message."""
+    """The examples in the page's language, each named by its code and message."""
     chosen = {}
     for key, example in examples.items():
         if key.endswith("_en") and key.removesuffix("_en") in examples:
@@ -94,7 +94,7 @@ def in_language(examples, language, shared):
 
 
 def write(pages, folder, renderer):
-    """A running stage shows the old pages or the new ones, and no mixture."""
+    """Replaces the folder as a whole: a running emulator serves either the old pages or the new ones."""
     fresh = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     page = (HERE / "index.html.in").read_text(encoding="utf-8")

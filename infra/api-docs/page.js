@@ -1,8 +1,18 @@
-// Hands the description beside the page to the renderer. Nothing comes from elsewhere, and nothing is sent.
-Scalar.createApiReference('#reference', {
-  url: 'openapi.json',
+// Shows the description beside this page. The page sends no request to another host.
+const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
+
+// The emulator may listen on another port than the description and its samples name.
+async function description() {
+  const text = await (await fetch('openapi.json')).text();
+  const [local] = JSON.parse(text).servers;
+  if (!LOOPBACK.includes(location.hostname)) return text;
+  return text.replaceAll(new URL(local.url.replace(/[{}]/g, '')).origin, location.origin);
+}
+
+description().then((content) => Scalar.createApiReference('#reference', {
+  content,
   localization: { locale: document.documentElement.lang },
-  // What would ask another server: fonts, figures of use, an assistant, a client that sends requests by a proxy.
+  // Features that would send requests to another host: fonts, telemetry, an assistant, a client behind a proxy.
   withDefaultFonts: false,
   telemetry: false,
   agent: { disabled: true },
@@ -10,17 +20,17 @@ Scalar.createApiReference('#reference', {
   hideClientButton: true,
   hideTestRequestButton: true,
   showDeveloperTools: 'never',
-  // The samples are ours, and not generated.
+  // The samples are those of docs/examples; none is generated.
   hiddenClients: true,
   documentDownloadType: 'json',
   orderSchemaPropertiesBy: 'preserve',
-  // Without a mouse a table that is wider than the screen is scrolled by keys.
+  // A table that is wider than the screen can be scrolled with keys.
   onLoaded: () => {
     for (const table of document.querySelectorAll('#reference .markdown table')) table.tabIndex = 0;
   },
-});
+}));
 
-// The places of operations are called the same in both languages.
+// The anchors of operations are the same in both languages.
 document.getElementById('switch').addEventListener('click', (event) => {
   const isPlace = location.hash.startsWith('#tag/');
   event.currentTarget.hash = isPlace ? location.hash : '';
