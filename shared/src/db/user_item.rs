@@ -33,6 +33,8 @@ pub(super) struct UserItem<'a> {
 struct StoredUser {
     phone: String,
     id: UserId,
+    /// A list does not read it.
+    #[serde(default)]
     role: String,
     create_time: i64,
     update_time: Option<i64>,

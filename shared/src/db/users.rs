@@ -1,6 +1,8 @@
 //! The users' table: partition key `phone`, so that one conditional write makes a phone unique; and its sparse
 //! index `by_id` (`shard`, `id`), which serves "newest first". See `docs/decisions/0002-users-table.md`.
 
+use std::sync::LazyLock;
+
 use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
 use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
 use aws_sdk_dynamodb::operation::query::QueryOutput;
@@ -18,9 +20,31 @@ use super::user_item::{UserItem, read_user};
 use crate::config::Config;
 use crate::error::{Cause, Error, StartError};
 use crate::models::phone::Phone;
+use crate::models::profile::FIELDS;
 use crate::models::user::{User, UserId};
 
 const BY_ID: &str = "by_id";
+
+/// What a list reads of a user.
+static LISTED: LazyLock<Projection> = LazyLock::new(|| {
+    let columns = ["phone", "id", "create_time", "update_time", "is_delete"];
+    Projection::of(columns.into_iter().chain(FIELDS.iter().map(|field| field.name)))
+});
+
+/// Attributes that a query returns. They have placeholders, because names can be reserved words (DynamoDB Developer Guide,
+/// "Reserved words in DynamoDB").
+struct Projection {
+    expression: String,
+    names: Vec<(String, &'static str)>,
+}
+
+impl Projection {
+    fn of(names: impl Iterator<Item = &'static str>) -> Self {
+        let names: Vec<_> = names.enumerate().map(|(at, name)| (format!("#{at}"), name)).collect();
+        let expression = names.iter().map(|(placeholder, _)| placeholder.as_str()).collect::<Vec<_>>().join(",");
+        Self { expression, names }
+    }
+}
 
 /// The users' table.
 pub struct Users {
@@ -104,7 +128,12 @@ impl Users {
     }
 
     async fn newest_of_shard(&self, shard: u8, before: Option<UserId>, count: usize) -> Result<Vec<User>, Error> {
-        let query = self.shard(shard).scan_index_forward(false).limit(limit(count));
+        let mut query = self.shard(shard).scan_index_forward(false).limit(limit(count));
+        // A page costs the same units without it, and a tenth more instructions.
+        query = query.projection_expression(&*LISTED.expression);
+        for (placeholder, name) in &LISTED.names {
+            query = query.expression_attribute_names(placeholder, *name);
+        }
         let query = match before {
             Some(id) => query
                 .key_condition_expression("#shard = :shard AND id < :before")
@@ -242,7 +271,11 @@ mod tests {
             "TableName": "users",
             "IndexName": "by_id",
             "KeyConditionExpression": "#shard = :shard AND id < :before",
-            "ExpressionAttributeNames": { "#shard": "shard" },
+            "ProjectionExpression": "#0,#1,#2,#3,#4,#5,#6,#7,#8,#9",
+            "ExpressionAttributeNames": {
+                "#shard": "shard", "#0": "phone", "#1": "id", "#2": "create_time", "#3": "update_time", "#4": "is_delete",
+                "#5": "user_name", "#6": "gender", "#7": "birth_day", "#8": "province", "#9": "city",
+            },
             "ExpressionAttributeValues": { ":shard": { "N": "1" }, ":before": { "S": before.to_string() } },
             "ScanIndexForward": false,
             "Limit": 20,
