@@ -1,145 +1,138 @@
-# `make` alone prints what it can do.
+# `make` prints the daily verbs, `make help-all` all of them.
 
 PORT ?= 9600
 STAGE ?= local
 
-# One target folder for every clone, so that a new clone does not build the third-party crates again.
-# What the clones do not share, the workspace's own crates, infra/setup/target.sh keeps apart.
-CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/badge/target
+# Cargo's own folder, unless the environment names another one, as CI does.
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+# cargo-deny takes minutes to build, so clones share it.
 BADGE_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/badge/tools
 export CARGO_TARGET_DIR BADGE_TOOLS PORT STAGE
 
 # A lock file that does not fit its manifests is an error in CI, and a thing to be updated elsewhere.
 LOCKED := $(if $(CI),--locked)
-# What somebody wants to step through is built for that; the rest stays as it is.
+# Built for a debugger: the function and `shared`; everything else stays as it is.
 DEBUGGABLE := $(if $(DEBUG),$(foreach package,shared $(FN),\
     --config profile.dev.package.$(package).debug=2 --config profile.dev.package.$(package).opt-level=0))
 DEV_BIN := $(CARGO_TARGET_DIR)/debug
 VENV_BIN := .tools/venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor run watch rotate endpoint job redrive test test-rust test-api test-console picture docs test-docs test-clients attack test-deploy test-cluster test-arm
-.PHONY: soak fuzz bench bench-compare bench-growth bench-baseline guard size bench-stage check lint audit fmt build-local build deploy diff push
-.PHONY: rollback logs admin outputs destroy cost test-cost tools clean toolchain redis python
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
+
+# A line `##@ title` begins a group of verbs. `## text` describes a verb of `make`, `# text` one of `make help-all`.
+HELP = awk -v all=$(1) -F ':.*\#\#? ' '/^\#\#@ / { title = substr($$0, 5) } \
+    /^[a-z-]+:.*\#\# / || (all && /^[a-z-]+:.*\# /) { \
+        if (title) printf "\n%s\n", title; title = ""; printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@$(call HELP,)
+	@printf '\nEvery other verb: make help-all\n'
 
-run: redis build-local ## bring up the local stage on http://127.0.0.1:9600 (PORT=9601; OPEN=1 opens the console; KEEP=1 keeps what is stored; FN=login DEBUG=1 waits for a debugger)
+help-all:
+	@$(call HELP,1)
+
+##@ Daily
+
+run: fn-needs-debug redis build-local ## start the local emulator on http://127.0.0.1:9600 (PORT=9601; OPEN=1 opens the console; KEEP=1 keeps data; FN=login DEBUG=1 waits for a debugger)
 	@exec "$(DEV_BIN)/local" --port "$(PORT)" --stage "$(STAGE)" --at-start deployed $(if $(KEEP),--keep) $(if $(OPEN),--open) \
 	    $(if $(DEBUG),--debug "$(FN)")
 
-watch: redis build-local ## the same, and rebuild and reload at each change of a file
-	@exec infra/setup/watch.sh
+watch: redis build-local ## the same, and rebuild and reload when a file changes
+	@exec infra/dev/watch.sh
 
-rotate: python ## another key signs, and nobody is refused for it (STAGE=test SECRET=jwt; by default every secret)
-	@$(VENV_BIN)/python infra/setup/rotate.py $(if $(FORCE),--force) "$(STAGE)" $(SECRET)
+test: test-rust test-api guard test-cost ## run the tests: Rust, API description, cost of each function
 
-endpoint: toolchain python ## make an endpoint, with its route, description and test (NAME=ping METHOD=GET ROUTE=/ping)
-	@python3 infra/setup/scaffold.py endpoint "$(NAME)" "$(METHOD)" "$(ROUTE)"
+job: ## run a job now (NAME=daily STAGE=local TIME=2026-11-22T00:00:00Z)
+	@NAME="$(NAME)" TIME="$(TIME)" infra/deploy/job.sh
+
+new-endpoint: toolchain python ## create an endpoint: function, route, description and test (NAME=ping METHOD=GET ROUTE=/ping)
+	@$(VENV_BIN)/python infra/dev/scaffold.py endpoint "$(NAME)" "$(METHOD)" "$(ROUTE)"
 	@$(MAKE) --no-print-directory cost
 
-ifdef SCHEDULE
-job: toolchain python
-	@python3 infra/setup/scaffold.py job "$(NAME)" "$(SCHEDULE)"
+new-job: toolchain python ## create a job: function, schedule and test (NAME=report SCHEDULE="rate(1 hour)")
+	@$(VENV_BIN)/python infra/dev/scaffold.py job "$(NAME)" "$(SCHEDULE)"
 	@$(MAKE) --no-print-directory cost
-else
-job: ## run a job now (NAME=daily STAGE=local TIME=2026-11-22T00:00:00Z), or make one (NAME=report SCHEDULE="rate(1 hour)")
-	@NAME="$(NAME)" TIME="$(TIME)" infra/setup/job.sh
-endif
 
-redrive: ## drive the failed events of a stage again (STAGE=local)
-	@infra/setup/redrive.sh
+doctor: ## list what this machine lacks, with the command that adds it
+	@infra/dev/doctor.sh
 
-test: test-rust test-api guard test-cost ## every test: units, the stage from outside, the API description, what functions cost
+rotate: python # rotate the keys of a stage (STAGE=test SECRET=jwt; by default every secret; FORCE=1 for leaked keys)
+	@$(VENV_BIN)/python infra/deploy/rotate.py $(if $(FORCE),--force) "$(STAGE)" $(SECRET)
 
-test-rust: redis python build-local
-	@echo "Tests of the workspace: cargo test" >&2
-	@python3 infra/setup/cargo.py test $(LOCKED) --workspace --no-run
-	@cargo test $(LOCKED) --workspace
+redrive: # retry the failed events of a stage (STAGE=local)
+	@infra/deploy/redrive.sh
 
-test-api: redis python build-local ## only the API description against a running stage (SEED=2 for other requests)
-	@infra/setup/api_check.sh
+docs: python # build the API pages in both languages for /docs/ of `make run` (needs npm)
+	@infra/dev/docs.sh
 
-test-console: redis build-local ## the console in a browser: journeys, accessibility, both languages and themes; two minutes
-	@infra/setup/console.sh $(if $(K),-k "$(K)")
-
-picture: ## take the picture of the console that README.md shows, docs/console.png, anew
+picture: # take docs/console.png, the picture in README.md
 	@$(MAKE) --no-print-directory test-console K=picture_of_the_readme
 	@cp .tools/console-shots/readme.png docs/console.png
 
-docs: python ## build the API pages in both languages, which `make run` then shows at /docs/ (needs npm)
-	@infra/setup/docs.sh
+build-local: toolchain # build the emulator and the functions for this machine
+	@[ -x "$(DEV_BIN)/local" ] || echo "The first build takes some minutes" >&2
+	@cargo build $(LOCKED) --workspace --bins $(DEBUGGABLE)
 
-test-docs: redis python build-local ## the API pages' parts, and their samples run against a stage (needs node)
-	@infra/setup/test_docs.sh
+redis: toolchain # find a Redis or Valkey server, or unpack one into .tools
+	@infra/dev/redis.sh
 
-test-clients: redis python build-local ## clients of the API description by each generator, compiled and used (ONLY="orval hey-api"; needs npm)
-	@ONLY="$(ONLY)" infra/setup/test_clients.sh
+tools: toolchain redis python # get what other verbs need: Redis or Valkey, Python tools, cargo-deny
+	@infra/dev/deny.sh --install
 
-attack: redis python build-local ## attacks on the limits at full size, with their figures; some minutes
-	@BADGE_ATTACK_PART=1 cargo test $(LOCKED) --workspace --test api attack:: -- --nocapture --test-threads=1
+clean: # delete what was built, fetched and stored in this clone
+	@rm -rf target .tools .local logs
 
-test-deploy: redis python build-local ## the deployment, on an emulator of AWS that enforces policies; some minutes (ONLY=rights)
-	@ONLY="$(ONLY)" infra/setup/test_deploy.sh
+##@ AWS
 
-test-cluster: redis build-local ## the API's tests again, on a cache in cluster mode
-	@TEST_CACHE=cluster cargo test $(LOCKED) --workspace --test api -- --test-threads 4
+deploy: toolchain ## create or update a stage, then check that it works (STAGE=test)
+	@infra/deploy/deploy.sh
 
-test-arm: redis ## the API's tests on the functions as they are shipped, for ARM; skipped without Rust's library for it
-	@infra/setup/test_arm.sh
+diff: toolchain ## show what `make deploy` would change (STAGE=test)
+	@infra/deploy/deploy.sh --diff
 
-soak: redis build-local ## mixed traffic while each store fails in turn, with figures (SOAK_SECS=60 SOAK_CLIENTS=24)
-	@SOAK_SECS="$${SOAK_SECS:-60}" SOAK_CLIENTS="$${SOAK_CLIENTS:-24}" cargo test $(LOCKED) --workspace --test api what_was_acknowledged -- --nocapture
+push: toolchain ## update the code of one function, in seconds (FN=login STAGE=test)
+	@FN="$(FN)" infra/deploy/push.sh
 
-fuzz: toolchain ## fuzz all that reads what strangers write, with figures (RUNS=1000000 SECONDS=600 per target, SEED=1 TARGET=phone)
-	@infra/setup/target.sh
-	@RUNS="$(RUNS)" SECONDS_EACH="$(SECONDS)" SEED="$(SEED)" TARGET="$(TARGET)" infra/setup/fuzz.sh
+rollback: ## restore the code before the last deploy or push (STAGE=test)
+	@infra/deploy/rollback.sh
 
-bench: redis build-local ## the functions beside one that says hello (RUNS=61 WARM=400 FN="login logout" TLS=1 SHARE=14)
-	@RUNS="$(RUNS)" WARM="$(WARM)" FN="$(FN)" BASE="$(BASE)" TLS="$(TLS)" SHARE="$(SHARE)" infra/setup/bench.sh
+logs: ## follow the log of a stage (FN=login STAGE=test)
+	@FN="$(FN)" infra/deploy/logs.sh
 
-bench-compare: ## the same, and beside the functions of another commit (BASE=HEAD~1)
-	@[ -n "$(BASE)" ] || { echo "error: with which commit? type: make bench-compare BASE=HEAD~1" >&2; exit 1; }
-	@$(MAKE) --no-print-directory bench
+destroy: ## delete a stage with all that it stores (STAGE=test)
+	@CONFIRM="$(CONFIRM)" infra/deploy/destroy.sh
 
-bench-growth: redis build-local ## the same requests with ever more stored, and one sandbox with ever more (SIZES="100 10000" REQUESTS=100000)
-	@SIZES="$(or $(SIZES),100 10000 1000000)" REQUESTS="$(or $(REQUESTS),1000000)" WARM="$(WARM)" \
-	    FN="$(or $(FN),user_index login register logout veri_code)" infra/setup/bench.sh
+build: toolchain # build and package the functions for Lambda on ARM: target/lambda/<function>.zip
+	@infra/deploy/build.sh
 
-bench-stage: redis ## the whole local stage under load (REQUESTS=1000 ROUNDS=3 KIND="register login" BASE=HEAD~1; CONSOLE=inbox beside one with that view open)
-	@REQUESTS="$(REQUESTS)" ROUNDS="$(ROUNDS)" KIND="$(KIND)" BASE="$(BASE)" CONSOLE="$(CONSOLE)" infra/setup/bench_stage.sh
+admin: # make a user an admin (PHONE=+8613800138000 STAGE=test)
+	@PHONE="$(PHONE)" infra/deploy/admin.sh
 
-guard: redis build-local ## whether a function makes more round trips, units or instructions than agreed
-	@echo "Round trips, units and instructions beside infra/bench/baseline.json" >&2
-	@"$(DEV_BIN)/bench" guard
+outputs: # print the addresses and names of a stage (STAGE=test)
+	@infra/deploy/outputs.sh
 
-size: build-local ## whether an endpoint, as it is shipped, is larger than agreed, or has two TLS stacks
-	@infra/setup/size.sh
+audit: python # check the template with the SAM command line and checkov; both take minutes to install
+	@infra/deploy/audit.sh
 
-bench-baseline: redis build-local ## agree to what functions cost and weigh now: writes infra/bench/baseline.json and docs/cost.md
-	@"$(DEV_BIN)/bench" guard --renew
-	@infra/setup/size.sh --renew
-	@$(MAKE) --no-print-directory cost
+##@ Checks
 
-cost: python ## what requests and an idle month cost in dollars: writes docs/cost.md (TAKE=1 after `make bench TLS=1`)
-	@$(VENV_BIN)/python infra/cost/page.py $(if $(TAKE),--take)
+check: lint test ## everything that must pass before a commit
 
-test-cost: python
-	@echo "Tests of the bill: pytest" >&2
-	@$(VENV_BIN)/pytest --quiet -p no:cacheprovider infra/cost
-
-check: lint test ## everything that must hold before a commit: lint, then test
-
-lint: toolchain python ## format, clippy, template, API description, API pages, dependencies
+lint: toolchain lint-texts ## check format, clippy, template, API description, API pages, dependencies
 	@echo "Format" >&2
 	@cargo fmt --all --check
 	@echo "Clippy, warnings denied" >&2
-	@infra/setup/target.sh
-	@python3 infra/setup/cargo.py clippy $(LOCKED) --workspace --all-targets --features shared/fuzz,local/fuzz -- --deny warnings
-	@echo "Template: cfn-lint, and again of what SAM makes of it" >&2
+	@cargo clippy $(LOCKED) --workspace --all-targets --features shared/fuzz,local/fuzz -- --deny warnings
+	@infra/dev/deny.sh
+
+fmt: toolchain ## format the code
+	@cargo fmt --all
+
+lint-texts: python # check the template, the API description, the API pages and the bill: all of lint that compiles nothing
+	@echo "Template: cfn-lint, and again after SAM's transformation" >&2
 	@$(VENV_BIN)/cfn-lint infra/template.yaml
-	@$(VENV_BIN)/python infra/setup/translate.py infra/template.yaml | $(VENV_BIN)/cfn-lint
+	@$(VENV_BIN)/python infra/deploy/translate.py infra/template.yaml | $(VENV_BIN)/cfn-lint
 	@echo "API description: openapi-spec-validator, examples, client generators" >&2
 	@$(VENV_BIN)/openapi-spec-validator docs/openapi.yaml >/dev/null
 	@$(VENV_BIN)/python infra/local/tests/contract/examples.py docs/openapi.yaml
@@ -147,62 +140,84 @@ lint: toolchain python ## format, clippy, template, API description, API pages, 
 	@$(VENV_BIN)/python infra/api-docs/build.py --check
 	@echo "Bill: docs/cost.md, an idle month, memory" >&2
 	@$(VENV_BIN)/python infra/cost/page.py --check
-	@infra/setup/deny.sh
 
-audit: python ## the template, as the SAM command line and checkov see it; both take minutes to install
-	@infra/setup/audit.sh
+test-rust: redis python build-local # run cargo test for the workspace
+	@echo "Tests of the workspace: cargo test" >&2
+	@cargo test $(LOCKED) --workspace
 
-fmt: toolchain ## format the code
-	@cargo fmt --all
+test-api: redis python build-local # test the emulator against the API description (SEED=2 for other requests)
+	@infra/dev/api_check.sh
 
-build-local: toolchain ## build the functions and the stage as `make run` uses them
-	@infra/setup/target.sh
-	@[ -x "$(DEV_BIN)/local" ] || \
-	    echo "The first build takes some minutes" >&2
-	@python3 infra/setup/cargo.py build $(LOCKED) --workspace --bins $(DEBUGGABLE)
+test-cost: python # test the computation of the bill
+	@echo "Tests of the bill: pytest" >&2
+	@$(VENV_BIN)/pytest --quiet -p no:cacheprovider infra/cost
 
-build: toolchain ## build and pack the functions as they are shipped, for ARM: target/lambda/<function>.zip
-	@infra/setup/build.sh
+test-console: redis build-local # test the console in a browser: journeys, accessibility, languages, themes; two minutes
+	@infra/dev/console.sh $(if $(K),-k "$(K)")
 
-deploy: toolchain ## bring a stage up in AWS, or up to date, and see whether it works (STAGE=test)
-	@infra/setup/deploy.sh
+test-docs: redis python build-local # test the API pages, and run their samples (needs node)
+	@infra/dev/test_docs.sh
 
-diff: toolchain ## what `make deploy` would change (STAGE=test)
-	@infra/setup/deploy.sh --diff
+test-clients: redis python build-local # generate clients from the API description, compile and use them (ONLY="orval hey-api"; needs npm)
+	@ONLY="$(ONLY)" infra/dev/test_clients.sh
 
-push: toolchain ## the code of one function, in seconds (FN=login STAGE=test)
-	@FN="$(FN)" infra/setup/push.sh
+test-deploy: redis python build-local # deploy to an emulator of AWS that enforces policies; some minutes (ONLY=rights)
+	@ONLY="$(ONLY)" infra/deploy/test_deploy.sh
 
-rollback: ## the code before the last deploy or push (STAGE=test)
-	@infra/setup/rollback.sh
+test-cluster: redis build-local # run the API's tests with a cache in cluster mode
+	@TEST_CACHE=cluster cargo test $(LOCKED) --workspace --test api -- --test-threads 4
 
-logs: ## follow the log of a stage in AWS (FN=login STAGE=test)
-	@FN="$(FN)" infra/setup/logs.sh
+test-arm: redis # run the API's tests on the ARM binaries; skipped without Rust's library for ARM
+	@infra/dev/test_arm.sh
 
-admin: ## make a user an admin (PHONE=+8613800138000 STAGE=test)
-	@PHONE="$(PHONE)" infra/setup/admin.sh
+attack: redis python build-local # run the attacks on the limits at full size; some minutes
+	@BADGE_ATTACK_PART=1 cargo test $(LOCKED) --workspace --test api attack:: -- --nocapture --test-threads=1
 
-outputs: ## where a stage in AWS is: its addresses and names (STAGE=test)
-	@infra/setup/outputs.sh
+soak: redis build-local # run mixed traffic while each store fails in turn (SOAK_SECS=60 SOAK_CLIENTS=24)
+	@SOAK_SECS="$${SOAK_SECS:-60}" SOAK_CLIENTS="$${SOAK_CLIENTS:-24}" cargo test $(LOCKED) --workspace --test api what_was_acknowledged -- --nocapture
 
-destroy: ## take a stage in AWS down, with all that it has stored (STAGE=test)
-	@CONFIRM="$(CONFIRM)" infra/setup/destroy.sh
+fuzz: toolchain # fuzz every parser of client input (RUNS=1000000 SECONDS=600 per target, SEED=1 TARGET=phone)
+	@RUNS="$(RUNS)" SECONDS_EACH="$(SECONDS)" SEED="$(SEED)" TARGET="$(TARGET)" infra/dev/fuzz.sh
 
-doctor: ## what this machine lacks of what the verbs need, and the command that adds it
-	@infra/setup/doctor.sh
+##@ Measurements
 
-tools: toolchain redis python ## get what the other verbs need: Redis or Valkey, Python tools, cargo-deny
-	@infra/setup/deny.sh --install
+guard: redis build-local # compare round trips, units and instructions of each function with infra/bench/baseline.json
+	@echo "Round trips, units and instructions beside infra/bench/baseline.json" >&2
+	@"$(DEV_BIN)/bench" guard
 
-clean: ## remove what was built and fetched for this clone; third-party crates stay in the shared folder
-	@infra/setup/target.sh --clean
-	@rm -rf .tools .local logs
+size: build-local # compare the size of each endpoint with infra/bench/baseline.json, and count TLS stacks
+	@infra/dev/size.sh
+
+bench: redis build-local # measure the functions beside one that says hello (RUNS=61 WARM=400 FN="login logout" TLS=1 SHARE=14)
+	@RUNS="$(RUNS)" WARM="$(WARM)" FN="$(FN)" BASE="$(BASE)" TLS="$(TLS)" SHARE="$(SHARE)" infra/dev/bench.sh
+
+bench-compare: # the same, beside the functions of another commit (BASE=HEAD~1)
+	@[ -n "$(BASE)" ] || { echo "error: with which commit? type: make bench-compare BASE=HEAD~1" >&2; exit 1; }
+	@$(MAKE) --no-print-directory bench
+
+bench-growth: redis build-local # measure requests with more and more stored (SIZES="100 10000" REQUESTS=100000)
+	@SIZES="$(or $(SIZES),100 10000 1000000)" REQUESTS="$(or $(REQUESTS),1000000)" WARM="$(WARM)" \
+	    FN="$(or $(FN),user_index login register logout veri_code)" infra/dev/bench.sh
+
+bench-stage: redis # measure the whole emulator under load (REQUESTS=1000 ROUNDS=3 KIND="register login" BASE=HEAD~1; CONSOLE=inbox)
+	@REQUESTS="$(REQUESTS)" ROUNDS="$(ROUNDS)" KIND="$(KIND)" BASE="$(BASE)" CONSOLE="$(CONSOLE)" infra/dev/bench_stage.sh
+
+bench-baseline: redis build-local # accept the present figures: writes infra/bench/baseline.json and docs/cost.md
+	@"$(DEV_BIN)/bench" guard --renew
+	@infra/dev/size.sh --renew
+	@$(MAKE) --no-print-directory cost
+
+cost: python # compute the cost of requests and of an idle month: writes docs/cost.md (TAKE=1 after `make bench TLS=1`)
+	@$(VENV_BIN)/python infra/cost/page.py $(if $(TAKE),--take)
+
+# ---- what verbs need -----------------------------------------------------------------------------------------
+
+fn-needs-debug:
+	@[ -z "$(FN)" ] || [ -n "$(DEBUG)" ] || \
+	    { echo "error: FN names the function to debug; type: make run FN=$(FN) DEBUG=1" >&2; exit 1; }
 
 toolchain:
-	@infra/setup/toolchain.sh
-
-redis: toolchain
-	@infra/setup/redis.sh
+	@infra/dev/toolchain.sh
 
 python:
-	@infra/setup/python.sh
+	@infra/dev/python.sh

@@ -86,8 +86,8 @@ def test_lines_of_chinese_are_joined_without_a_space(overlay):
     assert document["info"]["description"] == "一行，又一行。\n\n- 一项\n- 二项\n\n| 0 | OK |\n"
 
 
-def test_the_translation_that_make_endpoint_writes_fits_what_it_describes():
-    forms = build.ROOT / "infra/setup/scaffold"
+def test_the_translation_that_make_new_endpoint_writes_fits_what_it_describes():
+    forms = build.ROOT / "infra/dev/scaffold"
     text = {name: (forms / f"endpoint.{name}.in").read_text() for name in ["openapi", "overlay"]}
     words = {"name": "ping", "Name": "Ping", "route": "/ping", "verb": "get"}
     text = {name: re.sub(r"@(\w+)@", lambda found: words[found[1]], form) for name, form in text.items()}

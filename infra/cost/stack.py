@@ -8,7 +8,7 @@ from pathlib import Path
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "infra" / "setup"))
+sys.path.insert(0, str(ROOT / "infra" / "deploy"))
 from parameters import parameters  # noqa: E402, another folder's script
 
 HOURS = 730

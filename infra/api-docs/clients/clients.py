@@ -99,7 +99,7 @@ def is_installed(stamp, *parts):
 
 
 def pip_install(*arguments):
-    # infra/setup/python.sh makes an environment without pip where the system's Python has no ensurepip.
+    # infra/dev/lib.sh makes an environment without pip where the system's Python has no ensurepip.
     has_pip = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode == 0
     pip = [sys.executable if has_pip else "python3", "-m", "pip", "--python", str(VENV / "bin/python"), "install"]
     if subprocess.run([*pip, "--quiet", "--disable-pip-version-check", *arguments]).returncode != 0:

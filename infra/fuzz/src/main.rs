@@ -1,7 +1,7 @@
 //! Fuzzing by libFuzzer of everything that reads what strangers write. One binary has every target, because linking
 //! the service takes longer than building it: the target is named as the folder that the input lies in.
 //!
-//! `fuzz` alone prints the targets; `infra/setup/fuzz.sh` runs them.
+//! `fuzz` alone prints the targets; `infra/dev/fuzz.sh` runs them.
 
 #![no_main]
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "who fuzzes sits before it")]

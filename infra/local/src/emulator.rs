@@ -67,7 +67,11 @@ impl Emulator {
         let front = listen(options.port).await?;
         let aws = server::listen(0).await?;
         if let Some(folder) = &mut options.logs {
-            match lock(folder).await? {
+            let lock = lock(folder).await.map_err(|error| match error {
+                EmulatorError::File { source, .. } => EmulatorError::LogsNotWritable { folder: folder.clone(), source },
+                other => other,
+            });
+            match lock? {
                 Some(lock) => locks.push(lock),
                 None => *folder = folder.join(front.local_addr()?.port().to_string()),
             }

@@ -22,8 +22,16 @@ pub enum EmulatorError {
         /// The folder of stored state.
         folder: PathBuf,
     },
+    /// Log files cannot be written.
+    #[error("{} cannot be written: {source}; type: sudo chown -R \"$(id -un)\" {}", folder.display(), folder.display())]
+    LogsNotWritable {
+        /// Their folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Neither Valkey nor Redis is installed.
-    #[error("neither valkey-server nor redis-server is in .tools/bin or on the PATH; get one with: make tools")]
+    #[error("neither valkey-server nor redis-server is in .tools/bin or on the PATH; get one with: make redis")]
     NoCache,
     /// Valkey or Redis does not start.
     #[error("{} does not start: {reason}", program.display())]

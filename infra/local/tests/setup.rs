@@ -1,4 +1,4 @@
-//! The scripts of `infra/setup` for AWS: what they refuse, and how a rollback works. `aws` is a script that stores
+//! The scripts of `infra/deploy`: what they refuse, and how a rollback works. `aws` is a script that stores
 //! aliases in files, because these tests are about the order of calls.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
@@ -32,10 +32,10 @@ impl Setup {
     fn new(aws: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for part in ["infra/setup", "conf", "functions/api/login", "bin", "aliases"] {
+        for part in ["infra/deploy", "infra/dev", "conf", "functions/api/login", "bin", "aliases"] {
             fs::create_dir_all(folder.path().join(part)).unwrap();
         }
-        for part in ["infra/setup", "conf"] {
+        for part in ["infra/deploy", "infra/dev", "conf"] {
             for file in fs::read_dir(root.join(part)).unwrap().flatten().filter(|file| file.path().is_file()) {
                 fs::copy(file.path(), folder.path().join(part).join(file.file_name())).unwrap();
             }
@@ -57,7 +57,7 @@ impl Setup {
     }
 
     fn refusal(&self, script: &str, variables: &[(&str, &str)]) -> String {
-        let output = self.run(&format!("infra/setup/{script}"), variables);
+        let output = self.run(&format!("infra/deploy/{script}"), variables);
         assert!(!output.status.success(), "{script} {variables:?} was not refused");
         String::from_utf8(output.stderr).unwrap()
     }
@@ -73,7 +73,7 @@ impl Setup {
     /// What `deploy.sh` does around a deployment that makes `a` live in that version.
     fn deploy(&self, version: &str) {
         let script = format!(
-            ". infra/setup/lib.sh; need_account; live_versions >before; set_alias badge-test-a live {version}; remember before"
+            ". infra/deploy/lib.sh; need_account; live_versions >before; set_alias badge-test-a live {version}; remember before"
         );
         let output = self.run(&script, &[("STAGE", "test"), ("AWS_REGION", "us-east-1")]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -127,6 +127,25 @@ fn nothing_is_done_without_credentials() {
 }
 
 #[test]
+fn keys_are_not_rotated_without_a_region_or_credentials() {
+    let setup = Setup::new(AWS);
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/venv/bin/python");
+    let script = format!("PYTHONDONTWRITEBYTECODE=1 '{}' infra/deploy/rotate.py test", python.display());
+    let nobody = [
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    for (region, sentence) in [("", "type: export AWS_REGION="), ("us-east-1", "set AWS_PROFILE")] {
+        let mut variables = nobody.to_vec();
+        variables.extend([("AWS_REGION", region), ("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")]);
+        let output = setup.run(&script, &variables);
+        let refusal = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && refusal.contains(sentence) && refusal.lines().count() == 1, "{refusal}");
+    }
+}
+
+#[test]
 fn a_rollback_goes_to_what_was_live_before_the_last_change() {
     let setup = Setup::new(AWS);
     setup.set("badge-test-a.live", "1");
@@ -135,7 +154,7 @@ fn a_rollback_goes_to_what_was_live_before_the_last_change() {
     // A deployment of nothing new does not take the way back away.
     setup.deploy("2");
     let variables = [("STAGE", "test"), ("AWS_REGION", "us-east-1")];
-    let rollback = || setup.run("infra/setup/rollback.sh", &variables);
+    let rollback = || setup.run("infra/deploy/rollback.sh", &variables);
     assert!(rollback().status.success());
     assert_eq!((setup.alias("badge-test-a.live"), setup.alias("badge-test-b.live")), ("1".to_owned(), "7".to_owned()));
     assert!(rollback().status.success());
@@ -159,7 +178,7 @@ fn what_is_packed_starts_on_lambda_and_is_the_same_each_time() {
     fs::create_dir_all(&built).unwrap();
     let pack = |binary: &[u8]| {
         fs::write(built.join("bootstrap"), binary).unwrap();
-        let output = setup.run("python3 infra/setup/pack.py", &[]);
+        let output = setup.run("python3 infra/deploy/pack.py", &[]);
         let zip = fs::read(setup.0.path().join("target/lambda/login.zip")).unwrap_or_default();
         (output.status.success(), String::from_utf8(output.stderr).unwrap(), zip)
     };

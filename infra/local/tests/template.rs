@@ -62,7 +62,7 @@ fn every_call_of_a_function_is_to_its_alias() {
         }
     }
     assert!(read("shared/src/aws/tasks.rs").contains("\"%3Alive\""), "functions call another alias");
-    assert!(read("infra/setup/job.sh").contains("\"badge-$STAGE-$NAME:live\""), "jobs by hand call another alias");
+    assert!(read("infra/deploy/job.sh").contains("\"badge-$STAGE-$NAME:live\""), "jobs by hand call another alias");
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn alarms_reach_the_topic_and_miss_no_endpoint() {
 #[test]
 fn what_differs_between_stages_is_written_in_conf_alone() {
     let output =
-        Command::new("python3").args(["infra/setup/parameters.py", "prod"]).current_dir(root()).output().unwrap();
+        Command::new("python3").args(["infra/deploy/parameters.py", "prod"]).current_dir(root()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let given = String::from_utf8(output.stdout).unwrap();
     let given: BTreeMap<_, _> = given.lines().map(|line| line.split_once('=').unwrap()).collect();

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::error::{Cause, Error, StartError};
 use crate::models::keys::KeyRing;
 
-/// How long a warm sandbox goes on with the keys that it has. `infra/setup/rotate.py` waits longer.
+/// How long a warm sandbox goes on with the keys that it has. `infra/deploy/rotate.py` waits longer.
 const TTL: Duration = Duration::from_mins(5);
 
 /// Why there is no key.

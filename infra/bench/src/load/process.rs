@@ -26,9 +26,9 @@ pub(crate) struct Viewer(Child);
 impl Viewer {
     /// Opens that view of the stage at `address`, and waits until it is shown.
     pub(crate) fn open(view: &str, address: &str) -> Result<Self, Failure> {
-        let mut command = Command::new("infra/setup/console.sh");
+        let mut command = Command::new("infra/dev/console.sh");
         command.args(["--open", view, address]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| format!("infra/setup/console.sh: {error}"))?;
+        let mut child = command.spawn().map_err(|error| format!("infra/dev/console.sh: {error}"))?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().ok_or("the browser has no output")?).read_line(&mut line)?;
         let viewer = Self(child);

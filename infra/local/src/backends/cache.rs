@@ -2,11 +2,12 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -64,10 +65,17 @@ impl Cache {
         if let Some(folder) = &folder {
             fs::create_dir_all(folder).map_err(EmulatorError::file(folder))?;
         }
+        let log = match &options.logs {
+            Some(folder) => Some(
+                log::open_file(folder, "cache")
+                    .map_err(|source| EmulatorError::LogsNotWritable { folder: folder.clone(), source })?,
+            ),
+            None => None,
+        };
         let failed = |reason: String| EmulatorError::CacheFailed { program: program.clone(), reason };
         let mut reason = String::new();
         for _ in 0..ATTEMPTS {
-            match Self::try_start(&program, options, folder.as_deref(), group, tasks).await {
+            match Self::try_start(&program, options, folder.as_deref(), log.clone(), group, tasks).await {
                 Ok(Ok(cache)) => return Ok(cache),
                 Ok(Err(ended)) => reason = ended,
                 Err(error) => return Err(failed(error.to_string())),
@@ -91,13 +99,13 @@ impl Cache {
         program: &Path,
         options: &Options,
         folder: Option<&Path>,
+        log: Option<Arc<File>>,
         group: i32,
         tasks: &Tasks,
     ) -> io::Result<Result<Self, String>> {
         let is_cluster = options.cache == CacheMode::Cluster;
         let address = CacheAddress { port: free_port(is_cluster).await? };
-        let file = options.logs.as_deref().map(|folder| log::open_file(folder, "cache")).transpose()?;
-        let (output, writer) = LogPipe::new(file)?;
+        let (output, writer) = LogPipe::new(log)?;
         let nodes = env::temp_dir().join(format!("badge-nodes-{}.conf", address.port));
         let cluster: [&OsStr; 4] =
             ["--cluster-enabled".as_ref(), "yes".as_ref(), "--cluster-config-file".as_ref(), nodes.as_ref()];
@@ -236,14 +244,15 @@ async fn free_port(is_cluster: bool) -> io::Result<u16> {
     }
 }
 
-/// The program in the project's tools, else on the PATH.
+/// The program in the project's tools, else on the PATH; absolute, because it starts in another folder.
 #[expect(clippy::disallowed_methods, reason = "the PATH is where programs are, not a setting")]
 fn find(root: &Path) -> Option<PathBuf> {
+    let root = fs::canonicalize(root).ok()?;
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::iter::once(root.join(".tools/bin")).chain(env::split_paths(&path)).collect();
     let candidates = PROGRAMS.iter().flat_map(|program| folders.iter().map(move |folder| folder.join(program)));
     // Either program in the project comes before either on the PATH.
     let mut candidates: Vec<PathBuf> = candidates.filter(|path| path.is_file()).collect();
-    candidates.sort_by_key(|path| !path.starts_with(root));
+    candidates.sort_by_key(|path| !path.starts_with(&root));
     candidates.into_iter().next()
 }

@@ -18,7 +18,7 @@ const KEPT_S: u64 = 300;
 async fn rotate(app: &TestApp, arguments: &[&str]) -> Output {
     let port = app.emulator.url().rsplit(':').next().unwrap();
     let mut command = Command::new(root().join(".tools/venv/bin/python"));
-    command.arg(root().join("infra/setup/rotate.py")).args(arguments);
+    command.arg(root().join("infra/deploy/rotate.py")).args(arguments);
     // Nothing of the machine's environment, which may hold real credentials.
     command.env_clear().env("PORT", port).env("AWS_DEFAULT_REGION", "us-east-1").env("PYTHONDONTWRITEBYTECODE", "1");
     command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");

@@ -215,7 +215,17 @@ fn a_missing_cache_is_named_with_its_remedy() {
     // Where there are tools of the project, they are not what this test is about.
     let _ = fs::remove_file(repository.file(".tools"));
     let line = refusal(command(&repository, "test", "0").env("PATH", "/nowhere"));
-    assert!(line.contains("valkey-server") && line.ends_with("get one with: make tools"), "{line}");
+    assert!(line.contains("valkey-server") && line.ends_with("get one with: make redis"), "{line}");
+}
+
+#[test]
+fn logs_that_cannot_be_written_are_named_with_their_remedy() {
+    let repository = Repository::new();
+    // Root may write everywhere, so this folder is a file.
+    let _ = fs::remove_dir_all(repository.file("logs"));
+    fs::write(repository.file("logs"), "").unwrap();
+    let line = refusal(&mut command(&repository, "test", "0"));
+    assert!(line.contains("logs cannot be written: ") && line.contains("type: sudo chown -R"), "{line}");
 }
 
 #[test]

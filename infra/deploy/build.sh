@@ -1,0 +1,35 @@
+#!/bin/sh
+# Builds the functions as they are shipped, for Lambda's ARM processors, and packs them: target/lambda/<function>.zip.
+# With a name, that one alone. With BUILT_IN=<folder> nothing is built: what this machine has built there is packed for an
+# emulator of AWS that runs it here (`make test-deploy`).
+set -eu
+cd "$(dirname "$0")/../.."
+. infra/deploy/lib.sh
+
+TARGET=aarch64-unknown-linux-gnu
+TOOLS=$PWD/.tools/lambda
+
+if [ -n "${1-}" ]; then
+    ls -d functions/*/"$1" >/dev/null 2>&1 || fail "there is no function $1 in functions/"
+fi
+if [ -n "${BUILT_IN-}" ]; then
+    for folder in functions/*/${1:-*}; do
+        name=${folder##*/}
+        mkdir -p "target/lambda/$name"
+        strip -o "target/lambda/$name/bootstrap" "$BUILT_IN/$name"
+    done
+    exec python3 infra/deploy/pack.py --here ${1:+"$1"}
+fi
+[ -d "$(rustc --print sysroot)/lib/rustlib/$TARGET" ] ||
+    fail "Rust's library for $TARGET is missing; type: rustup target add $TARGET"
+if [ ! -x "$TOOLS/bin/cargo-lambda" ]; then
+    say "cargo-lambda is missing: installing it and zig into .tools/lambda (some minutes)"
+    venv "$TOOLS"
+    pip install cargo-lambda==1.9.2 ziglang==0.17.1 || fail "could not install cargo-lambda and zig from PyPI"
+fi
+
+# The whole workspace without the emulator, also for one function: features are unified over what is built together.
+if [ -n "${1-}" ]; then what="--bin $1"; else what=--bins; fi
+# shellcheck disable=SC2086 # words
+PATH="$TOOLS/bin:$PATH" cargo lambda build --release --arm64 --locked $FUNCTIONS_ALONE $what --lambda-dir "$PWD/target/lambda"
+python3 infra/deploy/pack.py ${1:+"$1"}

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Proves the deployment without an account: what the template says (tests of infra/local), and then the verbs of the Makefile
+# against ministack, an emulator of AWS that holds each function to its policies (infra/deploy/tests). ONLY=<words> runs the
+# tests with such names, as pytest's -k takes them.
+set -eu
+cd "$(dirname "$0")/../.."
+. infra/deploy/lib.sh
+: "${CARGO_TARGET_DIR:?}"
+
+need_aws
+if [ -z "${ONLY-}" ]; then
+    say "What the template says: cargo test"
+    # shellcheck disable=SC2046 # nothing, or one word
+    cargo test --quiet $([ -z "${CI-}" ] || echo --locked) --workspace --test template --test tidy --test setup
+fi
+
+say "A deployment on an emulator of AWS: pytest"
+export BUILT_IN="$CARGO_TARGET_DIR/debug" PYTHONDONTWRITEBYTECODE=1
+python=$PWD/.tools/venv/bin/python
+cd infra/deploy/tests
+# In this order, and without what pytest would leave in the folder.
+exec "$python" -m pytest -p no:cacheprovider --quiet --durations=5 ${ONLY:+-k "$ONLY"} \
+    test_front.py test_messages.py test_schedules.py test_rights.py test_versions.py test_end.py

@@ -1,0 +1,36 @@
+"""The account and the stage in it, which all tests here share: to bring one up takes longer than any of them.
+
+Each test has phones of its own. Those that change what is live (test_versions.py) leave a stage that works, and the last
+file takes it down; infra/deploy/test_deploy.sh names the files in their order.
+"""
+
+import signal
+import tempfile
+from pathlib import Path
+
+import parts
+import pytest
+from bed import Bed
+
+# Ended from outside, as by Ctrl-C: pytest stops, and what was started is ended.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def bed(request):
+    """A stage that `make deploy` has brought up in an empty account. Where it has not, there is nothing to test."""
+    with tempfile.TemporaryDirectory(prefix="badge-") as name:
+        folder = Path(name)
+        for part in ("cache", "emulator", "tree"):
+            (folder / part).mkdir()
+        sink = parts.Sink()
+        try:
+            with parts.cache(folder / "cache") as cache, parts.emulator(folder / "emulator") as emulator:
+                bed = Bed(folder / "tree", emulator, cache, sink)
+                is_up, bed.first = bed.make("deploy")
+                if not is_up:
+                    request.session.shouldfail = "no stage came up"
+                    pytest.fail(bed.first, pytrace=False)
+                yield bed
+        finally:
+            sink.close()

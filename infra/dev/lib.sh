@@ -1,0 +1,81 @@
+# shellcheck shell=sh
+# What the scripts of infra/dev and infra/deploy share. Sourced, never run; the working folder is the repository's root.
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "error: $*"
+    exit 1
+}
+
+# The workspace as it is shipped: no crate gets features that only the emulator or a test asks for. Words, so unquoted.
+# shellcheck disable=SC2034
+FUNCTIONS_ALONE="--workspace --exclude local --exclude support --exclude bench --exclude hello --exclude fuzz"
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# debian PACKAGE...: unpacks packages of Debian or Ubuntu into .tools/debian. Nothing is installed, so it needs no root; it
+# fails where apt-get has no package lists.
+debian() {
+    has apt-get && has dpkg || return 1
+    mkdir -p .tools
+    packages=$(mktemp -d)
+    code=0
+    (cd "$packages" && apt-get download -qq "$@" >/dev/null 2>&1) || code=1
+    for package in "$packages"/*.deb; do
+        [ "$code" = 1 ] || dpkg -x "$package" .tools/debian || code=1
+    done
+    rm -rf "$packages"
+    return "$code"
+}
+
+# venv FOLDER: a new virtual environment; `pip` is then the pip that fills it.
+# shellcheck disable=SC2317
+venv() {
+    environment=$1
+    export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_QUIET=1
+    has python3 || fail "python3 is missing; on Debian or Ubuntu type: sudo apt-get install python3"
+    # Debian splits ensurepip from Python (python3-venv), so a pip from outside may have to fill the environment.
+    if python3 -m venv --clear "$environment" >/dev/null 2>&1; then
+        pip() { "$environment/bin/python" -m pip "$@"; }
+    elif ! python3 -m venv --clear --without-pip "$environment" >/dev/null 2>&1; then
+        fail "python3 can make no virtual environment; on Debian or Ubuntu type: sudo apt-get install python3-venv"
+    elif python3 -m pip --version >/dev/null 2>&1; then
+        pip() { python3 -m pip --python "$environment/bin/python" "$@"; }
+    elif debian python3-pip-whl; then
+        pip() { PYTHONPATH=$(echo .tools/debian/usr/share/python-wheels/pip-*.whl) "$environment/bin/python" -m pip "$@"; }
+    else
+        fail "pip is missing; on Debian or Ubuntu type: sudo apt-get install python3-venv"
+    fi
+}
+
+# Starts the built stage on a free port, and ends it with the script. Sets ORIGIN to where it answers.
+start_stage() {
+    stage_log=$(mktemp)
+    stage=
+    trap end_stage EXIT
+    trap 'exit 130' INT TERM
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    ORIGIN="http://127.0.0.1:$port"
+    "$CARGO_TARGET_DIR/debug/local" --port "$port" --stage local >"$stage_log" 2>&1 &
+    stage=$!
+    until python3 -c "import urllib.request as u; u.urlopen('$ORIGIN/_stage/state', timeout=5)" 2>/dev/null; do
+        kill -0 "$stage" 2>/dev/null || { cat "$stage_log" >&2; fail "the stage did not start"; }
+        sleep 0.1
+    done
+}
+
+end_stage() {
+    if [ -n "$stage" ]; then
+        kill "$stage" 2>/dev/null || true
+        wait "$stage" 2>/dev/null || true
+    fi
+    rm -f "$stage_log"
+}
+
+# Sets `tree` to a folder with the tree of a commit, for as long as the script runs.
+tree_of() {
+    tree=$(mktemp -d)
+    trap 'git worktree remove --force "$tree"' EXIT
+    git worktree add --quiet --detach "$tree" "$1"
+}

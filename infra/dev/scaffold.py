@@ -1,0 +1,194 @@
+"""Makes an endpoint or a job: its folder, its places in infra/template.yaml, docs/openapi.yaml and its translation, its
+samples in docs/examples, its event in infra/local/events, and its test. What it makes builds, runs on the local stage
+and passes every check as it is. Nothing is written before all of the wish is known to be good.
+
+    scaffold.py endpoint NAME METHOD ROUTE
+    scaffold.py job NAME SCHEDULE
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+TEMPLATE = Path("infra/template.yaml")
+DESCRIPTION = Path("docs/openapi.yaml")
+TRANSLATION = Path("docs/openapi.zh.yaml")
+EXAMPLES = Path("docs/examples")
+# What a sample of an endpoint is, in front of the last one of each program.
+SAMPLES = {
+    "curl/account.sh": """\
+# region @name@
+curl -sS -b cookies -c cookies -X @method@ "$BADGE@route@"
+# endregion
+echo
+
+""",
+    "javascript/account.mjs": """\
+// region @name@
+console.log(await call('@method@', '@route@'));
+// endregion
+
+""",
+    "python/account.py": """\
+# region @name@
+print(call("@method@", "@route@"))
+# endregion
+
+""",
+    "kotlin/Account.kt": """\
+    // region @name@
+    println(call("@method@", "@route@"))
+    // endregion
+
+""",
+}
+TESTS = Path("infra/local/tests/api")
+EVENTS = Path("infra/local/events")
+FORMS = Path("infra/dev/scaffold")
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+# Lambda allows 64 characters, of which `badge-<stage>-` has up to 23.
+LONGEST_NAME = 32
+# Amazon CloudWatch User Guide, "CloudWatch service quotas": metrics of one alarm.
+METRICS_OF_AN_ALARM = 10
+
+
+def fail(text):
+    sys.exit(f"error: {text}")
+
+
+def check_name(name, example):
+    if not name:
+        fail(f"what is it called? type: {example}")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or len(name) > LONGEST_NAME:
+        fail(f"a name is of small letters, digits and single underscores, at most {LONGEST_NAME}: {name!r} is not")
+    if re.search(rf'^name = "{name}"$', Path("Cargo.lock").read_text(), re.M):
+        fail(f"there is a crate {name} already, a function or a dependency; take another name")
+    if (TESTS / f"{name}.rs").exists() or (TESTS / name).exists():
+        fail(f"there is a test {TESTS}/{name} already; take another name")
+
+
+def check_route(method, route):
+    if method not in METHODS:
+        fail(f"METHOD is one of {', '.join(METHODS)}, not {method!r}")
+    if not re.fullmatch(r"(/[a-z0-9][a-z0-9_-]*)+", route):
+        fail(f"ROUTE is what comes behind /<stage>/iwc/badge, of small letters, like /user/avatar: {route!r} is not")
+    if f"\n  {route}:\n" in DESCRIPTION.read_text():
+        fail(f"{route} has a method already; give it another one by hand, beside the first in {DESCRIPTION}")
+
+
+def check_schedule(schedule):
+    if not re.fullmatch(r"rate\([1-9][0-9]* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\)", schedule):
+        fail(f"SCHEDULE is like 'rate(1 hour)' or 'cron(0 3 * * ? *)', not {schedule!r}")
+
+
+def insert(text, before, addition):
+    """`addition` in front of the line `before` and the comment above that."""
+    found = re.search(rf"^(?: *#.*\n)*{re.escape(before)}$", text, re.M)
+    if not found:
+        fail(f"there is no line {before!r} any more; add the new one by hand")
+    return text[: found.start()] + addition + text[found.start() :]
+
+
+def add_test_module(name):
+    path = TESTS / "main.rs"
+    text = path.read_text()
+    modules = re.findall(r"^mod \w+;$", text, re.M)
+    changed = text.replace("\n".join(modules), "\n".join(sorted([*modules, f"mod {name};"])))
+    if changed == text:
+        fail(f"the modules of {path} are not in one block; add `mod {name};` by hand")
+    return path, changed
+
+
+def endpoint(name, method, route):
+    check_name(name, "make new-endpoint NAME=ping METHOD=GET ROUTE=/ping")
+    method = method.upper()
+    check_route(method, route)
+    words = {"name": name, "Name": camel(name), "method": method, "verb": method.lower(), "route": route}
+    template = insert(TEMPLATE.read_text(), "  FallbackFunction:", form("endpoint.template", words))
+    # The fallback answers all other methods of the path.
+    head, fallback = template.split("  FallbackFunction:\n")
+    block, rest = fallback.split("\n\n", 1)
+    event = (
+        f"\n        {camel(name)}:\n          Type: HttpApi\n          Properties: "
+        f'{{ ApiId: !Ref Api, Method: ANY, Path: "/{{stage}}/iwc/badge{route}" }}'
+    )
+    template = f"{head}  FallbackFunction:\n{block}{event}\n\n{rest}"
+    # Alarms of endpoints name each of them.
+    watched = r"        - Id: fallback\n          ReturnData: false\n.*\n"
+    own = lambda found: found[0].replace("fallback", name).replace("FallbackFunction", f"{camel(name)}Function")  # noqa: E731
+    template = re.sub(watched, lambda found: own(found) + found[0], template)
+    if template.count("MetricName: Errors,") > METRICS_OF_AN_ALARM:
+        print(f"warning: CloudWatch takes {METRICS_OF_AN_ALARM} metrics in an alarm; share out those of FunctionErrorsAlarm")
+    description = insert(DESCRIPTION.read_text(), "components:", form("endpoint.openapi", words))
+    description = insert(description, "  examples:", form("endpoint.reply", words))
+    before = "  - target: $.components.securitySchemes"
+    translation = insert(TRANSLATION.read_text(), before, form("endpoint.overlay", words))
+    event = (EVENTS / "logout.json").read_text().replace("POST", method).replace("/user/logout", route)
+    changed = [(TEMPLATE, template), (DESCRIPTION, description), (TRANSLATION, translation), *samples(words)]
+    changed.append((EVENTS / f"{name}.json", event))
+    write(f"functions/api/{name}", words, "endpoint", changed)
+    print(
+        f"{method} {route} answers users who are signed in; with Anyone in place of SignedIn it is for everybody (and x-badge-open in {DESCRIPTION}).\n"
+        f"Next: say in {TESTS}/{name}.rs what it shall do, and see that fail: make test\n"
+        f"      then write it in functions/api/{name}/src/main.rs, and its decisions in shared/src/"
+    )
+
+
+def job(name, schedule):
+    check_name(name, "make new-job NAME=report SCHEDULE='rate(1 hour)'")
+    check_schedule(schedule)
+    zone = "\n            ScheduleExpressionTimezone: !Ref TimeZone" if schedule.startswith("cron") else ""
+    words = {"name": name, "Name": camel(name), "schedule": schedule, "zone": zone}
+    template = insert(TEMPLATE.read_text(), "  DeployedFunction:", form("job.template", words))
+    event = (EVENTS / "daily.json").read_text()
+    write(f"functions/jobs/{name}", words, "job", [(TEMPLATE, template), (EVENTS / f"{name}.json", event)])
+    print(
+        f"{name} runs at {schedule}, once for each time though events come twice (docs/jobs.md); now: make job NAME={name}\n"
+        f"Next: say in {TESTS}/{name}.rs what it shall do, and see that fail: make test\n"
+        f"      then write it in functions/jobs/{name}/src/main.rs, and its decisions in shared/src/"
+    )
+
+
+def camel(name):
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def form(name, words):
+    return fill((FORMS / f"{name}.in").read_text(), words)
+
+
+def fill(text, words):
+    return re.sub(r"@(\w+)@", lambda found: words[found[1]], text)
+
+
+def samples(words):
+    for file, sample in SAMPLES.items():
+        path = EXAMPLES / file
+        text = path.read_text()
+        last = re.search(r"^ *\S+ region logout$", text, re.M)
+        if not last:
+            fail(f"{path} has no region logout any more; add a region {words['name']} by hand")
+        yield path, insert(text, last[0], fill(sample, words))
+
+
+def write(folder, words, kind, changed):
+    folder = Path(folder)
+    used = [name for name in ["serde_json", "shared"] if f"use {name}::" in form(f"{kind}.rs", words)]
+    dependencies = "\n".join(f"{name}.workspace = true" for name in used)
+    made = [
+        (folder / "Cargo.toml", form("Cargo.toml", words | {"dependencies": dependencies})),
+        (folder / "src/main.rs", form(f"{kind}.rs", words)),
+        (TESTS / f"{words['name']}.rs", form(f"{kind}_test.rs", words)),
+    ]
+    for path, text in [*made, *changed, add_test_module(words["name"])]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        print(path)
+    # The lock file names every member of the workspace.
+    subprocess.run(["cargo", "update", "--workspace", "--offline", "--quiet"], check=True)
+
+
+if __name__ == "__main__":
+    kind, *wish = sys.argv[1:]
+    {"endpoint": endpoint, "job": job}[kind](*wish)

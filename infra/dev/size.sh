@@ -1,0 +1,26 @@
+#!/bin/sh
+# Builds the endpoints as they are shipped, and fails when one has grown beyond infra/bench/baseline.json or 4.0 MB zipped, or
+# when functions link aws-lc-sys or more than one rustls. With --renew, the sizes become the baseline.
+set -eu
+cd "$(dirname "$0")/../.."
+. infra/dev/lib.sh
+: "${CARGO_TARGET_DIR:?}"
+
+# What functions link, without what is built for this machine alone.
+# shellcheck disable=SC2086 # words
+tree() { cargo tree --quiet $FUNCTIONS_ALONE --edges normal "$@"; }
+
+linked=$(tree --prefix none)
+if printf '%s\n' "$linked" | grep -q '^aws-lc-sys '; then
+    tree --invert aws-lc-sys >&2
+    fail "a function links aws-lc-sys, which costs 27 ms of CPU at its first random draw; the lines above say through what"
+fi
+versions=$(printf '%s\n' "$linked" | grep -E '^rustls v' | cut -d ' ' -f 2 | sort -u)
+[ "$(printf '%s\n' "$versions" | wc -l)" = 1 ] || fail "functions link more than one version of rustls: $versions"
+
+names=$(basename -a functions/api/*)
+# As `make build` has it, so that no crate gets features that it is not shipped with.
+# shellcheck disable=SC2046,SC2086 # words
+cargo build --release $FUNCTIONS_ALONE $(printf -- '--bin %s ' $names)
+# shellcheck disable=SC2086
+"$CARGO_TARGET_DIR/debug/bench" size --bin-dir "$CARGO_TARGET_DIR/release" ${1:+"$1"} $names

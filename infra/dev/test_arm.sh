@@ -1,0 +1,61 @@
+#!/bin/sh
+# Builds the functions as they are shipped, for ARM, and runs tests of the API on those binaries: as they are on a machine
+# with such a processor, else by qemu as a Neoverse N1, the oldest that Lambda has. Where Rust's library for ARM is missing
+# nothing is tested, and this says so.
+set -eu
+cd "$(dirname "$0")/../.."
+. infra/dev/lib.sh
+: "${CARGO_TARGET_DIR:?}"
+
+TARGET=aarch64-unknown-linux-gnu
+# Every endpoint by every front and in depth, the task behind the messages, and two jobs.
+TESTS="front:: fallback:: login:: register:: user_index:: job::a_day_has_its_figures job::a_deployment_is_checked job::a_message_is_sent_once"
+
+if [ ! -d "$(rustc --print target-libdir --target "$TARGET")" ]; then
+    say "test-arm: skipped, nothing was tested: Rust's library for $TARGET is missing; get it with: rustup target add $TARGET"
+    exit
+fi
+
+# find_emulator ROOT: sets EMULATOR to qemu with the glibc for ARM that Debian and Ubuntu put below ROOT.
+find_emulator() {
+    [ -e "$1/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1" ] || return 1
+    for program in qemu-aarch64-static qemu-aarch64 "$1/usr/bin/qemu-aarch64-static" "$1/usr/bin/qemu-aarch64"; do
+        EMULATOR="$program -cpu neoverse-n1 -L $1/usr/aarch64-linux-gnu"
+        if "$program" --version >/dev/null 2>&1; then return; fi
+    done
+    return 1
+}
+
+# Sets EMULATOR to what runs a program for ARM here; nothing where it runs by itself.
+need_emulator() {
+    EMULATOR=
+    case $(uname -sm) in
+    "Linux aarch64") return ;;
+    Linux*) ;;
+    *) fail "the binaries are for Linux; run this there" ;;
+    esac
+    if find_emulator "" || find_emulator "$PWD/.tools/debian"; then return; fi
+    say "qemu for ARM is missing: unpacking it and glibc into .tools/debian"
+    debian qemu-user-static libc6-arm64-cross libgcc-s1-arm64-cross || true
+    # Newer releases have the static programs in the other package.
+    find_emulator "$PWD/.tools/debian" || debian qemu-user || true
+    find_emulator "$PWD/.tools/debian" ||
+        fail "qemu for ARM is missing; on Debian or Ubuntu type: sudo apt-get install qemu-user-static libc6-arm64-cross libgcc-s1-arm64-cross"
+}
+
+need_emulator
+infra/deploy/build.sh
+
+# The emulator starts a function by the name of its folder, and ends it by the id of its process.
+programs=$PWD/target/arm
+rm -rf "$programs"
+mkdir -p "$programs"
+for built in "$PWD"/target/lambda/*/bootstrap; do
+    program=$programs/$(basename "$(dirname "$built")")
+    printf '#!/bin/sh\nexec %s "%s"\n' "$EMULATOR" "$built" >"$program"
+    chmod +x "$program"
+done
+
+# One at a time: what is emulated is slow, and the service's own timeouts hold in these tests too.
+# shellcheck disable=SC2086 # words
+TEST_BIN_DIR="$programs" cargo test ${CI:+--locked} --workspace --test api -- --test-threads 1 $TESTS
