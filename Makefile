@@ -54,6 +54,14 @@ new-job: toolchain python ## create a job: function, schedule and test (NAME=rep
 	@$(VENV_BIN)/python infra/dev/scaffold.py job "$(NAME)" "$(SCHEDULE)"
 	@$(MAKE) --no-print-directory cost
 
+remove-endpoint: toolchain python # delete an endpoint from every place that names it (NAME=ping)
+	@$(VENV_BIN)/python infra/dev/remove.py api "$(NAME)"
+	@$(MAKE) --no-print-directory cost
+
+remove-job: toolchain python # delete a job (NAME=report)
+	@$(VENV_BIN)/python infra/dev/remove.py jobs "$(NAME)"
+	@$(MAKE) --no-print-directory cost
+
 doctor: ## list what this machine lacks, with the command that adds it
 	@infra/dev/doctor.sh
 

@@ -1,11 +1,12 @@
-"""Makes an endpoint or a job: its folder, its places in infra/template.yaml, docs/openapi.yaml and its translation, its
-samples in docs/examples, its event in infra/local/events, and its test. What it makes builds, runs on the local stage
-and passes every check as it is. Nothing is written before all of the wish is known to be good.
+"""Creates an endpoint or a job: its folder, its places in infra/template.yaml, docs/openapi.yaml and its translation, its
+samples in docs/examples, its event in infra/local/events, and its test. What it creates builds, runs in the local emulator
+and passes every check. All input is checked before anything is written. remove.py is the way back.
 
     scaffold.py endpoint NAME METHOD ROUTE
     scaffold.py job NAME SCHEDULE
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ TEMPLATE = Path("infra/template.yaml")
 DESCRIPTION = Path("docs/openapi.yaml")
 TRANSLATION = Path("docs/openapi.zh.yaml")
 EXAMPLES = Path("docs/examples")
-# What a sample of an endpoint is, in front of the last one of each program.
+# What a sample of an endpoint is, before the last one of each program.
 SAMPLES = {
     "curl/account.sh": """\
 # region @name@
@@ -46,11 +47,26 @@ print(call("@method@", "@route@"))
 TESTS = Path("infra/local/tests/api")
 EVENTS = Path("infra/local/events")
 FORMS = Path("infra/dev/scaffold")
+PREFIX = "/{stage}/iwc/badge"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-# Lambda allows 64 characters, of which `badge-<stage>-` has up to 23.
+# Lambda allows 64 characters, of which the prefix of a stage's functions has up to 29.
 LONGEST_NAME = 32
 # Amazon CloudWatch User Guide, "CloudWatch service quotas": metrics of one alarm.
 METRICS_OF_AN_ALARM = 10
+# The Rust Reference, "Keywords": strict, reserved and weak.
+KEYWORDS = set(
+    "as async await break const continue crate dyn else enum extern false fn for if impl in let loop match mod move mut pub ref "
+    "return self static struct super trait true type unsafe use where while abstract become box do final gen macro override priv "
+    "try typeof unsized virtual yield macro_rules raw safe union".split()
+)
+# What else a function cannot be called, and why.
+REFUSED = {
+    "a crate of Rust's own": {"alloc", "core", "proc_macro", "std", "test"},
+    "a folder of Cargo's in target/": {"build", "deps", "examples", "incremental"},
+    "a device of Windows": {"aux", "con", "nul", "prn", *(f"{port}{n}" for port in ["com", "lpt"] for n in range(1, 10))},
+    "a name that every function has already": {"main"},
+    "the template's word for all other routes": {"default"},
+}
 
 
 def fail(text):
@@ -59,22 +75,29 @@ def fail(text):
 
 def check_name(name, example):
     if not name:
-        fail(f"what is it called? type: {example}")
+        fail(f"NAME is missing; type: {example}")
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or len(name) > LONGEST_NAME:
-        fail(f"a name is of small letters, digits and single underscores, at most {LONGEST_NAME}: {name!r} is not")
+        fail(f"NAME is small letters, digits and single underscores, at most {LONGEST_NAME}: {name!r} is not")
+    if name in KEYWORDS:
+        fail(f"{name} is a keyword of Rust, so no crate can have that name; take another one")
+    for reason, names in REFUSED.items():
+        if name in names:
+            fail(f"{name} is {reason}; take another name")
     if re.search(rf'^name = "{name}"$', Path("Cargo.lock").read_text(), re.M):
         fail(f"there is a crate {name} already, a function or a dependency; take another name")
     if (TESTS / f"{name}.rs").exists() or (TESTS / name).exists():
         fail(f"there is a test {TESTS}/{name} already; take another name")
+    if f"\n  {camel(name)}Function:\n" in TEMPLATE.read_text():
+        fail(f"{TEMPLATE} has a {camel(name)}Function already; take another name")
 
 
 def check_route(method, route):
     if method not in METHODS:
         fail(f"METHOD is one of {', '.join(METHODS)}, not {method!r}")
     if not re.fullmatch(r"(/[a-z0-9][a-z0-9_-]*)+", route):
-        fail(f"ROUTE is what comes behind /<stage>/iwc/badge, of small letters, like /user/avatar: {route!r} is not")
+        fail(f"ROUTE is the path after {PREFIX}, in small letters, like /user/avatar: {route!r} is not")
     if f"\n  {route}:\n" in DESCRIPTION.read_text():
-        fail(f"{route} has a method already; give it another one by hand, beside the first in {DESCRIPTION}")
+        fail(f"{route} has a method already; add the other one by hand, beside the first in {DESCRIPTION}")
 
 
 def check_schedule(schedule):
@@ -83,10 +106,10 @@ def check_schedule(schedule):
 
 
 def insert(text, before, addition):
-    """`addition` in front of the line `before` and the comment above that."""
+    """`addition` before the line `before` and the comment above that."""
     found = re.search(rf"^(?: *#.*\n)*{re.escape(before)}$", text, re.M)
     if not found:
-        fail(f"there is no line {before!r} any more; add the new one by hand")
+        fail(f"the line {before!r} is missing; add the new lines by hand")
     return text[: found.start()] + addition + text[found.start() :]
 
 
@@ -100,6 +123,18 @@ def add_test_module(name):
     return path, changed
 
 
+def event_of(method, route):
+    """The event of a request without a credential: that of the fallback, with a route."""
+    event = json.loads((EVENTS / "fallback.json").read_text())
+    context = event.pop("requestContext")
+    path = (PREFIX + route).replace("{stage}", "local")
+    event |= {"routeKey": f"{method} {PREFIX}{route}", "rawPath": path}
+    context |= {"http": context["http"] | {"method": method, "path": path}, "routeKey": event["routeKey"]}
+    event.pop("isBase64Encoded")
+    event |= {"pathParameters": {"stage": "local"}, "requestContext": context, "isBase64Encoded": False}
+    return json.dumps(event, indent=2) + "\n"
+
+
 def endpoint(name, method, route):
     check_name(name, "make new-endpoint NAME=ping METHOD=GET ROUTE=/ping")
     method = method.upper()
@@ -111,27 +146,27 @@ def endpoint(name, method, route):
     block, rest = fallback.split("\n\n", 1)
     event = (
         f"\n        {camel(name)}:\n          Type: HttpApi\n          Properties: "
-        f'{{ ApiId: !Ref Api, Method: ANY, Path: "/{{stage}}/iwc/badge{route}" }}'
+        f'{{ ApiId: !Ref Api, Method: ANY, Path: "{PREFIX}{route}" }}'
     )
     template = f"{head}  FallbackFunction:\n{block}{event}\n\n{rest}"
-    # Alarms of endpoints name each of them.
+    # The alarm of endpoints names each of them.
     watched = r"        - Id: fallback\n          ReturnData: false\n.*\n"
     own = lambda found: found[0].replace("fallback", name).replace("FallbackFunction", f"{camel(name)}Function")  # noqa: E731
     template = re.sub(watched, lambda found: own(found) + found[0], template)
     if template.count("MetricName: Errors,") > METRICS_OF_AN_ALARM:
-        print(f"warning: CloudWatch takes {METRICS_OF_AN_ALARM} metrics in an alarm; share out those of FunctionErrorsAlarm")
+        print(f"warning: CloudWatch takes {METRICS_OF_AN_ALARM} metrics in an alarm; divide FunctionErrorsAlarm in two")
     description = insert(DESCRIPTION.read_text(), "components:", form("endpoint.openapi", words))
     description = insert(description, "  examples:", form("endpoint.reply", words))
     before = "  - target: $.components.securitySchemes"
     translation = insert(TRANSLATION.read_text(), before, form("endpoint.overlay", words))
-    event = (EVENTS / "logout.json").read_text().replace("POST", method).replace("/user/logout", route)
     changed = [(TEMPLATE, template), (DESCRIPTION, description), (TRANSLATION, translation), *samples(words)]
-    changed.append((EVENTS / f"{name}.json", event))
+    changed.append((EVENTS / f"{name}.json", event_of(method, route)))
     write(f"functions/api/{name}", words, "endpoint", changed)
     print(
-        f"{method} {route} answers users who are signed in; with Anyone in place of SignedIn it is for everybody (and x-badge-open in {DESCRIPTION}).\n"
-        f"Next: say in {TESTS}/{name}.rs what it shall do, and see that fail: make test\n"
-        f"      then write it in functions/api/{name}/src/main.rs, and its decisions in shared/src/"
+        f"{method} {route} answers users who are signed in; with Anyone instead of SignedIn it is open to anyone (and x-badge-open in {DESCRIPTION}).\n"
+        f"Next: describe in {TESTS}/{name}.rs what it must do, and see that test fail: make test\n"
+        f"      then write it in functions/api/{name}/src/main.rs, and its decisions in shared/src/\n"
+        f"Undo: make remove-endpoint NAME={name}"
     )
 
 
@@ -144,9 +179,10 @@ def job(name, schedule):
     event = (EVENTS / "daily.json").read_text()
     write(f"functions/jobs/{name}", words, "job", [(TEMPLATE, template), (EVENTS / f"{name}.json", event)])
     print(
-        f"{name} runs at {schedule}, once for each time though events come twice (docs/jobs.md); now: make job NAME={name}\n"
-        f"Next: say in {TESTS}/{name}.rs what it shall do, and see that fail: make test\n"
-        f"      then write it in functions/jobs/{name}/src/main.rs, and its decisions in shared/src/"
+        f"{name} runs at {schedule}, once for each time even if its event comes twice (docs/jobs.md). To run it now: make job NAME={name}\n"
+        f"Next: describe in {TESTS}/{name}.rs what it must do, and see that test fail: make test\n"
+        f"      then write it in functions/jobs/{name}/src/main.rs, and its decisions in shared/src/\n"
+        f"Undo: make remove-job NAME={name}"
     )
 
 
@@ -166,10 +202,9 @@ def samples(words):
     for file, sample in SAMPLES.items():
         path = EXAMPLES / file
         text = path.read_text()
-        last = re.search(r"^ *\S+ region logout$", text, re.M)
-        if not last:
-            fail(f"{path} has no region logout any more; add a region {words['name']} by hand")
-        yield path, insert(text, last[0], fill(sample, words))
+        # Before the last one, which signs out.
+        *_, last = re.findall(r"^ *\S+ region \w+$", text, re.M)
+        yield path, insert(text, last, fill(sample, words))
 
 
 def write(folder, words, kind, changed):
@@ -190,5 +225,5 @@ def write(folder, words, kind, changed):
 
 
 if __name__ == "__main__":
-    kind, *wish = sys.argv[1:]
-    {"endpoint": endpoint, "job": job}[kind](*wish)
+    kind, *arguments = sys.argv[1:]
+    {"endpoint": endpoint, "job": job}[kind](*arguments)

@@ -6,7 +6,7 @@ import uuid
 
 import httpx
 
-badge = httpx.Client(
+client = httpx.Client(
     base_url=os.environ.get("BADGE_URL", "http://127.0.0.1:9600/local/iwc/badge"),
     headers={"Accept-Language": "en"},
     timeout=5,
@@ -16,7 +16,7 @@ phone = "13800138000"
 
 def call(method, path, **request):
     """Returns the envelope of the reply. HTTP is always 200, so look at the code."""
-    envelope = badge.request(method, path, **request).json()
+    envelope = client.request(method, path, **request).json()
     if envelope.get("code") != 0:
         raise RuntimeError(envelope)
     return envelope
