@@ -78,6 +78,12 @@ picture: # take docs/console.png, the picture in README.md
 	@$(MAKE) --no-print-directory test-console K=picture_of_the_readme
 	@cp .tools/console-shots/readme.png docs/console.png
 
+fork: python # rename the service, its tables and its route prefix (NAME=acme PREFIX=acme/user)
+	@$(VENV_BIN)/python infra/dev/fork.py fork "$(NAME)" "$(PREFIX)"
+
+upgrade: python # merge a newer version of the original into a fork (FROM=upstream/main)
+	@$(VENV_BIN)/python infra/dev/fork.py upgrade "$(FROM)"
+
 build-local: toolchain # build the emulator and the functions for this machine
 	@[ -x "$(DEV_BIN)/local" ] || echo "The first build takes some minutes" >&2
 	@cargo build $(LOCKED) --workspace --bins $(DEBUGGABLE)
@@ -177,6 +183,9 @@ test-cluster: redis build-local # run the API's tests with a cache in cluster mo
 
 test-arm: redis # run the API's tests on the ARM binaries; skipped without Rust's library for ARM
 	@infra/dev/test_arm.sh
+
+test-fork: redis python # rename a copy, check it, use it, and merge a change into it (FULL=1 runs all its tests)
+	@FULL="$(FULL)" infra/dev/test_fork.sh
 
 attack: redis python build-local # run the attacks on the limits at full size; some minutes
 	@BADGE_ATTACK_PART=1 cargo test $(LOCKED) --workspace --test api attack:: -- --nocapture --test-threads=1
