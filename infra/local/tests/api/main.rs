@@ -29,6 +29,7 @@ mod metrics;
 mod month;
 mod outage;
 mod race;
+mod readme;
 mod register;
 mod rotation;
 mod settings;
