@@ -1,7 +1,6 @@
 #!/bin/sh
-# Brings a stage up, or up to date: resources and settings by infra/template.yaml, code from target/lambda, built anew. Then
-# it looks whether the stage works, and goes back to the code before if it does not. With --diff it tells what would change, and
-# changes nothing.
+# Creates or updates a stage: resources and settings by infra/template.yaml, code from target/lambda, built anew. Then checks
+# that the stage works, and restores the code before if it does not. With --diff it only shows what would change.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
@@ -31,8 +30,8 @@ stack() {
 }
 
 if [ "${1-}" = --diff ]; then
-    told=$(stack --no-execute-changeset)
-    changes=$(printf '%s\n' "$told" | grep -o 'arn:[^ ]*:changeSet/[^ ]*' || true)
+    output=$(stack --no-execute-changeset)
+    changes=$(printf '%s\n' "$output" | grep -o 'arn:[^ ]*:changeSet/[^ ]*' || true)
     [ -n "$changes" ] || { echo "Nothing would change"; exit; }
     "$AWS" cloudformation describe-change-set --change-set-name "$changes" --output table \
         --query 'Changes[].ResourceChange.[Action,Replacement,LogicalResourceId,ResourceType]'

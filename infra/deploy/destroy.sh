@@ -1,20 +1,19 @@
 #!/bin/sh
-# Takes a stage down, with all that it has stored. Of prod, users, secrets and failed events stay, and it wants to be told
-# twice.
+# Deletes a stage with all that it stores. Of prod, users, secrets and failed events stay, and it needs CONFIRM.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
 
 need_stage destroy
 if [ "$STAGE" = prod ] && [ "${CONFIRM-}" != "badge-prod" ]; then
-    fail "this takes prod down; who means it types: make destroy STAGE=prod CONFIRM=badge-prod"
+    fail "this deletes prod; to confirm, type: make destroy STAGE=prod CONFIRM=badge-prod"
 fi
 need_account
 "$AWS" cloudformation delete-stack --stack-name "badge-$STAGE"
 "$AWS" cloudformation wait stack-delete-complete --stack-name "badge-$STAGE" ||
     fail "the stack badge-$STAGE is not gone; its events in the console say why"
 if [ "$STAGE" = prod ]; then
-    say "What prod has stored is kept: the table badge-prod-users, the queue badge-prod-failed-events, the secrets badge/prod/*"
+    say "What prod stores stays: the table badge-prod-users, the queue badge-prod-failed-events, the secrets badge/prod/*"
     exit
 fi
 # The template keeps these on every stage, because a mistake in it must not empty prod.

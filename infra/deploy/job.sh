@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the job NAME now and tells how it ended, as if its schedule had come to TIME (RFC 3339; now without one). On
-# `local` by the door of the running stage, on any other STAGE by the AWS command line.
+# Runs the job NAME now, as if its schedule had come to TIME (RFC 3339; by default now), and prints the outcome. On `local` by
+# the control API of the running emulator, on any other STAGE by the AWS command line.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
@@ -20,15 +20,15 @@ def fail(text):
     sys.exit(f"error: {text}")
 
 
-def ask(door, body=None):
+def ask(path, body=None):
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(f"{origin}/_stage/{door}", data), timeout=600) as answer:
+        with urllib.request.urlopen(urllib.request.Request(f"{origin}/_stage/{path}", data), timeout=600) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         return {"refused": error.code, **json.load(error)}
     except OSError:
-        fail(f"no stage listens on {origin}; start one with: make run")
+        fail(f"no emulator listens on {origin}; start it with: make run")
 
 
 fired = ask(f"schedules/{urllib.parse.quote(name, safe='')}", {"time": time} if time else {})
@@ -42,7 +42,7 @@ for line in fired["log"]:
 attempts = f", {fired['attempts']} attempts" if fired["attempts"] > 1 else ""
 print(f"{name} at {fired['time']}: {fired['outcome']}{attempts}")
 if fired["outcome"] != "ok":
-    fail("its event is in the dead letters; drive it again with: make redrive")
+    fail("its event is in the dead letters; retry it with: make redrive")
 PYTHON
 }
 

@@ -66,7 +66,7 @@ at_once() {
 }
 
 # A function and its version that is live; nothing if none is.
-tell_live() {
+print_live() {
     live=$(alias_of "$1" live)
     [ -z "$live" ] || printf '%s %s\n' "$1" "$live"
 }
@@ -74,7 +74,7 @@ tell_live() {
 # keep_before FUNCTION VERSION: where a rollback goes to.
 keep_before() { set_alias "$1" before "$2"; }
 
-# Exchanges what is live with what was before, and tells it; nothing if nothing was.
+# Exchanges what is live with what was before, and prints it; nothing if nothing was.
 exchange() {
     live=$(alias_of "$1" live)
     before=$(alias_of "$1" before)
@@ -85,9 +85,9 @@ exchange() {
 }
 
 # Every function of the stage with the version that is live, in lines.
-live_versions() { functions_of_stage | at_once 1 tell_live | sort; }
+live_versions() { functions_of_stage | at_once 1 print_live | sort; }
 
-# remember FILE: what was live before, as live_versions told it, is the alias `before`, which a rollback goes to. Where
+# remember FILE: what was live before, as live_versions printed it, is the alias `before`, which a rollback goes to. Where
 # nothing has changed it stays what it was, or a second deployment would take the way back away.
 remember() {
     [ -s "$1" ] || return 0

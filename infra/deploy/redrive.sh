@@ -1,5 +1,5 @@
 #!/bin/sh
-# Drives every failed event of a stage again. On `local` by the door of the running stage. On any other STAGE from its
+# Retries every failed event of a stage. On `local` by the control API of the running emulator. On any other STAGE from its
 # queue: SQS redrives to queues only and from the dead letters of queues only (API Reference, StartMessageMoveTask), so
 # here each message is received, its function invoked asynchronously, and the message deleted once Lambda has taken it.
 set -eu
@@ -16,11 +16,11 @@ try:
     with urllib.request.urlopen(f"{origin}/_stage/dead_letters/redrive", b"", timeout=600) as answer:
         driven = json.load(answer)
 except OSError:
-    sys.exit(f"error: no stage listens on {origin}; start one with: make run")
-for letter in driven:
-    print(f"{letter['function']} {letter['request_id']}: {letter['outcome']}")
-failed = sum(letter["outcome"] != "ok" for letter in driven)
-print(f"{len(driven)} driven again, {failed} failed and kept")
+    sys.exit(f"error: no emulator listens on {origin}; start it with: make run")
+for event in driven:
+    print(f"{event['function']} {event['request_id']}: {event['outcome']}")
+failed = sum(event["outcome"] != "ok" for event in driven)
+print(f"{len(driven)} redriven, {len(driven) - failed} succeeded")
 sys.exit(failed > 0)
 PYTHON
 }
@@ -65,7 +65,7 @@ on_aws() {
         driven=$((driven + 1))
         echo "$function: taken"
     done
-    echo "$driven driven again; what fails again is back in the queue after its retries"
+    echo "$driven redriven; an event that fails again returns to the queue after its retries"
 }
 
 case $STAGE in

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The dependency audit: cargo-deny, as deny.toml says. With --install it is only got. It lives beside the shared
-# target folder, since it takes minutes to build.
+# The dependency audit: cargo-deny, as deny.toml says. With --install it is only installed. Clones share it, because it
+# takes minutes to build.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/dev/lib.sh

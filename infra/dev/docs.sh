@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the API pages into .tools/docs, where the local stage finds them. Their renderer is one script of one package of
+# Builds the API pages into .tools/docs, where the local emulator finds them. Their renderer is one script of one package of
 # npm, got once and held to its hash; nothing of the package is run here.
 set -eu
 cd "$(dirname "$0")/../.."

@@ -60,9 +60,9 @@ def rename(folder, old, new):
 def digests(folder):
     """A digest in the translation is that of an English text, which may have a name in it."""
     check = [sys.executable, "infra/api-docs/build.py", "--check"]
-    told = subprocess.run(check, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(check, cwd=folder, capture_output=True, text=True)
     path = folder / "docs/openapi.zh.yaml"
-    for target, digest in re.findall(r"^(?:error: )?(.*): the English has changed;.* (\w{8})$", told.stdout + told.stderr, re.M):
+    for target, digest in re.findall(r"^(?:error: )?(.*): the English has changed;.* (\w{8})$", done.stdout + done.stderr, re.M):
         text = path.read_text()
         path.write_text(re.sub(rf'(- target: {re.escape(target)}\n    x-badge-english: )"\w+"', rf'\1"{digest}"', text))
 
@@ -82,10 +82,10 @@ def fork(name, prefix):
     old = tomllib.loads(NAMES.read_text())
     example = "make fork NAME=acme PREFIX=acme/user"
     if not re.fullmatch(NAME, name):
-        fail(f"NAME is 2 to 11 small letters and digits, and begins with a letter: {name!r} is not; type: {example}")
+        fail(f"NAME is 2 to 11 lowercase letters and digits, and begins with a letter: {name!r} is not; type: {example}")
     if not re.fullmatch(PREFIX, prefix):
-        fail(f"PREFIX is a path without a slash at its ends, in small letters: {prefix!r} is not; type: {example}")
-    # A word that is used for something else could never be told from the name again.
+        fail(f"PREFIX is a path without a slash at its ends, in lowercase letters: {prefix!r} is not; type: {example}")
+    # A word that is used for something else could not be distinguished from the name again.
     if used := in_use(name):
         fail(f"{name} is a word of {used[0]} already; take another name")
     is_clean()

@@ -49,7 +49,7 @@ venv() {
     fi
 }
 
-# Starts the built stage on a free port, and ends it with the script. Sets ORIGIN to where it answers.
+# Starts the built emulator on a free port, and stops it with the script. Sets ORIGIN to where it answers.
 start_stage() {
     stage_log=$(mktemp)
     stage=
@@ -60,7 +60,7 @@ start_stage() {
     "$CARGO_TARGET_DIR/debug/local" --port "$port" --stage local >"$stage_log" 2>&1 &
     stage=$!
     until python3 -c "import urllib.request as u; u.urlopen('$ORIGIN/_stage/state', timeout=5)" 2>/dev/null; do
-        kill -0 "$stage" 2>/dev/null || { cat "$stage_log" >&2; fail "the stage did not start"; }
+        kill -0 "$stage" 2>/dev/null || { cat "$stage_log" >&2; fail "the emulator did not start"; }
         sleep 0.1
     done
 }

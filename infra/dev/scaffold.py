@@ -77,7 +77,7 @@ def check_name(name, example):
     if not name:
         fail(f"NAME is missing; type: {example}")
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or len(name) > LONGEST_NAME:
-        fail(f"NAME is small letters, digits and single underscores, at most {LONGEST_NAME}: {name!r} is not")
+        fail(f"NAME is lowercase letters, digits and single underscores, at most {LONGEST_NAME}: {name!r} is not")
     if name in KEYWORDS:
         fail(f"{name} is a keyword of Rust, so no crate can have that name; take another one")
     for reason, names in REFUSED.items():
@@ -95,7 +95,7 @@ def check_route(method, route):
     if method not in METHODS:
         fail(f"METHOD is one of {', '.join(METHODS)}, not {method!r}")
     if not re.fullmatch(r"(/[a-z0-9][a-z0-9_-]*)+", route):
-        fail(f"ROUTE is the path after {PREFIX}, in small letters, like /user/avatar: {route!r} is not")
+        fail(f"ROUTE is the path after {PREFIX}, in lowercase letters, like /user/avatar: {route!r} is not")
     if f"\n  {route}:\n" in DESCRIPTION.read_text():
         fail(f"{route} has a method already; add the other one by hand, beside the first in {DESCRIPTION}")
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the stage, and at each change of a file rebuilds and tells it to reload (SIGHUP). A build that fails leaves
-# the running stage as it is. A change of the stage's own program starts it again.
+# Runs the local emulator; when a file changes, rebuilds and makes it reload (SIGHUP). It goes on as it is when a build fails,
+# and restarts when its own program has changed.
 set -eu
 cd "$(dirname "$0")/../.."
 : "${CARGO_TARGET_DIR:?}" "${PORT:=9600}" "${STAGE:=local}"
@@ -37,7 +37,7 @@ while kill -0 "$stage" 2>/dev/null; do
     touch "$seen"
     echo "Changed: building" >&2
     if ! cargo build --quiet --workspace --bins; then
-        echo "The build failed; the stage goes on with the last good one" >&2
+        echo "The build failed; the emulator goes on with the last good one" >&2
     elif [ -n "$(find "$program" -newer "$seen.program")" ]; then
         stop
         start

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import parts
 import pytest
-from bed import Bed
+from stage import Stage
 
 # Ended from outside, as by Ctrl-C: pytest stops, and what was started is ended.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
-def bed(request):
+def stage(request):
     """A stage that `make deploy` has brought up in an empty account. Where it has not, there is nothing to test."""
     with tempfile.TemporaryDirectory(prefix="badge-") as name:
         folder = Path(name)
@@ -26,11 +26,11 @@ def bed(request):
         sink = parts.Sink()
         try:
             with parts.cache(folder / "cache") as cache, parts.emulator(folder / "emulator") as emulator:
-                bed = Bed(folder / "tree", emulator, cache, sink)
-                is_up, bed.first = bed.make("deploy")
+                stage = Stage(folder / "tree", emulator, cache, sink)
+                is_up, stage.first = stage.make("deploy")
                 if not is_up:
                     request.session.shouldfail = "no stage came up"
-                    pytest.fail(bed.first, pytrace=False)
-                yield bed
+                    pytest.fail(stage.first, pytrace=False)
+                yield stage
         finally:
             sink.close()

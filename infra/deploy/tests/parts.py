@@ -86,7 +86,7 @@ def emulator(folder):
 
 
 class Sink:
-    """An SMS provider: keeps what it gets, and refuses numbers for as often as it was told."""
+    """An SMS provider: records messages, and refuses numbers as often as a test asks for."""
 
     def __init__(self):
         sink = self

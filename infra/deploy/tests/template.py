@@ -1,6 +1,6 @@
 """Makes of infra/template.yaml what the emulator ministack (1.5.33) can bring up.
 
-Everything that it cannot do, does otherwise than AWS, or has to be told is a change below, with its reason. A change that
+Everything that it cannot do, does otherwise than AWS, or cannot know is a change below, with its reason. A change that
 has nothing to change is an error, so that none outlives its reason. docs/deployment.md lists what is unproved by that.
 """
 

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from bed import STAGE
+from stage import STAGE
 from parts import REGION
 
 ACCOUNT = "000000000000"
@@ -84,7 +84,7 @@ def query(table, key, kind, value, **more):
     return {"TableName": table, **condition, "ExpressionAttributeValues": {":key": {kind: value}}, **more}
 
 
-def calls(bed):
+def calls(stage):
     """Name, service, operation and arguments of each call."""
     for table, key in ((USERS, "phone"), (RUNS, "run"), (OTHER, "phone")):
         for name, operation, arguments in of_table(table, key):
@@ -96,15 +96,15 @@ def calls(bed):
         yield f"GetSecretValue {secret}", "secretsmanager", "get_secret_value", found
         yield f"PutSecretValue {secret}", "secretsmanager", "put_secret_value", found
     yield "GetSecretValue of another stage", "secretsmanager", "get_secret_value", {"SecretId": "badge/other/jwt"}
-    for function in bed.functions():
+    for function in stage.functions():
         for qualifier in ("", ":live"):
-            target = {"FunctionName": bed.name(function) + qualifier, "InvocationType": "DryRun"}
+            target = {"FunctionName": stage.name(function) + qualifier, "InvocationType": "DryRun"}
             yield f"Invoke {function}{qualifier}", "lambda", "invoke", target
-    yield "UpdateFunctionCode", "lambda", "update_function_code", {"FunctionName": bed.name("login"), "DryRun": True}
+    yield "UpdateFunctionCode", "lambda", "update_function_code", {"FunctionName": stage.name("login"), "DryRun": True}
     yield "Publish to a phone", "sns", "publish", {"PhoneNumber": "+8613800138000", "Message": "x"}
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:badge-{STAGE}-alarms"
     yield TO_A_TOPIC, "sns", "publish", {"TopicArn": topic, "Message": "x"}
-    queue = {"QueueUrl": f"http://127.0.0.1:{bed.port}/{ACCOUNT}/{QUEUE}"}
+    queue = {"QueueUrl": f"http://127.0.0.1:{stage.port}/{ACCOUNT}/{QUEUE}"}
     yield f"SendMessage {QUEUE}", "sqs", "send_message", {**queue, "MessageBody": ""}
     yield f"ReceiveMessage {QUEUE}", "sqs", "receive_message", {**queue, "VisibilityTimeout": 0}
     yield "CreateLogGroup", "logs", "create_log_group", {"logGroupName": "/aws/lambda/nobody"}
@@ -114,55 +114,55 @@ def calls(bed):
     yield "DescribeCacheClusters", "elasticache", "describe_cache_clusters", cluster
 
 
-def allowed(bed, name, role):
+def allowed(stage, name, role):
     """Names of the calls that go through with that role."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.write(Path(__file__).with_name("probe.py"), "probe.py")
-    client = bed.aws("lambda")
+    client = stage.aws("lambda")
     client.create_function(
         FunctionName=f"probe-{name}",
         Role=role,
         Runtime="python3.13",
         Handler="probe.handler",
         Code={"ZipFile": archive.getvalue()},
-        Environment={"Variables": {"AWS_ENDPOINT": f"http://127.0.0.1:{bed.port}"}},
+        Environment={"Variables": {"AWS_ENDPOINT": f"http://127.0.0.1:{stage.port}"}},
         Timeout=60,
     )
-    answer = client.invoke(FunctionName=f"probe-{name}", Payload=json.dumps(list(calls(bed))))
+    answer = client.invoke(FunctionName=f"probe-{name}", Payload=json.dumps(list(calls(stage))))
     client.delete_function(FunctionName=f"probe-{name}")
     errors = json.load(answer["Payload"])
     assert "FunctionError" not in answer, errors
     may = {call for call, error in errors.items() if error not in REFUSED}
-    # A topic's own policy lets every role of its account publish. Only whom a policy denies it is kept out.
+    # A topic's own policy lets every role of its account publish. Only a policy that denies it prevents that.
     return may if name == "send_sms" else may - {TO_A_TOPIC}
 
 
-def role_of(bed, function):
-    return bed.aws("lambda").get_function_configuration(FunctionName=bed.name(function))["Role"]
+def role_of(stage, function):
+    return stage.aws("lambda").get_function_configuration(FunctionName=stage.name(function))["Role"]
 
 
-def test_every_function_is_listed(bed):
-    assert sorted(RIGHTS) == bed.functions()
+def test_every_function_is_listed(stage):
+    assert sorted(RIGHTS) == stage.functions()
 
 
 @pytest.mark.parametrize("function", RIGHTS)
-def test_a_function_may_do_what_is_listed_and_nothing_else(bed, function):
-    assert allowed(bed, function, role_of(bed, function)) == RIGHTS[function]
+def test_a_function_may_do_what_is_listed_and_nothing_else(stage, function):
+    assert allowed(stage, function, role_of(stage, function)) == RIGHTS[function]
 
 
 @pytest.mark.parametrize("job", ["daily", "cache_watch", "deployed"])
-def test_a_schedule_may_call_its_job_and_nothing_else(bed, job):
-    target = bed.aws("scheduler").get_schedule(Name=bed.name(job))["Target"]
-    assert allowed(bed, f"schedule-{job}", target["RoleArn"]) == {f"Invoke {job}:live", *KEEPS_FAILED}
+def test_a_schedule_may_call_its_job_and_nothing_else(stage, job):
+    target = stage.aws("scheduler").get_schedule(Name=stage.name(job))["Target"]
+    assert allowed(stage, f"schedule-{job}", target["RoleArn"]) == {f"Invoke {job}:live", *KEEPS_FAILED}
 
 
 @pytest.mark.parametrize("function", RIGHTS)
-def test_rights_to_the_cache_are_exact(bed, function):
+def test_rights_to_the_cache_are_exact(stage, function):
     def may(action, kind, name):
         arn = f"arn:aws:elasticache:{REGION}:{ACCOUNT}:{kind}:{name}"
-        answer = bed.aws("iam").simulate_principal_policy(
-            PolicySourceArn=role_of(bed, function), ActionNames=[action], ResourceArns=[arn]
+        answer = stage.aws("iam").simulate_principal_policy(
+            PolicySourceArn=role_of(stage, function), ActionNames=[action], ResourceArns=[arn]
         )
         return answer["EvaluationResults"][0]["EvalDecision"] == "allowed"
 

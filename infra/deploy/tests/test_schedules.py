@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from bed import STAGE
+from stage import STAGE
 from parts import ROOT, eventually, free_port, running
 
 JOBS = sorted(path.name for path in (ROOT / "functions/jobs").iterdir())
@@ -16,20 +16,20 @@ JOBS = sorted(path.name for path in (ROOT / "functions/jobs").iterdir())
 FIRES_S = 30
 
 
-def schedule(bed, job):
-    return bed.aws("scheduler").get_schedule(Name=bed.name(job))
+def schedule(stage, job):
+    return stage.aws("scheduler").get_schedule(Name=stage.name(job))
 
 
-def test_each_schedule_calls_the_alias_of_its_job_and_keeps_what_fails(bed):
+def test_each_schedule_calls_the_alias_of_its_job_and_keeps_what_fails(stage):
     for job in JOBS:
-        found = schedule(bed, job)
+        found = schedule(stage, job)
         target = found["Target"]
-        assert target["Arn"].endswith(f":function:{bed.name(job)}:live"), job
+        assert target["Arn"].endswith(f":function:{stage.name(job)}:live"), job
         assert target["DeadLetterConfig"]["Arn"].endswith(f":badge-{STAGE}-failed-events"), job
         assert found["State"] == ("DISABLED" if job == "deployed" else "ENABLED"), job
 
 
-def test_each_expression_is_one_that_fires(bed, tmp_path):
+def test_each_expression_is_one_that_fires(stage, tmp_path):
     """The emulator takes any text, and never fires what it cannot read. The local stage refuses all that AWS would."""
     port = free_port()
     command = [Path(os.environ["BUILT_IN"]) / "local", "--port", str(port), "--stage", "local", "--root", ROOT]
@@ -37,12 +37,12 @@ def test_each_expression_is_one_that_fires(bed, tmp_path):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stage/state", timeout=10) as state:
             schedules = json.load(state)["schedules"]
     read = {one["name"].removeprefix("badge-local-"): one["expression"] for one in schedules}
-    assert read == {job: schedule(bed, job)["ScheduleExpression"] for job in JOBS}
+    assert read == {job: schedule(stage, job)["ScheduleExpression"] for job in JOBS}
 
 
-def test_a_schedule_fires_and_its_job_runs_once(bed):
-    scheduler = bed.aws("scheduler")
-    like = schedule(bed, "daily")
+def test_a_schedule_fires_and_its_job_runs_once(stage):
+    scheduler = stage.aws("scheduler")
+    like = schedule(stage, "daily")
     now = datetime.now(UTC).replace(microsecond=0)
     target = like["Target"]
     # The emulator hands over these words as they are; AWS puts in what they stand for.
@@ -59,14 +59,14 @@ def test_a_schedule_fires_and_its_job_runs_once(bed):
     )
 
     def run():
-        return [line for line in bed.lines("daily") if line.get("scheduled") == words["<aws.scheduler.scheduled-time>"]]
+        return [line for line in stage.lines("daily") if line.get("scheduled") == words["<aws.scheduler.scheduled-time>"]]
 
     lines = eventually("a run of daily", FIRES_S, run)
     assert [line["code"] for line in lines] == [0], lines
 
 
 @pytest.mark.parametrize("job", ["daily", "deployed"])
-def test_a_job_can_be_run_by_hand(bed, job):
+def test_a_job_can_be_run_by_hand(stage, job):
     """cache_watch cannot: the emulator holds a serverless cache to be no resource, which its policy names."""
-    assert f"{job} at " in bed.done("job", NAME=job)
-    assert bed.lines(job)[-1]["code"] == 0
+    assert f"{job} at " in stage.done("job", NAME=job)
+    assert stage.lines(job)[-1]["code"] == 0

@@ -9,70 +9,70 @@ FIRST_S = 300
 
 
 @contextmanager
-def ttl(bed, seconds):
+def ttl(stage, seconds):
     """Settings with another time-to-live of codes; those of before come back, and what was deployed stays."""
     old, new = f"[veri_code]\nttl_secs = {FIRST_S}", f"[veri_code]\nttl_secs = {seconds}"
-    bed.set_conf(old, new)
+    stage.set_conf(old, new)
     yield
-    bed.set_conf(new, old)
+    stage.set_conf(new, old)
 
 
 @contextmanager
-def broken(bed):
+def broken(stage):
     """Settings with which no function starts."""
-    bed.set_conf("[veri_code]\n", "[veri_code]\nno_such_key = 1\n")
+    stage.set_conf("[veri_code]\n", "[veri_code]\nno_such_key = 1\n")
     yield
-    bed.set_conf("[veri_code]\nno_such_key = 1\n", "[veri_code]\n")
+    stage.set_conf("[veri_code]\nno_such_key = 1\n", "[veri_code]\n")
 
 
-def lives_for(bed):
-    return bed.ask(bed.phone())["expires_in"]
+def lives_for(stage):
+    return stage.ask(stage.phone())["expires_in"]
 
 
-def test_a_second_deployment_changes_nothing(bed):
-    live = bed.versions()
-    assert "Nothing would change" in bed.done("diff")
-    assert "No changes to deploy" in bed.done("deploy")
-    assert bed.versions() == live
-    assert bed.versions("before") == {}, "the way back is to what is live"
-    is_done, told = bed.make("rollback")
-    assert not is_done and "there is no version before" in told
+def test_a_second_deployment_changes_nothing(stage):
+    live = stage.versions()
+    assert "Nothing would change" in stage.done("diff")
+    assert "No changes to deploy" in stage.done("deploy")
+    assert stage.versions() == live
+    assert stage.versions("before") == {}, "the way back is to what is live"
+    is_done, output = stage.make("rollback")
+    assert not is_done and "there is no version before" in output
 
 
-def test_a_push_makes_one_function_live_and_a_rollback_goes_back(bed):
-    before = bed.versions()
-    with ttl(bed, 240):
-        bed.done("push", FN="veri_code")
-    after = bed.versions()
+def test_a_push_makes_one_function_live_and_a_rollback_goes_back(stage):
+    before = stage.versions()
+    with ttl(stage, 240):
+        stage.done("push", FN="veri_code")
+    after = stage.versions()
     assert {name for name in after if after[name] != before[name]} == {"veri_code"}
-    assert lives_for(bed) == 240
-    bed.done("rollback")
-    assert (bed.versions(), lives_for(bed)) == (before, FIRST_S)
+    assert lives_for(stage) == 240
+    stage.done("rollback")
+    assert (stage.versions(), lives_for(stage)) == (before, FIRST_S)
 
 
-def test_a_push_that_does_not_work_goes_back_by_itself(bed):
-    live = bed.versions()
-    with broken(bed):
-        is_done, told = bed.make("push", FN="user_index")
-    assert not is_done and "its code is again the one before" in told
-    assert bed.versions() == live
-    assert bed.index()["code"] == 10006
+def test_a_push_that_does_not_work_goes_back_by_itself(stage):
+    live = stage.versions()
+    with broken(stage):
+        is_done, output = stage.make("push", FN="user_index")
+    assert not is_done and "its code is again the one before" in output
+    assert stage.versions() == live
+    assert stage.index()["code"] == 10006
 
 
-def test_a_deployment_makes_every_function_live_and_a_rollback_goes_back(bed):
-    before = bed.versions()
-    with ttl(bed, 180):
-        bed.done("deploy")
-    after = bed.versions()
+def test_a_deployment_makes_every_function_live_and_a_rollback_goes_back(stage):
+    before = stage.versions()
+    with ttl(stage, 180):
+        stage.done("deploy")
+    after = stage.versions()
     assert all(after[name] != before[name] for name in before), (before, after)
-    assert lives_for(bed) == 180
-    bed.done("rollback")
-    assert (bed.versions(), lives_for(bed)) == (before, FIRST_S)
+    assert lives_for(stage) == 180
+    stage.done("rollback")
+    assert (stage.versions(), lives_for(stage)) == (before, FIRST_S)
 
 
-def test_a_deployment_that_does_not_work_goes_back_by_itself(bed):
-    live = bed.versions()
-    with broken(bed):
-        is_done, told = bed.make("deploy")
-    assert not is_done and "its code is again the one before" in told
-    assert (bed.versions(), lives_for(bed)) == (live, FIRST_S)
+def test_a_deployment_that_does_not_work_goes_back_by_itself(stage):
+    live = stage.versions()
+    with broken(stage):
+        is_done, output = stage.make("deploy")
+    assert not is_done and "its code is again the one before" in output
+    assert (stage.versions(), lives_for(stage)) == (live, FIRST_S)

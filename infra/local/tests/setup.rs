@@ -1,5 +1,5 @@
-//! The scripts of `infra/deploy`: what they refuse, and how a rollback works. `aws` is a script that stores
-//! aliases in files, because these tests are about the order of calls.
+//! The scripts of `infra/deploy` and `infra/dev`: what they refuse, and how a rollback works. `aws` is a script that
+//! stores aliases in files, because these tests are about the order of calls.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
@@ -123,6 +123,26 @@ fn nothing_is_done_without_credentials() {
             refusal.contains("Unable to locate credentials") && refusal.contains("AWS_PROFILE"),
             "{verb}: {refusal}"
         );
+    }
+}
+
+#[test]
+fn a_name_that_rust_or_cargo_reserves_is_refused_with_the_reason() {
+    let setup = Setup::new(AWS);
+    for (reason, names) in [
+        ("is a keyword of Rust", &["fn", "match", "self", "async", "gen", "union"][..]),
+        ("is a crate of Rust's own", &["std", "core", "test", "proc_macro"]),
+        ("is a folder of Cargo's", &["deps", "build"]),
+        ("is a device of Windows", &["nul", "com1"]),
+        ("lowercase letters", &["Ping", "a__b", "1a"]),
+    ] {
+        for name in names {
+            for what in [format!("endpoint {name} GET /x"), format!("job {name} 'rate(1 hour)'")] {
+                let output = setup.run(&format!("python3 infra/dev/scaffold.py {what}"), &[]);
+                let refusal = String::from_utf8(output.stderr).unwrap();
+                assert!(!output.status.success() && refusal.contains(reason), "{what}: {refusal}");
+            }
+        }
     }
 }
 

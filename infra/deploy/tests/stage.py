@@ -29,7 +29,7 @@ class Answer:
     body: dict
 
 
-class Bed:
+class Stage:
     """The copy, its stage, and who looks at it from outside."""
 
     def __init__(self, folder, emulator_port, cache_port, sink):
@@ -65,8 +65,8 @@ class Bed:
         pipes = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
         run = subprocess.run(command, cwd=self.folder, env=environment, timeout=VERB_S, check=False, **pipes)
         # The command line tells of uploads, over and over.
-        told = re.sub(r"\r?Uploading to [^(]*\([0-9.]+%\)", "", run.stdout + run.stderr)
-        return run.returncode == 0, told
+        output = re.sub(r"\r?Uploading to [^(]*\([0-9.]+%\)", "", run.stdout + run.stderr)
+        return run.returncode == 0, output
 
     def make(self, verb, **variables):
         """Whether `make verb STAGE=test` went well, and what it said."""
@@ -75,9 +75,9 @@ class Bed:
 
     def done(self, verb, **variables):
         """What a verb says that goes well."""
-        is_done, told = self.make(verb, **variables)
-        assert is_done, f"make {verb} {variables}:\n{told}"
-        return told
+        is_done, output = self.make(verb, **variables)
+        assert is_done, f"make {verb} {variables}:\n{output}"
+        return output
 
     def set_conf(self, old, new):
         """Changes a line of the stage's settings, which are part of every function's package."""
