@@ -71,21 +71,22 @@ impl Inbox {
         self.arrived.notify_waiters();
     }
 
-    /// Messages to a phone, or to all, newest first; waits for the first one if there is none.
-    pub(crate) async fn read(&self, phone_digits: Option<&str>, wait: Duration) -> Vec<Message> {
-        let first = async {
+    /// Messages to a phone, or to all, newest first; waits until there are `count`, and returns those there are when the time is
+    /// over.
+    pub(crate) async fn read(&self, phone_digits: Option<&str>, count: usize, wait: Duration) -> Vec<Message> {
+        let enough = async {
             loop {
                 // Registered before the check, so that a message in between is not missed.
                 let mut arrived = std::pin::pin!(self.arrived.notified());
                 arrived.as_mut().enable();
                 let found = self.find(phone_digits);
-                if !found.is_empty() {
+                if found.len() >= count {
                     return found;
                 }
                 arrived.await;
             }
         };
-        if wait.is_zero() { self.find(phone_digits) } else { timeout(wait, first).await.unwrap_or_default() }
+        timeout(wait, enough).await.unwrap_or_else(|_| self.find(phone_digits))
     }
 
     /// The number of messages since the start, and those after the first `count` that are still there, oldest first.
@@ -143,19 +144,19 @@ mod tests {
         for id in ["a", "b", "a"] {
             inbox.accept(sent(id, "+8613800138000", "123456"), Timestamp::UNIX_EPOCH);
         }
-        let found = inbox.read(Some(&digits("138-0013 8000")), Duration::ZERO).await;
+        let found = inbox.read(Some(&digits("138-0013 8000")), 1, Duration::ZERO).await;
         assert_eq!(found.iter().map(|message| message.id.as_str()).collect::<Vec<_>>(), ["b", "a"]);
-        assert_eq!(inbox.read(Some("9000"), Duration::ZERO).await, []);
+        assert_eq!(inbox.read(Some("9000"), 1, Duration::ZERO).await, []);
     }
 
     #[tokio::test]
     async fn a_reader_waits_for_the_first_message() {
         let inbox = Inbox::default();
-        let (found, ()) = tokio::join!(inbox.read(Some("8000"), Duration::from_mins(1)), async {
+        let (found, ()) = tokio::join!(inbox.read(Some("8000"), 1, Duration::from_mins(1)), async {
             inbox.accept(sent("a", "+8613800139000", "other"), Timestamp::UNIX_EPOCH);
             inbox.accept(sent("b", "+8613800138000", "123456"), Timestamp::UNIX_EPOCH);
         });
         assert_eq!(found[0].code.as_deref(), Some("123456"));
-        assert_eq!(inbox.read(Some("7000"), Duration::from_millis(1)).await, []);
+        assert_eq!(inbox.read(Some("7000"), 1, Duration::from_millis(1)).await, []);
     }
 }

@@ -13,7 +13,7 @@ use crate::backends::digits;
 use crate::faults::Provider;
 use crate::server::{self, Reply};
 
-/// `GET sms?phone=&wait=`.
+/// `GET sms?phone=&count=&wait=`.
 pub(super) async fn read(State(app): App, query: Query) -> Result<Reply, ApiError> {
     let phone = match query.get("phone").as_deref().map(digits) {
         Some(digits) if digits.is_empty() => return Err(ApiError::bad("phone has no digits")),
@@ -25,7 +25,9 @@ pub(super) async fn read(State(app): App, query: Query) -> Result<Reply, ApiErro
         }
         None => Duration::ZERO,
     };
-    Ok(server::json_of(StatusCode::OK, &app.inbox.read(phone.as_deref(), wait).await))
+    let count = query.get("count").map_or(Ok(1), |text| text.parse());
+    let count = count.map_err(|_| ApiError::bad("count is a number of messages"))?;
+    Ok(server::json_of(StatusCode::OK, &app.inbox.read(phone.as_deref(), count, wait).await))
 }
 
 /// `POST sms`: the provider's endpoint.

@@ -75,6 +75,7 @@ async fn wrong_requests_are_answered_in_json() {
     for (method, path, status) in [
         ("GET", "/_stage/sms?wait=soon", 400),
         ("GET", "/_stage/sms?phone=abc", 400),
+        ("GET", "/_stage/sms?count=x", 400),
         ("POST", "/_stage/sms", 400),
         ("GET", "/_stage/invocations?limit=many", 400),
         ("GET", "/_stage/invocations?function=other", 404),
