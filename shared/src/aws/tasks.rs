@@ -18,6 +18,11 @@ const ALIAS: &str = "%3Alive";
 pub trait Task: Serialize + DeserializeOwned {
     /// Name of the function's folder under `functions/tasks/`.
     const NAME: &'static str;
+
+    /// The phone that it is about, masked, for the log.
+    fn masked_phone(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What the task's function receives.

@@ -33,8 +33,10 @@ where
             let zone = zone.clone();
             async move {
                 let (payload, context) = event.into_parts();
+                let mut phone = None;
                 let outcome = match read::<T>(payload.get()) {
                     Ok((spawned, at)) => {
+                        phone = spawned.task.masked_phone();
                         let (now, network) = (Now::new(at, zone), Network::of(""));
                         let call = Call { now, request_id: context.request_id.clone(), network };
                         catch_panic(handler(state, call, spawned.task_id, spawned.task)).await.flatten()
@@ -42,7 +44,8 @@ where
                     Err(error) => Err(error),
                 };
                 let error = outcome.as_ref().err();
-                CallLog { request_id: &context.request_id, error, ..CallLog::default() }.write(start);
+                let phone = phone.as_deref();
+                CallLog { request_id: &context.request_id, phone, error, ..CallLog::default() }.write(start);
                 outcome.map_err(|error| diagnostic(&error))
             }
         })

@@ -21,6 +21,10 @@ pub struct SendSms {
 
 impl Task for SendSms {
     const NAME: &'static str = "send_sms";
+
+    fn masked_phone(&self) -> Option<String> {
+        Some(Phone::stored(self.phone.clone()).masked())
+    }
 }
 
 impl SendSms {
