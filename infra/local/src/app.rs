@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::error::EmulatorError;
 use crate::faults::Plan;
 use crate::gateway::{Gateway, RouteTable};
-use crate::lambda::{self, Function, Host, Lambda};
+use crate::lambda::{self, Function, Host, Lambda, RUNTIME_EXITED};
 use crate::options::Options;
 use crate::scheduler::Scheduler;
 use crate::template::{FunctionSpec, TableSpec, Template};
@@ -164,7 +164,10 @@ impl AppState {
             let line: serde_json::Value = serde_json::from_str(line).ok()?;
             line["error"].as_str().map(str::to_owned)
         });
-        let reason = logged.or_else(|| lines.last().cloned()).unwrap_or_else(|| "it says nothing".to_owned());
+        // The emulator's own line about the end of the process says less than the function's last one.
+        let mut own = lines.iter().rev().filter(|line| !line.starts_with(RUNTIME_EXITED));
+        let reason = logged.or_else(|| own.next().or(lines.last()).cloned());
+        let reason = reason.unwrap_or_else(|| "it says nothing".to_owned());
         Err(EmulatorError::InitFailed { function: function.spec().binary.clone(), reason })
     }
 

@@ -14,5 +14,5 @@ pub(crate) use self::debugger::prepare_debugging;
 pub(crate) use self::delivery::Delivery;
 pub(crate) use self::function::{Function, Host};
 pub(crate) use self::invocation::{Outcome, Payload, Record, text, to_ms};
-pub(crate) use self::sandbox::portable_environment;
+pub(crate) use self::sandbox::{RUNTIME_EXITED, portable_environment};
 pub(crate) use self::service::{Event, Lambda, NoAnswer, run};

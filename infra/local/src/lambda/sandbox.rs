@@ -25,6 +25,9 @@ use crate::template::FunctionSpec;
 /// Source: AWS Lambda Developer Guide, "Lambda execution environment": the init phase is limited to 10 seconds.
 const INIT_LIMIT: Duration = Duration::from_secs(10);
 
+/// Begins the last log line of a process that ended by itself.
+pub(crate) const RUNTIME_EXITED: &str = "Runtime exited with error: ";
+
 /// A process from its start to its end.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
@@ -309,7 +312,7 @@ impl End {
     /// The wording of Lambda's own errors.
     fn describe(&self, timeout: Duration) -> String {
         match self {
-            Self::Exited(Ok(status)) => format!("Runtime exited with error: {status}"),
+            Self::Exited(Ok(status)) => format!("{RUNTIME_EXITED}{status}"),
             Self::Exited(Err(error)) => format!("Runtime exited without a status: {error}"),
             Self::TimedOut => format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()),
             Self::InitTimedOut => format!("Init timed out after {} seconds", INIT_LIMIT.as_secs()),

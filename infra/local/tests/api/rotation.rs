@@ -137,7 +137,7 @@ async fn a_rotation_says_what_is_missing() {
         for (arguments, said) in [
             (&["nowhere"][..], "there is no stage nowhere"),
             (&["local", "jwtt"], "names no secret jwtt"),
-            (&["test"], "Unable to locate credentials"),
+            (&["test"], "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         ] {
             let output = rotate(app, arguments).await;
             let text = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -59,13 +59,11 @@ async fn an_emulator_names_the_file_and_the_line_of_a_setting_that_cannot_work()
     for (setting, says) in [("trys = 5", "conf/local.toml: line {line} (trys)"), ("tries = 0", "veri_code.tries must")]
     {
         let change = |settings: &str| settings.replacen("tries = 5", setting, 1);
-        with_settings(change, async |app| {
-            let settings = fs::read_to_string(app.repository.file("conf/local.toml")).unwrap();
-            let line = 1 + settings.lines().position(|line| line == setting).unwrap();
-            let error = app.emulator.check_settings().await.unwrap_err().to_string();
-            assert!(error.contains(&says.replace("{line}", &line.to_string())), "{error}");
-        })
-        .await;
+        let app = TestAppBuilder::new().settings(change).start().await;
+        let settings = fs::read_to_string(app.repository.file("conf/local.toml")).unwrap();
+        let line = 1 + settings.lines().position(|line| line == setting).unwrap();
+        let error = app.emulator.check_settings().await.unwrap_err().to_string();
+        assert!(error.contains(&says.replace("{line}", &line.to_string())), "{error}");
     }
-    TestAppBuilder::new().run(async |app| app.emulator.check_settings().await.unwrap()).await;
+    TestAppBuilder::new().start().await.emulator.check_settings().await.unwrap();
 }
