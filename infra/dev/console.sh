@@ -34,7 +34,7 @@ if [ "${1-}" = --open ]; then
     exec "$VENV/bin/python" "$TESTS/open.py" "$2" "$3"
 fi
 
-STAGE_BIN="$CARGO_TARGET_DIR/debug/local"
-export CHROMIUM STAGE_BIN PYTHONDONTWRITEBYTECODE=1
+LOCAL_BIN="$CARGO_TARGET_DIR/debug/local"
+export CHROMIUM LOCAL_BIN PYTHONDONTWRITEBYTECODE=1
 say "Browser tests of the console; pictures are in .tools/console-shots"
 exec "$VENV/bin/python" -m pytest -p no:cacheprovider -q "$TESTS" "$@"
