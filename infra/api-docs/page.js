@@ -30,6 +30,12 @@ description().then((content) => Scalar.createApiReference('#reference', {
   },
 }));
 
+// The renderer's copy buttons have no accessible name. It adds operations, with their buttons, as the reader scrolls.
+const COPY = document.documentElement.lang === 'en' ? 'Copy' : '复制';
+new MutationObserver(() => {
+  for (const button of document.querySelectorAll('.scalar-code-copy:not([aria-label])')) button.setAttribute('aria-label', COPY);
+}).observe(document.getElementById('reference'), { childList: true, subtree: true });
+
 // The anchors of operations are the same in both languages.
 document.getElementById('switch').addEventListener('click', (event) => {
   const isPlace = location.hash.startsWith('#tag/');
