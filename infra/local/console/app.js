@@ -36,6 +36,9 @@ function isDark() {
   return chosen ? chosen === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
 }
 
+// The height of the bar depends on the banners and on the width.
+const bar = new ResizeObserver(([{ target }]) => document.documentElement.style.setProperty('--top', `${target.offsetHeight}px`));
+
 /** Builds the page, at the start and after a change of language. */
 function build() {
   document.documentElement.lang = language() === 'zh' ? 'zh-CN' : 'en';
@@ -48,6 +51,7 @@ function build() {
     connection: h('span'),
     banners: h('div', { role: 'status' }),
     main: h('main', { class: 'main', id: 'main', tabindex: '-1' }),
+    top: h('div', { class: 'top-group' }),
   };
   const links = VIEWS.map((view, index) => {
     const count = h('span', { class: 'count' });
@@ -65,13 +69,13 @@ function build() {
     document.body,
     h('a', { class: 'skip', href: '#main', onclick: (event) => { event.preventDefault(); parts.main.focus(); } }, t('skip')),
     h('div', { class: 'shell' },
-      h('div', { class: 'side' },
+      h('nav', { class: 'side', 'aria-label': t('nav') },
         h('div', { class: 'brand' }, h('img', { src: '/_stage/console/icon.svg', alt: '' }), 'badge', parts.stage),
-        h('nav', { class: 'nav', 'aria-label': t('nav') }, h('ul', {}, links, docs)),
+        h('ul', { class: 'nav' }, links, docs),
         h('div', { class: 'side-foot' },
           h('div', { class: 'row' }, parts.dot, parts.connection),
           h('div', { class: 'keys' }, h('kbd', {}, '1'), '–', h('kbd', {}, `${VIEWS.length}`), t('keys')))),
-      h('div', { class: 'top-group' },
+      fill(parts.top,
         h('header', { class: 'top' },
           h('a', { class: 'now', href: '#control', title: t('now') }, parts.time, parts.zone),
           h('div', { class: 'tools' },
@@ -81,6 +85,8 @@ function build() {
         parts.banners),
       parts.main),
   );
+  bar.disconnect();
+  bar.observe(parts.top);
   show();
   refresh(new Set(['stage', 'connection', 'faults', 'clock', 'second', 'messages', 'deadLetters']));
 }

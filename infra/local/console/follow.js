@@ -14,8 +14,11 @@ const MAX_ENTRIES = 60;
 
 /** The panels of a phone and an address. `again()` reads everything again; `update({ limits })` is called after each reply, `update({})` each second. */
 export function followPanels({ limits, user, sessions, again }) {
-  const rest = [user ? userPanel(user, again) : null, user ? sessionsPanel(user, sessions, again) : null, limitsPanel(limits, again)].filter(Boolean);
-  const columns = { node: h('div', { class: 'columns' }, rest.map(({ node }) => node)), update: (news) => rest.forEach((panel) => panel.update(news)) };
+  const [about, rest] = [user ? [userPanel(user, again), sessionsPanel(user, sessions, again)] : [], limitsPanel(limits, again)];
+  const columns = {
+    node: h('div', { class: 'columns' }, user ? h('div', { class: 'stack' }, about.map(({ node }) => node)) : null, rest.node),
+    update: (news) => [...about, rest].forEach((panel) => panel.update(news)),
+  };
   return [limits.phone ? timelinePanel(limits, user) : null, columns].filter(Boolean);
 }
 
@@ -90,7 +93,7 @@ function requestEntry({ time, function: name, code, outcome, request_id: id }) {
 
 function messageEntry(message) {
   const chip = codeChip(message);
-  return { node: entry(Date.parse(message.time), 'sms', icon('inbox'), h('span', {}, message.text), chip.state, chip.code), update: chip.update };
+  return { node: entry(Date.parse(message.time), 'sms', h('span', {}, icon('inbox'), ' ', message.text), chip.state, chip.code), update: chip.update };
 }
 
 function deadEntry(deadLetter) {
@@ -98,7 +101,7 @@ function deadEntry(deadLetter) {
 }
 
 function userEntry(user, time) {
-  return { node: entry(time, 'stored', icon('data'), h('span', {}, t('follow_registered', { name: user.user_name })), h('span', { class: 'soft mono' }, user.id)) };
+  return { node: entry(time, 'stored', h('span', {}, icon('data'), ' ', t('follow_registered', { name: user.user_name })), h('span', { class: 'soft mono' }, user.id)) };
 }
 
 function codeState(code, times) {

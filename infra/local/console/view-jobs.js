@@ -44,6 +44,7 @@ export function open() {
 
 function scheduleRow(one) {
   const next = h('span');
+  const left = h('span', { class: 'soft nowrap' });
   const last = h('span', { class: 'row' });
   const when = h('span', { class: 'soft' });
   const outcome = h('span', { class: 'tag' });
@@ -56,12 +57,13 @@ function scheduleRow(one) {
     node: h('tr', {},
       h('td', { class: 'first' }, h('span', { class: 'mono' }, short(one.function))),
       h('td', { 'data-label': t('head_expression') }, h('span', {}, h('span', { class: 'mono' }, one.expression), h('span', { class: 'soft' }, ` ${one.timezone}`))),
-      h('td', { 'data-label': t('head_next') }, next),
+      h('td', { 'data-label': t('head_next') }, h('span', {}, next, ' ', left)),
       h('td', { 'data-label': t('head_last_run') }, last),
       h('td', {}, run)),
     update(one) {
-      const left = one.next && Date.parse(one.next) - now();
-      write(next, one.enabled ? (one.next ? `${dateTime(one.next)} · ${t('in_span', { span: span(left) })}` : t('never')) : t('by_hand'));
+      const isDue = one.enabled && Boolean(one.next);
+      write(next, isDue ? dateTime(one.next) : t(one.enabled ? 'never' : 'by_hand'));
+      write(left, isDue ? t('in_span', { span: span(Date.parse(one.next) - now()) }) : '');
       write(when, one.last ? dateTime(one.last) : t('not_yet'));
       outcome.hidden = !one.last;
       outcome.className = `tag ${one.last_outcome === 'ok' ? 'good' : one.last_outcome ? 'bad' : ''}`;

@@ -286,9 +286,13 @@ def test_one_place_shows_what_was_sent_stored_and_refused(console, emulator):
     page.get_by_role("link", name="Follow this phone").first.click()
     expect(page.get_by_role("heading", name="Data")).to_be_visible()
     timeline = page.locator(".timeline li")
-    expect(timeline.filter(has_text="Sent")).to_contain_text("used")
-    expect(timeline.filter(has_text="Stored")).to_contain_text("User 张三 was stored.")
-    expect(timeline.filter(has_text="Dead dead_letter")).to_contain_text("the SMS provider refused")
+
+    def entry(kind):
+        return timeline.filter(has=page.locator(".kind").get_by_text(kind, exact=True))
+
+    expect(entry("Sent")).to_contain_text("replaced by a newer code")
+    expect(entry("Stored")).to_contain_text("User 张三 was stored.")
+    expect(entry("Dead letter")).to_contain_text("the SMS provider refused")
     expect(timeline.filter(has_text="11003")).to_contain_text("The code is wrong, used or expired")
     expect(timeline.filter(has_text="11005")).to_contain_text("A limit refused the request.")
     expect(timeline.filter(has_text="register")).to_contain_text("Succeeded.")

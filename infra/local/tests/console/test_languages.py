@@ -47,7 +47,7 @@ class Newcomer:
         wanted = self.text[key]
         for name, value in values.items():
             wanted = wanted.replace(f"{{{name}}}", value)
-        expect(self.page.locator(".toast", has_text=pattern(wanted))).to_be_visible()
+        expect(self.page.locator(".toast", has_text=re.compile(f"^{pattern(wanted).pattern}$"))).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [1440, 768, 380])
