@@ -111,7 +111,7 @@ impl Scheduler {
         }
     }
 
-    /// Moves the clock forward and fires every time on the way. `age` lets that time pass for stored data, and is told
+    /// Moves the clock forward and fires every time on the way. `age` lets that time pass for stored data, and receives
     /// whether the step is the last one.
     ///
     /// The clock stops at each of these times until its events have ended; events of one time run concurrently. So a

@@ -41,8 +41,8 @@ def short_text(limit):
     def verdict(value):
         if not isinstance(value, str):
             return False
-        kept = value.strip(WHITE_SPACE)
-        return 1 <= len(kept) <= limit and not any(unicodedata.category(c) == "Cc" for c in kept)
+        trimmed = value.strip(WHITE_SPACE)
+        return 1 <= len(trimmed) <= limit and not any(unicodedata.category(c) == "Cc" for c in trimmed)
 
     return verdict
 
