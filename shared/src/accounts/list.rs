@@ -102,7 +102,7 @@ impl UserList {
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let config = Arc::clone(&clients.config);
-        let (database, authenticator) = tokio::try_join!(Database::connect(clients), Authenticator::connect(clients))?;
+        let (authenticator, database) = tokio::try_join!(Authenticator::connect(clients), Database::connect(clients))?;
         Ok(Self { users: Users::new(&database, &config)?, authenticator, config })
     }
 

@@ -69,11 +69,11 @@ impl Login {
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let config = &clients.config;
-        let (database, cache, keys, tokens) = tokio::try_join!(
-            Database::connect(clients),
+        let (cache, keys, tokens, database) = tokio::try_join!(
             Cache::connect(clients),
             SecretKeys::connect(clients, &config.secrets.veri_code),
-            Tokens::connect(clients)
+            Tokens::connect(clients),
+            Database::connect(clients)
         )?;
         Ok(Self {
             users: Users::new(&database, config)?,

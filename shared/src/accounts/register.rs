@@ -69,10 +69,10 @@ impl Register {
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let config = &clients.config;
-        let (database, cache, keys) = tokio::try_join!(
-            Database::connect(clients),
+        let (cache, keys, database) = tokio::try_join!(
             Cache::connect(clients),
-            SecretKeys::connect(clients, &config.secrets.veri_code)
+            SecretKeys::connect(clients, &config.secrets.veri_code),
+            Database::connect(clients)
         )?;
         let codes = Codes::new(cache, keys, Arc::clone(config));
         Ok(Self { users: Users::new(&database, config)?, codes, config: Arc::clone(config) })

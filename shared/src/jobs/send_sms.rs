@@ -27,10 +27,10 @@ impl SmsDelivery {
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let config = Arc::clone(&clients.config);
-        let (database, keys, provider) = tokio::try_join!(
-            Database::connect(clients),
+        let (keys, provider, database) = tokio::try_join!(
             SecretKeys::connect(clients, &config.secrets.veri_code),
-            Provider::connect(clients)
+            Provider::connect(clients),
+            Database::connect(clients)
         )?;
         Ok(Self { runs: RunOnce::new(&database, &config)?, keys, provider, config })
     }
