@@ -48,7 +48,7 @@ def test_the_detail_of_an_invocation_is_the_picture_of_the_readme(console, emula
     emulator.call("login", phone=PHONE, veri_code="000000")
     token = emulator.ask("POST", f"{emulator.api}/login", body)["data"]["token"]
     emulator.ask("GET", f"{emulator.api}/index", headers={"Authorization": f"jwt {token}"})
-    page = console("functions", width=1440)
+    page = console("functions", width=1440, height=1060)
     signed_in = page.locator(".list-row", has_text="login").first
     signed_in.click()
     # The gateway, the function, and each call of a login.
