@@ -19,7 +19,7 @@ const HELD_BACK: Duration = Duration::from_millis(5);
 /// What was sent on one connection within one step.
 #[derive(Clone)]
 pub(crate) struct Sent {
-    /// Where the connection leads: `127.0.0.1:port`.
+    /// Where the connection leads: an address and a port of this machine.
     pub(crate) to: String,
     pub(crate) is_redis: bool,
     pub(crate) bytes: Vec<u8>,
@@ -50,7 +50,7 @@ impl Recorder {
         let mut own = Vec::new();
         for (name, value) in environment {
             let found = [("redis://", true), ("http://", false)].into_iter().find_map(|(scheme, is_redis)| {
-                let rest = value.strip_prefix(scheme).filter(|rest| rest.starts_with("127.0.0.1:"))?;
+                let rest = value.strip_prefix(scheme).filter(|rest| rest.starts_with("127."))?;
                 let (address, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
                 Some((scheme, address, path, is_redis))
             });
