@@ -76,6 +76,7 @@ def test_a_phone_that_a_limit_has_closed_has_no_code_to_offer(console, emulator)
             assert emulator.call("login", phone=PHONE, veri_code=wrong) == 11003
         emulator.advance(301)
     code = emulator.code(PHONE)
+    expect(message(page, code).first).to_contain_text("valid for")
     assert offered(page)[0] == (f"+86{PHONE}", code)
     assert emulator.call("login", phone=PHONE, veri_code=wrong) == 11003
     assert emulator.call("login", phone=PHONE, veri_code=code) == 11005
