@@ -16,7 +16,7 @@ pub trait Access<S>: Send + Sync + 'static {
     /// Finds out who is asking, and whether they may enter.
     ///
     /// # Errors
-    /// What they are told instead.
+    /// Why they may not enter.
     fn admit(&self, state: &S, request: &Request) -> impl Future<Output = Result<Self::Principal, Error>> + Send;
 
     /// The session whose cookie the reply renews.
