@@ -102,8 +102,12 @@ pub enum Reason {
     NotText,
     /// Empty after trimming, or longer than so many Unicode scalars.
     Length(usize),
-    /// Holds a control character.
+    /// Holds a control character, or one that changes the direction of what stands behind it.
     ControlCharacter,
+    /// Has no character that is seen.
+    Invisible,
+    /// Half of a surrogate pair, a number beyond a double, a nesting without end.
+    Unreadable,
     /// Has to be 1 or 2.
     NotAGender,
     /// Has to be a real date written as `YYYY-MM-DD`.

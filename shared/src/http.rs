@@ -1,6 +1,7 @@
 //! The wire: requests as handlers see them, and the envelope of every reply. It knows HTTP, and nothing of Lambda.
 
 mod auth;
+mod body;
 mod cookie;
 mod envelope;
 mod headers;
@@ -11,7 +12,6 @@ mod request;
 pub(crate) use self::cookie::{expired_cookie, session_cookie};
 pub(crate) use self::envelope::{code, seal};
 pub(crate) use self::headers::joined;
-pub use self::language::Language;
 pub use self::reply::{Reply, Success};
 pub use self::request::Request;
 pub(crate) use self::request::{BODY_LIMIT_BYTES, FrontInfo};

@@ -3,6 +3,7 @@
 pub mod call;
 pub mod idempotency_key;
 pub mod keys;
+pub mod language;
 pub mod network;
 pub mod params;
 pub mod phone;
@@ -12,5 +13,6 @@ pub mod report;
 pub mod role;
 pub mod session_id;
 pub mod tick;
+mod unicode;
 pub mod user;
 pub mod veri_code;

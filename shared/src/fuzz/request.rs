@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 use super::{assert_tells_nothing, params};
 use crate::config::{self, Config, Deployed};
 use crate::error::Error;
-use crate::http::Language::{Chinese, English};
 use crate::http::{self, Reply, Request, reply};
 use crate::lambda::request_of;
+use crate::models::language::Language::{Chinese, English};
 
 /// Every code of `docs/openapi.yaml`.
 const CODES: &[u32] = &[

@@ -4,9 +4,9 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::language::Language;
 use super::reply::{Page, Reply};
 use crate::error::{Error, Reason, TokenFault};
+use crate::models::language::Language;
 
 /// The body of the reply to `outcome`, in the caller's language.
 pub(crate) fn seal(outcome: &Reply, language: Language) -> String {
@@ -131,6 +131,11 @@ fn explain(reason: Reason, language: Language) -> String {
             (format!("去掉首尾空白后须为1到{max}个字符"), format!("must have 1 to {max} characters after trimming"))
         }
         Reason::ControlCharacter => ("不能含有控制字符".to_owned(), "must not contain control characters".to_owned()),
+        Reason::Invisible => ("至少要有一个可见字符".to_owned(), "must have at least one visible character".to_owned()),
+        Reason::Unreadable => (
+            "无法读取：字符不完整、数字过大或嵌套过深".to_owned(),
+            "cannot be read: half a character, too large a number or too deep a nesting".to_owned(),
+        ),
         Reason::NotAGender => ("必须是1或2".to_owned(), "must be 1 or 2".to_owned()),
         Reason::NotADate => {
             ("必须是真实存在的日期，格式YYYY-MM-DD".to_owned(), "must be a real date written as YYYY-MM-DD".to_owned())

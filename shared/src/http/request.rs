@@ -10,14 +10,16 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::auth;
+use super::body::Members;
 use super::headers::joined;
-use super::language::Language;
+use super::language;
 use crate::accounts::sessions::Credentials;
 use crate::clock::Now;
 use crate::config::Config;
 use crate::error::Error;
 use crate::models::call::Call;
 use crate::models::idempotency_key::IdempotencyKey;
+use crate::models::language::Language;
 use crate::models::network::Network;
 use crate::models::params::{self, Fields, LoggedParams, Params, Rules};
 use crate::telemetry::scrub;
@@ -62,7 +64,6 @@ struct Wire {
     config: Arc<Config>,
     route: Option<String>,
     stage_in_path: Option<String>,
-    language: Language,
     headers: HeaderMap,
     query: Vec<(String, String)>,
     body: Vec<u8>,
@@ -80,23 +81,14 @@ impl Request {
     ) -> Self {
         let (head, body) = request.into_parts();
         let now = Now::new(front.time, config.zone.clone());
-        let language = Language::of(joined(&head.headers, ACCEPT_LANGUAGE).as_deref());
+        let language = language::preferred(joined(&head.headers, ACCEPT_LANGUAGE).as_deref());
         let FrontInfo { path, route, stage_in_path, query, source_ip, .. } = front;
         Self {
-            call: Call { now, request_id, network: Network::of(&source_ip) },
+            call: Call { now, request_id, network: Network::of(&source_ip), language },
             principal: (),
             method: head.method,
             path,
-            wire: Wire {
-                config,
-                route,
-                stage_in_path,
-                language,
-                headers: head.headers,
-                query,
-                body,
-                logged: Arc::default(),
-            },
+            wire: Wire { config, route, stage_in_path, headers: head.headers, query, body, logged: Arc::default() },
         }
     }
 
@@ -113,7 +105,7 @@ impl<P> Request<P> {
     /// # Errors
     /// [`Error::NotAnObject`], [`Error::Missing`], [`Error::MissingOne`] or [`Error::Invalid`].
     pub fn params<T: Params>(&self) -> Result<T, Error> {
-        let body: Map<String, Value> = serde_json::from_slice(&self.wire.body).map_err(|_| Error::NotAnObject)?;
+        let body = Members::read(&self.wire.body).ok_or(Error::NotAnObject)?;
         self.read(&body)
     }
 
@@ -122,7 +114,7 @@ impl<P> Request<P> {
     /// # Errors
     /// [`Error::Invalid`] and the missing ones, as [`Self::params`].
     pub fn query_params<T: Params>(&self) -> Result<T, Error> {
-        self.read(&self.query())
+        self.read(&Members { values: self.query(), ..Members::default() })
     }
 
     /// The value of the `Idempotency-Key` header.
@@ -163,7 +155,7 @@ impl<P> Request<P> {
 
     /// The language of the reply.
     pub(crate) fn language(&self) -> Language {
-        self.wire.language
+        self.call.language
     }
 
     /// The path for the log: that of the route, which is ours but for the stage in it; a path that has no route is
@@ -185,9 +177,9 @@ impl<P> Request<P> {
         self.wire.query.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect()
     }
 
-    fn read<T: Params>(&self, given: &Map<String, Value>) -> Result<T, Error> {
+    fn read<T: Params>(&self, given: &Members) -> Result<T, Error> {
         let rules = Rules { today: self.call.now.today(), phone: self.wire.config.phone.clone() };
-        let mut fields = Fields::new(given, &rules);
+        let mut fields = Fields::new(&given.values, &rules).with_unreadable(&given.unreadable);
         let read = params::read(&mut fields);
         // A handler that reads twice would leave the first; none does.
         let _ = self.wire.logged.set(fields.into_logged());

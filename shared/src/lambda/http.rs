@@ -18,7 +18,8 @@ use crate::aws::Clients;
 use crate::config::Config;
 use crate::error::{Error, StartError, catch_panic};
 use crate::http::reply::SessionChange;
-use crate::http::{BODY_LIMIT_BYTES, Language, Reply, Request, Success, expired_cookie, seal, session_cookie};
+use crate::http::{BODY_LIMIT_BYTES, Reply, Request, Success, expired_cookie, seal, session_cookie};
+use crate::models::language::Language;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -13,6 +13,7 @@ use crate::aws::{Clients, Spawned, Task};
 use crate::clock::{Now, wall_millis};
 use crate::error::{Cause, Error, StartError, catch_panic};
 use crate::models::call::Call;
+use crate::models::language::Language;
 use crate::models::network::Network;
 
 /// Serves a background task. It may be delivered twice, so doing it twice must equal doing it once; the handler gets
@@ -38,7 +39,8 @@ where
                     Ok((spawned, at)) => {
                         phone = spawned.task.masked_phone();
                         let (now, network) = (Now::new(at, zone), Network::of(""));
-                        let call = Call { now, request_id: context.request_id.clone(), network };
+                        let request_id = context.request_id.clone();
+                        let call = Call { now, request_id, network, language: Language::default() };
                         catch_panic(handler(state, call, spawned.task_id, spawned.task)).await.flatten()
                     }
                     Err(error) => Err(error),

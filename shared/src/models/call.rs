@@ -1,6 +1,7 @@
 //! One call of a function.
 
 use crate::clock::Now;
+use crate::models::language::Language;
 use crate::models::network::Network;
 
 /// What a decision may know of the call that it is made for.
@@ -12,4 +13,6 @@ pub struct Call {
     pub request_id: String,
     /// The network that the call comes from.
     pub network: Network,
+    /// The language in which the caller is spoken to.
+    pub language: Language,
 }

@@ -1,9 +1,12 @@
 //! Parameters of a request: first the missing ones are named, then a typed read names every bad one with its reason.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::phone::{Phone, PhoneRules};
+use super::unicode;
 use crate::error::{Error, Reason};
 
 /// Parameters that a route needs, and how it names those that are missing. Both ways are those of the old service.
@@ -61,6 +64,7 @@ impl Rules {
 /// The given parameters, and what has been found wrong with them so far.
 pub struct Fields<'a> {
     given: &'a Map<String, Value>,
+    unreadable: Option<&'a BTreeSet<String>>,
     rules: &'a Rules,
     invalid: Vec<(&'static str, Reason)>,
     logged: LoggedParams,
@@ -79,7 +83,13 @@ impl<'a> Fields<'a> {
     /// Those of one request.
     #[must_use]
     pub fn new(given: &'a Map<String, Value>, rules: &'a Rules) -> Self {
-        Self { given, rules, invalid: Vec::new(), logged: LoggedParams::default() }
+        Self { given, unreadable: None, rules, invalid: Vec::new(), logged: LoggedParams::default() }
+    }
+
+    /// The same, with names of parameters that were given and whose values cannot be read.
+    #[must_use]
+    pub fn with_unreadable(self, names: &'a BTreeSet<String>) -> Self {
+        Self { unreadable: Some(names), ..self }
     }
 
     /// Reads a field that [`Params::required`] lists.
@@ -102,6 +112,11 @@ impl<'a> Fields<'a> {
         name: &'static str,
         parse: impl FnOnce(&Value, &Rules) -> Result<T, Reason>,
     ) -> Option<Option<T>> {
+        if self.is_unreadable(name) {
+            self.logged.names.push(name);
+            self.invalid.push((name, Reason::Unreadable));
+            return None;
+        }
         let Some(value) = self.given.get(name).filter(|value| !is_falsy(value)) else {
             return Some(None);
         };
@@ -116,7 +131,11 @@ impl<'a> Fields<'a> {
     }
 
     fn is_missing(&self, name: &str) -> bool {
-        self.given.get(name).is_none_or(is_falsy)
+        self.given.get(name).is_none_or(is_falsy) && !self.is_unreadable(name)
+    }
+
+    fn is_unreadable(&self, name: &str) -> bool {
+        self.unreadable.is_some_and(|names| names.contains(name))
     }
 }
 
@@ -155,23 +174,39 @@ fn is_falsy(value: &Value) -> bool {
     }
 }
 
-/// The text of a string, or of a whole number that a client sent without quotes.
+/// The text of a string, or of an integer that a client sent without quotes.
 pub(crate) fn text_or_integer(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
-        Value::Number(number) => number.as_u64().map(|number| number.to_string()),
+        Value::Number(number) => integer(number).map(|number| number.to_string()),
         _ => None,
     }
 }
 
-/// A string of 1 to `max` Unicode scalars after trimming, without control characters.
+/// The largest integer that is taken from a number with a point or an exponent: fifteen digits, as a phone has at most.
+/// Longer ones are not exact as a double, or as the reader of JSON makes one.
+const LARGEST_EXACT: f64 = 999_999_999_999_999.0;
+
+/// A number that is an integer by its value, as JSON Schema has it: `1.0` and `1e0` are 1.
+fn integer(number: &Number) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is an integer in the range")]
+    let by_value =
+        |value: f64| (value.fract() == 0.0 && (0.0..=LARGEST_EXACT).contains(&value)).then_some(value as u64);
+    number.as_u64().or_else(|| number.as_f64().and_then(by_value))
+}
+
+/// A string of 1 to `max` Unicode scalars after trimming, one of them visible, without control characters and without those
+/// that change the direction of what stands behind them.
 pub(crate) fn short_text(text: &str, max: usize) -> Result<String, Reason> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > max {
         return Err(Reason::Length(max));
     }
-    if text.chars().any(char::is_control) {
+    if text.chars().any(|c| c.is_control() || unicode::is_bidi_control(c)) {
         return Err(Reason::ControlCharacter);
+    }
+    if !text.chars().any(unicode::is_visible) {
+        return Err(Reason::Invisible);
     }
     Ok(text.to_owned())
 }
@@ -204,6 +239,86 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_integer_is_one_by_its_value() {
+        let text = |json: &str| text_or_integer(&serde_json::from_str(json).unwrap());
+        for (json, expected) in [
+            ("13800138000", "13800138000"),
+            ("13800138000.0", "13800138000"),
+            ("1.38e10", "13800000000"),
+            ("999999999999999.0", "999999999999999"),
+            ("9.99999999999999e14", "999999999999999"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("1e0", "1"),
+            ("\"1.0\"", "1.0"),
+        ] {
+            assert_eq!(text(json).as_deref(), Some(expected), "{json}");
+        }
+        for json in
+            ["1.5", "-1", "-1.0", "1e-1", "1000000000000000.0", "18446744073709551616", "1e300", "true", "[1]", "null"]
+        {
+            assert_eq!(text(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_seen_and_keeps_its_direction() {
+        for good in ["a", " 张三 ", "می‌خواهم", "👨‍👩‍👧", "☺\u{fe0f}", "a\u{301}", "·", "नि"]
+        {
+            assert_eq!(short_text(good, 32).as_deref(), Ok(good.trim()), "{good}");
+        }
+        for invisible in ["\u{200b}", "\u{3164}", "\u{2800}", "\u{200b} \u{3164}\u{2800}", "\u{fe0f}", "\u{301}"] {
+            assert_eq!(short_text(invisible, 32), Err(Reason::Invisible), "{invisible:?}");
+        }
+        for bent in ["a\u{202e}b", "\u{202e}", "a\u{2066}", "\u{200f}a", "a\u{61c}b", "a\nb", "a\0"] {
+            assert_eq!(short_text(bent, 32), Err(Reason::ControlCharacter), "{bent:?}");
+        }
+        for long in ["", " ", "\u{3000}", "aaa"] {
+            assert_eq!(short_text(long, 2), Err(Reason::Length(2)), "{long:?}");
+        }
+        assert_eq!(short_text(" 名名 ", 2).as_deref(), Ok("名名"));
+    }
+
+    /// Reads `a`, and `b` if it is there, in the way of the old service's routes.
+    struct Pair;
+
+    impl Params for Pair {
+        fn required() -> Required {
+            Required::OneByOne(&["a"])
+        }
+
+        fn read(fields: &mut Fields<'_>) -> Option<Self> {
+            let a = fields.read::<Phone>("a");
+            let b = fields.read_optional::<Phone>("b");
+            a.and(b).map(|_| Self)
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_was_given_and_is_named() {
+        let (given, rules) = (json!({ "b": "x" }), Rules::sample());
+        let names = BTreeSet::from(["a".to_owned(), "unknown".to_owned()]);
+        let mut fields = Fields::new(given.as_object().unwrap(), &rules).with_unreadable(&names);
+        let Err(Error::Invalid(invalid)) = read::<Pair>(&mut fields) else { panic!("accepted") };
+        assert_eq!(invalid, [("a", Reason::Unreadable), ("b", Reason::NotAPhone)]);
+        assert_eq!(fields.into_logged().names, ["a", "b"]);
+    }
+
+    #[test]
+    fn only_what_is_known_and_given_is_logged() {
+        let (given, rules) = (json!({ "a": "13800138000", "b": "", "c": 1 }), Rules::sample());
+        let mut fields = Fields::new(given.as_object().unwrap(), &rules);
+        assert!(read::<Pair>(&mut fields).is_ok());
+        let logged = fields.into_logged();
+        assert_eq!(
+            (logged.names, logged.phone),
+            (vec!["a"], Some(Phone::stored("+8613800138000".to_owned()).masked()))
+        );
+        let (empty, mut fields) = (json!({}), None::<Fields<'_>>);
+        let fields = fields.get_or_insert(Fields::new(empty.as_object().unwrap(), &rules));
+        assert!(matches!(read::<Pair>(fields), Err(Error::MissingOne("a"))));
+    }
+
     proptest! {
         #[test]
         fn short_text_is_trimmed_bounded_and_printable(text in any::<String>()) {
@@ -216,6 +331,10 @@ mod tests {
                 Err(Reason::Length(32)) => {
                     let length = text.trim().chars().count();
                     prop_assert!(length == 0 || length > 32);
+                }
+                Err(Reason::Invisible) => {
+                    let is_seen = text.contains(|c: char| c.is_ascii_graphic());
+                    prop_assert!(!is_seen);
                 }
                 Err(reason) => prop_assert_eq!(reason, Reason::ControlCharacter),
             }

@@ -11,6 +11,7 @@ use rlibphonenumber::{ParseError, PhoneMetadataCollection, PhoneNumberFormat, Ph
 
 pub use self::rules::PhoneRules;
 pub(crate) use self::rules::RegionCode;
+use super::unicode;
 use crate::error::Reason;
 
 /// A mobile number as E.164 (ITU-T), such as `+8613800138000`.
@@ -25,7 +26,7 @@ static PLANS: LazyLock<Option<PhoneNumberUtil>> = LazyLock::new(|| {
     PhoneNumberUtil::new_for_metadata(plans.ok()?).ok()
 });
 
-/// Numbers are at most 15 digits (E.164); this leaves room for any way to write one.
+/// Numbers are at most 15 digits (E.164); so many characters leave room for any way to write one.
 const LONGEST_SPELLING: usize = 40;
 
 impl Phone {
@@ -34,25 +35,27 @@ impl Phone {
     /// # Errors
     /// The reason to tell the client.
     pub fn parse(text: &str, rules: &PhoneRules) -> Result<Self, Reason> {
-        match plain::read(text, rules) {
+        if let Some(e164) = plain::read(text, rules) {
+            return Ok(Self(e164));
+        }
+        let text = plain_text(text)?;
+        match plain::read(&text, rules) {
             Some(e164) => Ok(Self(e164)),
-            None => Self::parse_by_library(text, rules),
+            None => Self::parse_plain_text(&text, rules),
         }
     }
 
     /// What [`Self::parse`] gives, without the short way for plain numbers.
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn parse_by_library(text: &str, rules: &PhoneRules) -> Result<Self, Reason> {
-        // The library would take letters for keys of a telephone ("FLOWERS") and drop an extension; both would
-        // bend what the client wrote into some other number.
-        if text.len() > LONGEST_SPELLING || text.chars().any(|c| c.is_alphabetic() || matches!(c, ';' | '#' | '*')) {
-            return Err(Reason::NotAPhone);
-        }
+        Self::parse_plain_text(&plain_text(text)?, rules)
+    }
+
+    fn parse_plain_text(text: &str, rules: &PhoneRules) -> Result<Self, Reason> {
         let plans = PLANS.as_ref().ok_or(Reason::NotAPhone)?;
         let number = plans.parse(text, Some(rules.default_region)).map_err(|error| match error {
             // A country code of the world, but of none that has a plan here.
-            ParseError::InvalidCountryCode if text.trim_start().starts_with(['+', '＋', '0']) => {
-                Reason::RegionNotAllowed
-            }
+            ParseError::InvalidCountryCode if text.starts_with(['+', '0']) => Reason::RegionNotAllowed,
             _ => Reason::NotAPhone,
         })?;
         if number.extension.is_some() || !plans.is_valid_number(&number) {
@@ -101,6 +104,26 @@ impl Phone {
     }
 }
 
+/// What people type and paste, in the characters that numbers are written in: digits of any script are read, blanks of any
+/// width are one, characters that only say how others are shown are dropped, and so is a leading `tel:` (RFC 3966).
+fn plain_text(text: &str) -> Result<String, Reason> {
+    if text.chars().count() > LONGEST_SPELLING {
+        return Err(Reason::NotAPhone);
+    }
+    let plain = text.chars().filter(|c| !unicode::is_format(*c)).map(|c| match c {
+        '＋' => '+',
+        c if c.is_whitespace() && !c.is_control() => ' ',
+        c => unicode::digit(c).unwrap_or(c),
+    });
+    let plain: String = plain.collect();
+    let plain = plain.trim_matches(' ');
+    let number = plain.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("tel:")).map_or(plain, |_| &plain[4..]);
+    // The library would take letters for keys of a telephone ("FLOWERS") and drop an extension; both would bend what the
+    // client wrote into some other number.
+    let is_refused = |c: char| c.is_control() || c.is_alphabetic() || matches!(c, ';' | '#' | '*');
+    if number.contains(is_refused) { Err(Reason::NotAPhone) } else { Ok(number.trim_start_matches(' ').to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -125,6 +148,22 @@ mod tests {
             "(+86) 138-0013-8000",
             "１３８００１３８０００",
             "8613800138000",
+            "＋８６１３８００１３８０００",
+            "００８６１３８００１３８０００",
+            "（＋８６）１３８－００１３－８０００",
+            "١٣٨٠٠١٣٨٠٠٠",
+            "१३८００१３８०००",
+            "\u{202a}+86 138 0013 8000\u{202c}",
+            "138\u{200c}0013\u{fe0d}8000",
+            "138\u{200e}0013\u{200e}8000",
+            "138\u{202f}0013\u{2009}8000",
+            "138\u{a0}0013\u{3000}8000",
+            "138‑0013–8000",
+            "tel:13800138000",
+            "tel:+86-138-0013-8000",
+            " TEL: +86 138 0013 8000",
+            "\u{feff}Tel:138.0013.8000",
+            "\u{200b}\u{200b}\u{200b}\u{200b}\u{200b}\u{200b}\u{200b}\u{200b}＋８６　１３８　００１３　８０００\u{200b}",
         ] {
             assert_eq!(parse(spelling).as_deref(), Ok("+8613800138000"), "{spelling}");
         }
@@ -142,12 +181,41 @@ mod tests {
             ("13800138OOO", Reason::NotAPhone),
             ("13800138000;ext=5", Reason::NotAPhone),
             ("13800138000 # 5", Reason::NotAPhone),
+            ("13800138000,5", Reason::NotAPhone),
+            ("13800138000 x5", Reason::NotAPhone),
+            ("13800138000 ext. 5", Reason::NotAPhone),
+            ("13800138000转5", Reason::NotAPhone),
+            ("13800138000 13900139000", Reason::NotAPhone),
+            ("13800138000/13900139000", Reason::NotAPhone),
+            ("13800138000,13900139000", Reason::NotAPhone),
+            ("13800138000、13900139000", Reason::NotAPhone),
+            ("+8613800138000+8613900139000", Reason::NotAPhone),
+            ("13800138000\n", Reason::NotAPhone),
+            ("\t13800138000", Reason::NotAPhone),
+            ("138\r\n00138000", Reason::NotAPhone),
+            ("138\u{0}00138000", Reason::NotAPhone),
+            ("138\u{85}00138000", Reason::NotAPhone),
+            ("tel:tel:13800138000", Reason::NotAPhone),
+            ("13800138000tel:", Reason::NotAPhone),
+            ("tel:+86-138-0013-8000;ext=5", Reason::NotAPhone),
+            ("tel:13800138000;phone-context=+86", Reason::NotAPhone),
+            ("一三八〇〇一三八〇〇〇", Reason::NotAPhone),
+            ("①3800138000", Reason::NotAPhone),
+            ("138001380⁰⁰", Reason::NotAPhone),
             ("010 6552 9988", Reason::NotAMobile),
             ("+1 415 555 2671", Reason::RegionNotAllowed),
             ("+852 5123 4567", Reason::RegionNotAllowed),
         ] {
             assert_eq!(parse(text), Err(reason), "{text}");
         }
+    }
+
+    #[test]
+    fn a_spelling_has_at_most_forty_characters() {
+        let wide = |blanks| format!("１３８{}００１３８０００", "　".repeat(blanks));
+        assert_eq!(parse(&wide(29)).as_deref(), Ok("+8613800138000"));
+        assert_eq!(parse(&wide(30)), Err(Reason::NotAPhone));
+        assert_eq!(parse(&format!("{}13800138000", "\u{200b}".repeat(30))), Err(Reason::NotAPhone));
     }
 
     #[test]

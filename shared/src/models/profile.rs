@@ -47,12 +47,13 @@ const fn optional(name: &'static str, kind: Kind, seen_by: Role) -> ProfileField
 /// What a field accepts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// A string of 1 to `max` Unicode scalars after trimming, without control characters.
+    /// A string of 1 to `max` Unicode scalars after trimming, one of them visible, without control characters, those of
+    /// direction among them.
     Text {
         /// The longest value.
         max: usize,
     },
-    /// The same, also as a whole number.
+    /// The same, also as an integer.
     Code {
         /// The longest value.
         max: usize,
@@ -197,12 +198,22 @@ mod tests {
 
     #[test]
     fn a_gender_is_1_or_2() {
-        for good in [json!(1), json!("2")] {
+        for good in [json!(1), json!("2"), json!(1.0), json!(2e0)] {
             assert!(parse(Kind::Gender, &good).is_ok(), "{good}");
         }
-        for bad in
-            [json!(0), json!(3), json!(-1), json!(1.0), json!(true), json!("男"), json!("01"), json!([1]), json!(" 1")]
-        {
+        for bad in [
+            json!(0),
+            json!(3),
+            json!(-1),
+            json!(1.5),
+            json!(-1.0),
+            json!("1.0"),
+            json!(true),
+            json!("男"),
+            json!("01"),
+            json!([1]),
+            json!(" 1"),
+        ] {
             assert!(parse(Kind::Gender, &bad).is_err(), "{bad}");
         }
     }

@@ -28,3 +28,19 @@ impl Role {
         if word == "admin" { Self::Admin } else { Self::User }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_reads_back_and_an_unknown_one_has_the_fewest_rights() {
+        for role in [Role::User, Role::Admin] {
+            assert_eq!(Role::of(role.as_str()), role);
+        }
+        for word in ["", "Admin", "admin ", "root"] {
+            assert_eq!(Role::of(word), Role::User, "{word}");
+        }
+        assert!(Role::User < Role::Admin);
+    }
+}

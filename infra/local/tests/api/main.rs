@@ -37,5 +37,6 @@ mod sms;
 mod sns;
 mod stranger;
 mod token;
+mod typing;
 mod user_index;
 mod veri_code;

@@ -5,7 +5,6 @@ A verdict is True (accepted), False (refused) or None: left to a library whose r
 
 import datetime
 import json
-import math
 import re
 import unicodedata
 
@@ -14,19 +13,32 @@ BODY_LIMIT = 64 * 1024
 WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
-def strict_json(body):
-    """Reads JSON as RFC 8259 has it: Python's reader takes NaN, overflowing numbers and lone surrogates as well."""
+# The Unicode property Bidi_Control.
+DIRECTION = set(map(chr, [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
+# Default_Ignorable_Code_Point beyond format characters, and blanks that no property tells.
+IGNORABLE = {0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2065, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)}
+IGNORABLE |= {*range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000)}
+BLANK = {0x2800, 0x1D159, 0x13441, 0x13442}
+
+
+def read_json(body):
+    """Reads JSON as RFC 8259 has it, behind a byte order mark; Python's reader takes NaN as well."""
 
     def refuse(constant):
         raise ValueError(constant)
 
-    def number(digits):
-        value = float(digits)
-        return value if math.isfinite(value) else refuse(digits)
+    return json.loads(body.decode("utf-8").removeprefix("\ufeff"), parse_constant=refuse)
 
-    value = json.loads(body.decode("utf-8"), parse_constant=refuse, parse_float=number)
-    json.dumps(value, ensure_ascii=False).encode("utf-8")
-    return value
+
+def is_readable(value):
+    """Whether a value is one that other readers than Python's can hold: no half of a surrogate pair, no overflow."""
+    if isinstance(value, str):
+        return not any(0xD800 <= ord(c) < 0xE000 for c in value)
+    if isinstance(value, (int, float)):
+        return abs(value) < 2**1024
+    if isinstance(value, dict):
+        return all(is_readable(key) and is_readable(part) for key, part in value.items())
+    return all(map(is_readable, value)) if isinstance(value, list) else True
 
 
 def is_given(value):
@@ -34,7 +46,25 @@ def is_given(value):
 
 
 def is_whole(value):
-    return isinstance(value, int) and not isinstance(value, bool)
+    """An integer by its value, as JSON Schema has it; with a point or an exponent, of at most fifteen digits."""
+    is_float = isinstance(value, float) and value.is_integer() and abs(value) < 10**15
+    return is_float or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def is_format(c):
+    return unicodedata.category(c) == "Cf" or ord(c) in IGNORABLE
+
+
+def is_visible(c):
+    code = ord(c)
+    is_noncharacter = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+    hidden = unicodedata.category(c) in ("Cc", "Zs", "Zl", "Zp", "Mn", "Me") or is_format(c) or code in BLANK
+    return not (hidden or is_noncharacter)
+
+
+def is_new(c):
+    """Whether a character is of a later version of Unicode than Python's, perhaps."""
+    return unicodedata.category(c) == "Cn"
 
 
 def short_text(limit):
@@ -42,13 +72,15 @@ def short_text(limit):
         if not isinstance(value, str):
             return False
         trimmed = value.strip(WHITE_SPACE)
-        return 1 <= len(trimmed) <= limit and not any(unicodedata.category(c) == "Cc" for c in trimmed)
+        if not 1 <= len(trimmed) <= limit or any(unicodedata.category(c) == "Cc" or c in DIRECTION for c in trimmed):
+            return False
+        return True if any(is_visible(c) and not is_new(c) for c in trimmed) else None if any(map(is_new, trimmed)) else False
 
     return verdict
 
 
 def gender(value):
-    return True if (is_whole(value) and value in (1, 2)) or value in ("1", "2") else None if value in (1, 2) else False
+    return (is_whole(value) and value in (1, 2)) or value in ("1", "2")
 
 
 def birth_day(value):
@@ -72,7 +104,11 @@ def phone(value):
 def veri_code(value):
     if is_whole(value):
         return 100_000 <= value <= 999_999
-    return isinstance(value, str) and bool(re.fullmatch("[0-9]{6}", value))
+    if not isinstance(value, str):
+        return False
+    dropped = [c for c in value if c in WHITE_SPACE or unicodedata.category(c) == "Pd" or c == "\u2212" or is_format(c)]
+    kept = [c for c in value if c not in dropped]
+    return None if any(map(is_new, kept)) else len(kept) == 6 and all(unicodedata.category(c) == "Nd" for c in kept)
 
 
 def limit(value):
@@ -83,7 +119,7 @@ def limit(value):
 
 
 def area(value):
-    return short_text(16)(str(value) if is_whole(value) and value > 0 else value)
+    return short_text(16)(str(int(value)) if is_whole(value) and value > 0 else value)
 
 
 FIELDS = {
@@ -131,8 +167,10 @@ def fault(operation, body, envelope):
     if len(body) > BODY_LIMIT:
         return None if code == 51413 else "a body over the limit was read"
     try:
-        given = strict_json(body)
-    except (ValueError, RecursionError):
+        given = read_json(body)
+    except RecursionError:
+        return None
+    except ValueError:
         given = None
     if not isinstance(given, dict):
         return None if code == 11001 and msg in NOT_AN_OBJECT else "the body is not a JSON object"
@@ -142,7 +180,8 @@ def fault(operation, body, envelope):
         return None if code == 11001 and msg in missing(operation, absent) else f"missing are {absent}"
 
     names = REQUIRED[operation] + OPTIONAL.get(operation, [])
-    verdicts = {name: FIELDS[name](given[name]) for name in names if is_given(given.get(name))}
+    shown = {name: given[name] for name in names if is_given(given.get(name))}
+    verdicts = {name: is_readable(value) and FIELDS[name](value) for name, value in shown.items()}
     reasons = data if code == 11001 and isinstance(data, dict) else {}
     refused = [name for name in names if name in reasons]
     if code == 11001 and msg not in invalid(refused):
