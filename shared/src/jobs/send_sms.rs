@@ -49,9 +49,9 @@ impl SmsDelivery {
             let phone = Phone::stored(message.phone.clone());
             let keys = self.keys.get(call.now.timestamp()).await?;
             let code = code_of_seed(&keys, &phone, &message.seed)?;
-            let signature = &self.config.sms.signature;
-            let text = message.text(&call.now, signature, &code);
-            self.provider.send(&call.now, task_id, &phone, &text, signature).await?;
+            let sms = &self.config.sms;
+            let message = message.message(&call.now, sms.text(message.language), &sms.signature, &code);
+            self.provider.send(&call.now, task_id, &phone, &message).await?;
             Ok(Progress::Done(()))
         };
         self.runs.once(&call.now, &run, work).await.map(drop)

@@ -155,7 +155,7 @@ impl Sender {
     }
 
     async fn spawn(&self, call: &Call, phone: &Phone, seed: String, good_for: Duration) -> Result<(), Error> {
-        self.tasks.spawn(&call.now, &SendSms::new(&call.now, phone, seed, good_for)).await
+        self.tasks.spawn(&call.now, &SendSms::new(call, phone, seed, good_for)).await
     }
 
     fn sent(&self, good_for: Duration) -> Sent {

@@ -5,5 +5,5 @@ mod message;
 mod provider;
 mod sns;
 
-pub use self::message::SendSms;
+pub use self::message::{Message, SendSms};
 pub use self::provider::Provider;

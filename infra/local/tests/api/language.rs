@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use support::{TestApp, code, with_app};
+use support::{TestApp, code, with_app, with_settings};
 
 async fn ask(app: &TestApp, language: &str, path: &str, body: &str) -> (i64, String) {
     let reply = app.send("POST", path, &[("accept-language", language)], body.to_owned()).await;
@@ -48,6 +48,63 @@ async fn reasons_are_in_the_same_language() {
         let reply = app.send("POST", "/user/login", &[], body).await;
         assert_eq!(reply.msg, "phone,veri_code参数无效");
         assert_eq!(reply.data, json!({ "phone": "不是有效的手机号", "veri_code": "必须是6位数字" }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn weights_are_read_as_rfc_9110_says() {
+    with_app(async |app| {
+        for (accept, is_english) in [
+            ("zh;Q=0.1, en;Q=0.9", true),
+            ("zh;q=0, *", true),
+            ("en;q=0, *", false),
+            ("zh ; q=0.2 , en ; q=0.1", false),
+            ("fr, *;q=0.5", false),
+            ("*", false),
+        ] {
+            let (_, msg) = ask(app, accept, "/user/login", "{}").await;
+            assert_eq!(msg == "missing parameter: phone", is_english, "{accept}: {msg}");
+        }
+    })
+    .await;
+}
+
+/// The message that a request in this language sends, with its code taken out.
+async fn message(app: &TestApp, language: Option<&str>) -> String {
+    let phone = app.phone();
+    let headers: Vec<_> = language.map(|language| ("accept-language", language)).into_iter().collect();
+    let reply = app.send("POST", "/user/veri_code", &headers, json!({ "phone": phone }).to_string()).await;
+    assert_eq!(reply.code, 0, "{reply:?}");
+    let message = app.messages(&phone, 1).await.remove(0);
+    let code = message["code"].as_str().unwrap();
+    app.add_secret(code);
+    message["text"].as_str().unwrap().replace(code, "…")
+}
+
+#[tokio::test]
+async fn a_message_is_in_the_language_of_the_request() {
+    with_app(async |app| {
+        let chinese = "【badge】验证码…，5分钟内有效，请勿告诉他人。";
+        let english = "[badge] Your code is …. It is good for 5 min. Do not share it.";
+        for (language, text) in
+            [(None, chinese), (Some("zh-CN"), chinese), (Some("en-GB,en;q=0.9"), english), (Some("fr"), chinese)]
+        {
+            assert_eq!(message(app, language).await, text, "{language:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_language_without_a_text_gets_the_chinese_one() {
+    let without_english = |settings: &str| {
+        let lines: Vec<_> = settings.lines().filter(|line| !line.starts_with("en = ")).collect();
+        assert_eq!(lines.len() + 1, settings.lines().count());
+        lines.join("\n").replace("{minutes}分钟内有效", "{minutes}分钟有效")
+    };
+    with_settings(without_english, async |app| {
+        assert_eq!(message(app, Some("en")).await, "【badge】验证码…，5分钟有效，请勿告诉他人。");
     })
     .await;
 }

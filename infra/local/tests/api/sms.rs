@@ -44,6 +44,10 @@ async fn a_message_is_signed_as_standard_webhooks_says() {
             };
             let message: Value = serde_json::from_str(&body).unwrap();
             assert_eq!(message["phone"], format!("+86{phone}"));
+            assert_eq!((&message["template"], &message["params"]["minutes"]), (&json!("veri_code_zh"), &json!("5")));
+            let code = message["params"]["code"].as_str().unwrap();
+            app.add_secret(code);
+            assert!(message["text"].as_str().unwrap().contains(code));
             let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
             assert_eq!(message["id"], id);
             let mac = Hmac::<Sha256>::new_from_slice(app.key("sms").as_bytes())

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::message::Message;
 use crate::aws::{Clients, HttpClient, SecretKeys};
 use crate::clock::{Now, wall_millis};
 use crate::error::{Cause, Error, StartError};
@@ -34,8 +35,12 @@ impl HttpProvider {
     ///
     /// # Errors
     /// [`Error::Http`] when the provider refuses, or does not answer.
-    pub async fn send(&self, now: &Now, id: &str, phone: &Phone, text: &str) -> Result<(), Error> {
-        let body = serde_json::json!({ "id": id, "phone": phone.e164(), "text": text }).to_string();
+    pub async fn send(&self, now: &Now, id: &str, phone: &Phone, message: &Message<'_>) -> Result<(), Error> {
+        let (text, template) = (message.text(), message.template());
+        let body = serde_json::json!({
+            "id": id, "phone": phone.e164(), "text": text, "template": template, "params": message.params(),
+        });
+        let body = body.to_string();
         // The machine's time, because the provider compares it with its own.
         let timestamp = (wall_millis() / 1000).to_string();
         let signatures = signatures(&*self.keys.get(now.timestamp()).await?, id, &timestamp, &body)?;

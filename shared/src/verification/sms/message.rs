@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::Task;
 use crate::clock::Now;
+use crate::config::SmsText;
+use crate::models::call::Call;
+use crate::models::language::Language;
 use crate::models::phone::Phone;
 
 /// The task of sending a code. It carries the code's seed and not the code, so that no queue holds one.
@@ -17,6 +20,9 @@ pub struct SendSms {
     pub(crate) seed: String,
     /// The code's last moment, in milliseconds since the Unix epoch.
     good_until_ms: u64,
+    /// That of the request. Older code did not write it.
+    #[serde(default)]
+    pub(crate) language: Language,
 }
 
 impl Task for SendSms {
@@ -28,20 +34,101 @@ impl Task for SendSms {
 }
 
 impl SendSms {
-    /// The code of `seed`, to `phone`, good for so long from `now` on.
-    pub(crate) fn new(now: &Now, phone: &Phone, seed: String, good_for: Duration) -> Self {
+    /// The code of `seed`, to `phone`, good for so long from the call on, in the language of the caller.
+    pub(crate) fn new(call: &Call, phone: &Phone, seed: String, good_for: Duration) -> Self {
         let good_for_ms = u64::try_from(good_for.as_millis()).unwrap_or(u64::MAX);
-        Self { phone: phone.e164().to_owned(), seed, good_until_ms: now.millis().saturating_add(good_for_ms) }
+        let good_until_ms = call.now.millis().saturating_add(good_for_ms);
+        Self { phone: phone.e164().to_owned(), seed, good_until_ms, language: call.language }
     }
 
     /// What the message says.
-    pub(crate) fn text(&self, now: &Now, signature: &str, code: &str) -> String {
+    pub(crate) fn message<'a>(&self, now: &Now, text: &'a SmsText, signature: &'a str, code: &'a str) -> Message<'a> {
         let minutes = self.good_until_ms.saturating_sub(now.millis()).div_ceil(60_000);
-        format!("【{signature}】验证码{code}，{minutes}分钟内有效，请勿告诉他人。")
+        Message { text, signature, code, minutes }
     }
 
     /// Whether the code has expired, and so helps nobody.
     pub(crate) fn has_expired(&self, now: &Now) -> bool {
         self.good_until_ms <= now.millis()
+    }
+}
+
+/// A text with what stands in its places.
+pub struct Message<'a> {
+    text: &'a SmsText,
+    signature: &'a str,
+    code: &'a str,
+    /// How long the code is still good.
+    minutes: u64,
+}
+
+/// What the places of a provider's own template are filled with.
+#[derive(Serialize)]
+pub(super) struct TemplateParams<'a> {
+    code: &'a str,
+    minutes: String,
+}
+
+impl<'a> Message<'a> {
+    /// The whole text.
+    pub(super) fn text(&self) -> String {
+        let text = self.text.text.replace("{minutes}", &self.minutes.to_string()).replace("{code}", self.code);
+        text.replace("{signature}", self.signature)
+    }
+
+    /// The name of the sender.
+    pub(super) fn signature(&self) -> &'a str {
+        self.signature
+    }
+
+    /// The provider's name of the text.
+    pub(super) fn template(&self) -> &'a str {
+        &self.text.template
+    }
+
+    /// What the template is filled with.
+    pub(super) fn params(&self) -> TemplateParams<'a> {
+        TemplateParams { code: self.code, minutes: self.minutes.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+    use serde_json::json;
+
+    use super::*;
+
+    fn task(language: &str) -> SendSms {
+        serde_json::from_value(
+            json!({ "phone": "+8613800138000", "seed": "s", "good_until_ms": 300_000, "language": language }),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn the_places_of_a_text_are_filled() {
+        let text =
+            SmsText { text: "[{signature}] {code} is good for {minutes} min".to_owned(), template: "T1".to_owned() };
+        let now = Now::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
+        let sms = task("en");
+        let message = sms.message(&now, &text, "{code}", "012345");
+        assert_eq!(message.text(), "[{code}] 012345 is good for 5 min");
+        assert_eq!((message.template(), message.signature()), ("T1", "{code}"));
+        assert_eq!(serde_json::to_value(message.params()).unwrap(), json!({ "code": "012345", "minutes": "5" }));
+    }
+
+    #[test]
+    fn a_task_of_older_code_is_in_chinese() {
+        let task: SendSms = serde_json::from_value(json!({ "phone": "p", "seed": "s", "good_until_ms": 1 })).unwrap();
+        assert_eq!(task.language, Language::Chinese);
+        assert_eq!(serde_json::to_value(self::task("en")).unwrap()["language"], "en");
+    }
+
+    #[test]
+    fn a_code_expires_at_its_last_moment() {
+        let at = |millis| Now::new(Timestamp::from_millisecond(millis).unwrap(), TimeZone::UTC);
+        assert!(!task("zh").has_expired(&at(299_999)) && task("zh").has_expired(&at(300_000)));
     }
 }

@@ -1,6 +1,7 @@
 //! The provider that a stage has chosen.
 
 use super::http::HttpProvider;
+use super::message::Message;
 use super::sns::Sns;
 use crate::aws::Clients;
 use crate::clock::Now;
@@ -28,14 +29,14 @@ impl Provider {
         }
     }
 
-    /// Hands over a message. `id` is the same in every delivery of it, `signature` the sender's name.
+    /// Hands over a message. `id` is the same in every delivery of it.
     ///
     /// # Errors
     /// [`Error::Http`] when the provider refuses, or does not answer.
-    pub async fn send(&self, now: &Now, id: &str, phone: &Phone, text: &str, signature: &str) -> Result<(), Error> {
+    pub async fn send(&self, now: &Now, id: &str, phone: &Phone, message: &Message<'_>) -> Result<(), Error> {
         match self {
-            Self::Http(http) => http.send(now, id, phone, text).await,
-            Self::Sns(sns) => sns.publish(phone.e164(), text, signature).await,
+            Self::Http(http) => http.send(now, id, phone, message).await,
+            Self::Sns(sns) => sns.publish(phone.e164(), &message.text(), message.signature()).await,
         }
     }
 }
