@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use super::item::{Item, from_item, incomplete};
 use crate::error::Error;
@@ -76,6 +77,23 @@ pub(super) fn read_user(mut item: Item) -> Result<User, Error> {
         is_delete: item.is_delete != 0,
         receipt: item.receipt,
     })
+}
+
+/// Reads a user of a list. One that cannot be read must not hide the others: the log has its key, for whoever mends it.
+pub(super) fn read_listed(item: Item) -> Option<User> {
+    let text = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+    let (id, phone) = (text("id"), text("phone"));
+    let user = read_user(item);
+    if user.is_err() {
+        // Neither is free text in a row of ours; in an odd one either may be anything.
+        let id =
+            id.and_then(|id| id.parse::<UserId>().ok()).map_or_else(|| "unreadable".to_owned(), |id| id.to_string());
+        let is_e164 = |phone: &String| phone.len() > 8 && phone[1..].bytes().all(|b| b.is_ascii_digit());
+        let phone =
+            phone.filter(|phone| phone.starts_with('+') && is_e164(phone)).map(|phone| Phone::stored(phone).masked());
+        warn!(user_id = id, phone, "a user whose row cannot be read is left out of the list");
+    }
+    user.ok()
 }
 
 /// The value of a field of the profile. One that is not required can be missing or empty.

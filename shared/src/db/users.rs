@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::database::{Database, met, read, write};
-use super::item::{from_item, n, s, to_item};
-use super::user_item::{UserItem, read_user};
+use super::item::{Item, from_item, n, s, to_item};
+use super::user_item::{UserItem, read_listed, read_user};
 use crate::config::Config;
 use crate::error::{Cause, Error, StartError};
 use crate::models::phone::Phone;
@@ -24,6 +24,9 @@ use crate::models::profile::FIELDS;
 use crate::models::user::{User, UserId};
 
 const BY_ID: &str = "by_id";
+
+/// Queries of one page. One is enough unless rows cannot be read.
+const LONGEST_WALK: usize = 4;
 
 /// What a list reads of a user.
 static LISTED: LazyLock<Projection> = LazyLock::new(|| {
@@ -115,10 +118,11 @@ impl Users {
     }
 
     /// At most `count` live users, newest first, who registered before `before`. Each shard is asked for all of
-    /// them, because all of them may lie there; the shards are asked side by side.
+    /// them, because all of them may lie there; the shards are asked side by side. A row that cannot be read is left out,
+    /// and the log has its key.
     ///
     /// # Errors
-    /// [`Error::Db`].
+    /// [`Error::Db`]; [`Error::Internal`] when hundreds of rows in a row cannot be read.
     pub async fn newest(&self, before: Option<UserId>, count: usize) -> Result<Vec<User>, Error> {
         let pages = (0..self.shards).map(|shard| self.newest_of_shard(shard, before, count));
         let mut users: Vec<User> = try_join_all(pages).await?.into_iter().flatten().collect();
@@ -128,7 +132,28 @@ impl Users {
     }
 
     async fn newest_of_shard(&self, shard: u8, before: Option<UserId>, count: usize) -> Result<Vec<User>, Error> {
-        let mut query = self.shard(shard).scan_index_forward(false).limit(limit(count));
+        let (mut users, mut start) = (Vec::new(), None);
+        for _ in 0..LONGEST_WALK {
+            let (rows, next) = self.rows_of_shard(shard, before, count, start).await?;
+            users.extend(rows.into_iter().filter_map(read_listed));
+            start = next;
+            if users.len() >= count || start.is_none() {
+                users.truncate(count);
+                return Ok(users);
+            }
+        }
+        Err(Error::Internal(Cause::new("a page of the list has too many rows that cannot be read")))
+    }
+
+    /// One query of [`Self::newest`], and where the next one goes on.
+    async fn rows_of_shard(
+        &self,
+        shard: u8,
+        before: Option<UserId>,
+        count: usize,
+        start: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), Error> {
+        let mut query = self.shard(shard).scan_index_forward(false).limit(limit(count)).set_exclusive_start_key(start);
         // A page costs the same units without it, and a tenth more instructions.
         query = query.projection_expression(&*LISTED.expression);
         for (placeholder, name) in &LISTED.names {
@@ -141,7 +166,7 @@ impl Users {
             None => query.key_condition_expression("#shard = :shard"),
         };
         let found = read(query.send(), QueryOutput::consumed_capacity).await?;
-        found.items.unwrap_or_default().into_iter().map(read_user).collect()
+        Ok((found.items.unwrap_or_default(), found.last_evaluated_key))
     }
 
     /// How many live users have registered from `from` until before `until`, counted by their ids, which begin with
@@ -282,6 +307,39 @@ mod tests {
             "ReturnConsumedCapacity": "TOTAL",
         });
         assert_eq!(seen[1].body, expected);
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_left_out_and_the_page_is_full() {
+        let odd = |name: &str, value: Value| {
+            let mut row = row();
+            row[name] = value;
+            row
+        };
+        let key = json!({ "phone": { "S": "p" }, "shard": { "N": "0" }, "id": { "S": ID } });
+        let rows = json!([odd("gender", json!({ "S": "x" })), row(), odd("create_time", json!({ "BOOL": true }))]);
+        let dynamodb = Scripted::new(&[
+            Ending::ok(&json!({ "Items": rows, "LastEvaluatedKey": key })),
+            Ending::ok(&json!({ "Items": [row(), row()], "LastEvaluatedKey": key })),
+        ]);
+        let newest = dynamodb.run(users(&dynamodb, 1).newest(None, 3)).unwrap();
+        let seen = dynamodb.seen();
+        assert_eq!((newest.len(), seen.len(), &seen[1].body["ExclusiveStartKey"]), (3, 2, &key));
+        // The last rows of the table.
+        let dynamodb =
+            Scripted::new(&[Ending::ok(&json!({ "Items": [odd("user_name", json!({ "N": "1" })), row()] }))]);
+        assert_eq!(dynamodb.run(users(&dynamodb, 1).newest(None, 3)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_table_of_odd_rows_is_not_read_to_its_end() {
+        let mut row = row();
+        row["is_delete"] = json!({ "S": "x" });
+        let key = json!({ "phone": { "S": "p" }, "shard": { "N": "0" }, "id": { "S": ID } });
+        let dynamodb = Scripted::new(&[Ending::ok(&json!({ "Items": [row], "LastEvaluatedKey": key }))]);
+        let outcome = dynamodb.run(users(&dynamodb, 1).newest(None, 1));
+        assert!(matches!(outcome, Err(Error::Internal(_))));
+        assert_eq!(dynamodb.seen().len(), LONGEST_WALK);
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod login;
 mod logout;
 mod metrics;
 mod month;
+mod odd_rows;
 mod outage;
 mod race;
 mod readme;
