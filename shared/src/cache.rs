@@ -15,3 +15,4 @@ pub use self::client::{Cache, slot_of};
 pub use self::codes::{Candidate, Day, Pending, Try, TryLimits, Use};
 pub use self::limits::{Decision, IdempotencyRecord, Row, SENDS, Spend};
 pub use self::sessions::{NewSession, SessionKey, UsedCode};
+pub use self::stats::DAYS_KEPT;

@@ -8,8 +8,11 @@ use super::client::Cache;
 use super::limits::SENDS;
 use crate::error::Error;
 
+/// How many days before today still have all their stats: each is kept for three days after its first count.
+pub const DAYS_KEPT: i32 = 2;
+
 impl Cache {
-    /// All stats of a day. They are kept for three days after their first count.
+    /// All stats of a day, of which [`DAYS_KEPT`] are whole.
     ///
     /// # Errors
     /// [`Error::Redis`].

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::daily_stats::{DailyStats, metrics};
+use super::daily_stats::{DailyStats, Written, metrics};
 use super::retention::Retention;
-use super::run_once::Resumable;
+use super::run_once::{Progress, Resumable};
 use crate::aws::Clients;
 use crate::cache::Cache;
 use crate::db::Database;
@@ -12,7 +12,7 @@ use crate::error::{Error, StartError};
 use crate::models::report::Report;
 use crate::models::tick::Tick;
 
-/// Yesterday's stats are written, and users who were deleted long ago are removed.
+/// The stats of every day that has none yet are written, and users who were deleted long ago are removed.
 pub struct Daily {
     runs: Resumable,
     stats: DailyStats,
@@ -39,11 +39,14 @@ impl Daily {
     /// That of a store.
     pub async fn run(&self, tick: &Tick) -> Result<Report, Error> {
         let work = async {
-            let (day, stats) = self.stats.write_yesterday(tick).await?;
+            let written = self.stats.write_missing(tick).await?;
+            let Progress::Done(Written { days, stats }) = written else {
+                return Ok(written.map(|written| Report::from(json!({ "days": written.days }))));
+            };
             let erased = self.retention.erase_deleted(tick).await?;
             let metrics = metrics(&stats);
             Ok(erased.map(|erased| {
-                let report = json!({ "day": day, "figures": stats, "erased": erased });
+                let report = json!({ "day": days.last(), "days": days, "figures": stats, "erased": erased });
                 Report { metrics, ..Report::from(report) }
             }))
         };

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use crate::cache::Cache;
+use super::run_once::Progress;
+use crate::cache::{Cache, DAYS_KEPT};
 use crate::clock::Now;
 use crate::config::Config;
 use crate::db::{Database, Stats, Users};
@@ -16,6 +17,18 @@ use crate::telemetry::Metric;
 
 /// Names that stand in every day's item, also when nothing happened; the limits' refusals are the others.
 const ALWAYS: [&str; 3] = ["logins", "sms_sent", "sms_verified"];
+
+/// How far back the last day with stats is looked for: as far as a stage may stand still without losing a day.
+const LOOK_BACK: i32 = 31;
+
+/// Days whose stats a run wrote.
+#[derive(Default)]
+pub(super) struct Written {
+    /// From the earliest to the last.
+    pub(super) days: Vec<Date>,
+    /// Those of the last one.
+    pub(super) stats: BTreeMap<String, u64>,
+}
 
 /// Where a day's counts come from, and where they go.
 pub(super) struct DailyStats {
@@ -35,33 +48,79 @@ impl DailyStats {
         Ok(Self { cache, users, stats, config: Arc::clone(config) })
     }
 
-    /// Writes the stats of the day before the tick's, in the stage's time zone, as one item. Written again it is the same
-    /// item. Registrations are counted by the users' ids, everything else was counted by the cache as it happened.
+    /// Writes the stats of every day since the last one that has some, up to the day before the tick's, in the stage's time
+    /// zone. Midnights are missing where clocks go forward at midnight, and when a schedule was off. A stage whose last
+    /// [`LOOK_BACK`] days have none is a new one.
     ///
     /// # Errors
-    /// [`Error::Redis`] or [`Error::Db`].
-    pub(super) async fn write_yesterday(&self, tick: &Tick) -> Result<(Date, BTreeMap<String, u64>), Error> {
+    /// [`Error::Redis`] or [`Error::Db`]; what was written until then stays written.
+    pub(super) async fn write_missing(&self, tick: &Tick) -> Result<Progress<Written>, Error> {
         let today = Now::new(tick.at, self.config.zone.clone()).today();
-        let yesterday = today.saturating_sub(1.day());
+        let before: Vec<Date> = (2..=LOOK_BACK).map(|days| today.saturating_sub(days.days())).collect();
+        let last = self.stats.last_of(&before).await?;
+        let mut written = Written::default();
+        for day in missing(last, today) {
+            if !tick.has_time() {
+                return Ok(Progress::More(written));
+            }
+            written.stats = self.write(day, today).await?;
+            written.days.push(day);
+        }
+        Ok(Progress::Done(written))
+    }
+
+    /// Writes the stats of a day as one item. Written again it is the same item. Registrations are counted by the users' ids,
+    /// everything else was counted by the cache as it happened; of a day that the cache has forgotten it is left out.
+    async fn write(&self, day: Date, today: Date) -> Result<BTreeMap<String, u64>, Error> {
         let midnight = |day: Date| {
             let start = day.to_zoned(self.config.zone.clone()).map(|start| start.timestamp());
             start.map_err(|cause| Error::Internal(Cause::of(&cause)))
         };
-        let (from, until): (Timestamp, Timestamp) = (midnight(yesterday)?, midnight(today)?);
-        let (counted, registrations) =
-            tokio::join!(self.cache.daily_stats(yesterday), self.users.count_registered(from, until));
-        let refusals = self.config.limits.iter().map(|limit| format!("refused_{}", limit.name));
-        let mut stats: BTreeMap<_, _> =
-            ALWAYS.into_iter().map(str::to_owned).chain(refusals).map(|name| (name, 0)).collect();
-        stats.extend(counted?);
+        let (from, until): (Timestamp, Timestamp) = (midnight(day)?, midnight(day.saturating_add(1.day()))?);
+        let is_kept = day >= today.saturating_sub(DAYS_KEPT.days());
+        let counted = async { if is_kept { self.cache.daily_stats(day).await.map(Some) } else { Ok(None) } };
+        let (counted, registrations) = tokio::join!(counted, self.users.count_registered(from, until));
+        let mut stats = BTreeMap::new();
+        if let Some(counted) = counted? {
+            let refusals = self.config.limits.iter().map(|limit| format!("refused_{}", limit.name));
+            stats.extend(ALWAYS.into_iter().map(str::to_owned).chain(refusals).map(|name| (name, 0)));
+            stats.extend(counted);
+        }
         stats.insert("registrations".to_owned(), registrations?);
-        self.stats.put(yesterday, &stats).await?;
-        Ok((yesterday, stats))
+        self.stats.put(day, &stats).await?;
+        Ok(stats)
     }
+}
+
+/// The days to write, the earliest first: those since the last one that has stats, and always the one before today.
+fn missing(last: Option<Date>, today: Date) -> Vec<Date> {
+    let yesterday = today.saturating_sub(1.day());
+    let from = last.map_or(yesterday, |last| last.saturating_add(1.day()).min(yesterday));
+    from.series(1.day()).take_while(|day| *day <= yesterday).collect()
 }
 
 /// The same stats for CloudWatch.
 #[must_use]
 pub(super) fn metrics(stats: &BTreeMap<String, u64>) -> Vec<Metric> {
     stats.iter().map(|(name, &count)| Metric::count(name, count)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_day_since_the_last_one_is_written() {
+        let date = |day: &str| day.parse::<Date>().unwrap();
+        for (last, days) in [
+            (Some("2027-04-29"), &["2027-04-30"][..]),
+            (Some("2027-04-28"), &["2027-04-29", "2027-04-30"]),
+            (Some("2027-04-26"), &["2027-04-27", "2027-04-28", "2027-04-29", "2027-04-30"]),
+            (Some("2027-04-30"), &["2027-04-30"]),
+            (None, &["2027-04-30"]),
+        ] {
+            let expected: Vec<_> = days.iter().map(|day| date(day)).collect();
+            assert_eq!(missing(last.map(date), date("2027-05-01")), expected, "{last:?}");
+        }
+    }
 }

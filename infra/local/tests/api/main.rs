@@ -26,6 +26,7 @@ mod log;
 mod login;
 mod logout;
 mod metrics;
+mod missing_midnight;
 mod month;
 mod odd_rows;
 mod outage;
