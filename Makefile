@@ -126,6 +126,15 @@ admin: # make a user an admin (PHONE=+8613800138000 STAGE=test)
 outputs: # print the addresses and names of a stage (STAGE=test)
 	@infra/deploy/outputs.sh
 
+restore-user: # copy one user from a restored table over the stage's (PHONE=+8613800138000 FROM=badge-prod-users-restored STAGE=prod)
+	@PHONE="$(PHONE)" FROM="$(FROM)" infra/deploy/restore_user.sh
+
+drill: # restore a stage's users' table under another name, count it, and delete the copy (STAGE=prod)
+	@infra/deploy/drill.sh
+
+sms-key: # print the key that signs messages to the SMS provider `http` (STAGE=test)
+	@infra/deploy/sms_key.sh
+
 audit: python # check the template with the SAM command line and checkov; both take minutes to install
 	@infra/deploy/audit.sh
 
@@ -142,6 +151,9 @@ lint: toolchain lint-texts ## check format, clippy, template, API description, A
 
 fmt: toolchain ## format the code
 	@cargo fmt --all
+
+advisories: # look for known vulnerabilities of the dependencies; needs the network, and fails without it
+	@infra/dev/deny.sh --advisories
 
 lint-texts: python # check the template, the API description, the API pages and the bill: all of lint that compiles nothing
 	@echo "Template: cfn-lint, and again after SAM's transformation" >&2

@@ -80,13 +80,24 @@ impl Setup {
     }
 }
 
-const VERBS: [&str; 7] = ["deploy.sh", "push.sh", "rollback.sh", "logs.sh", "admin.sh", "outputs.sh", "destroy.sh"];
+const VERBS: [&str; 10] = [
+    "deploy.sh",
+    "push.sh",
+    "rollback.sh",
+    "logs.sh",
+    "admin.sh",
+    "outputs.sh",
+    "destroy.sh",
+    "drill.sh",
+    "restore_user.sh",
+    "sms_key.sh",
+];
 
 #[test]
 fn a_verb_without_a_stage_says_how_to_name_one() {
     let setup = Setup::new(AWS);
     for verb in VERBS {
-        let name = verb.trim_end_matches(".sh");
+        let name = verb.trim_end_matches(".sh").replace('_', "-");
         for stage in ["", "local"] {
             assert!(setup.refusal(verb, &[("STAGE", stage)]).contains(&format!("type: make {name}")), "{verb}");
         }
@@ -103,6 +114,8 @@ fn a_verb_without_what_it_is_about_says_so() {
         ("push.sh", &[("STAGE", "test"), ("FN", "logn")], "there is no function logn"),
         ("admin.sh", &[("STAGE", "test")], "type it whole"),
         ("admin.sh", &[("STAGE", "test"), ("PHONE", "13800138000")], "type it whole"),
+        ("restore_user.sh", &[("STAGE", "test")], "type it whole"),
+        ("restore_user.sh", &[("STAGE", "test"), ("PHONE", "+8613800138000")], "FROM=badge-test-users-restored"),
         ("destroy.sh", &[("STAGE", "prod")], "CONFIRM=badge-prod"),
         ("destroy.sh", &[("STAGE", "prod"), ("CONFIRM", "yes")], "CONFIRM=badge-prod"),
         ("deploy.sh", &[("STAGE", "test")], "sms_url under [deploy]"),
@@ -208,4 +221,64 @@ fn what_is_packed_starts_on_lambda_and_is_the_same_each_time() {
     assert_eq!(pack(b"GLIBC_2.17 GLIBC_2.34").2, zip);
     let (is_packed, refusal, _) = pack(b"GLIBC_2.34 GLIBC_2.38");
     assert!(!is_packed && refusal.contains("needs glibc 2.38"), "{refusal}");
+}
+
+/// A stand-in for `aws` with a restored table, which has one user; what is written is stored in a file.
+const AWS_WITH_A_COPY: &str = r#"#!/bin/sh
+case "$*" in
+"sts get-caller-identity"*) echo 000000000000 ;;
+"dynamodb get-item --table-name restored --key {\"phone\": {\"S\": \"+8613800138000\"}}"*) echo '{"phone": {"S": "+8613800138000"}}' ;;
+"dynamodb get-item --table-name restored"*) echo null ;;
+"dynamodb put-item --table-name badge-test-users"*) cp "${6#file://}" "$ALIASES/written"; echo "$6" >"$ALIASES/file" ;;
+*) echo "not played: $*" >&2; exit 1 ;;
+esac
+"#;
+
+#[test]
+fn a_user_is_restored_from_a_copy_of_the_table_and_nothing_stays_behind() {
+    let setup = Setup::new(AWS_WITH_A_COPY);
+    let restore = |phone| {
+        let variables = [("STAGE", "test"), ("AWS_REGION", "us-east-1"), ("PHONE", phone), ("FROM", "restored")];
+        let output = setup.run("infra/deploy/restore_user.sh", &variables);
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (is_restored, says) = restore("+8613800138001");
+    assert!(!is_restored && says.contains("restored has no user with that phone"), "{says}");
+    assert_eq!(setup.alias("written"), "");
+    let (is_restored, says) = restore("+8613800138000");
+    assert!(is_restored && says.contains("make end-sessions PHONE=+8613800138000 STAGE=test"), "{says}");
+    assert!(setup.alias("written").contains("+8613800138000"));
+    let file = setup.alias("file");
+    assert!(!Path::new(file.strip_prefix("file://").unwrap()).exists(), "{file}");
+}
+
+/// What `deny.sh` does with a cargo-deny whose database can be reached, or not.
+fn deny(option: &str, has_database: bool) -> (bool, String) {
+    let setup = Setup::new(AWS);
+    let tools = setup.0.path().join("tools/bin");
+    fs::create_dir_all(&tools).unwrap();
+    let script = fs::read_to_string(setup.0.path().join("infra/dev/deny.sh")).unwrap();
+    let version = script.lines().find_map(|line| line.strip_prefix("VERSION=")).unwrap();
+    let program = format!(
+        "#!/bin/sh\ncase $1 in --version) echo cargo-deny {version} ;; fetch) exit {} ;; *) echo \"$@\" >&2 ;; esac\n",
+        i32::from(!has_database)
+    );
+    fs::write(tools.join("cargo-deny"), program).unwrap();
+    fs::set_permissions(tools.join("cargo-deny"), fs::Permissions::from_mode(0o755)).unwrap();
+    let tools = setup.0.path().join("tools");
+    let output = setup.run(&format!("infra/dev/deny.sh {option}"), &[("BADGE_TOOLS", tools.to_str().unwrap())]);
+    (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_check_that_did_not_run_is_not_called_one() {
+    for has_database in [true, false] {
+        let (is_good, says) = deny("", has_database);
+        assert!(is_good && says.contains("check --hide-inclusion-graph bans licenses sources"), "{says}");
+        assert!(!says.contains("advisories"), "{says}");
+    }
+    let (is_good, says) = deny("--advisories", true);
+    assert!(is_good && says.contains("check advisories"), "{says}");
+    let (is_good, says) = deny("--advisories", false);
+    assert!(!is_good && says.contains("no advisory was checked") && !says.contains("check advisories"), "{says}");
 }
