@@ -241,3 +241,26 @@ fn there_is_one_tls_stack() {
         assert!(!is_other, "{name} is in Cargo.lock: find it by `cargo tree -i`");
     }
 }
+
+/// Names in backticks that stand in the last cell of the rows of a page.
+fn named_in_last_cells(page: &str) -> BTreeSet<String> {
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let cells = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_is_one() {
+    let page = read(root().join("docs/security.md"));
+    let attacks = page.split("\n## ").find(|part| part.starts_with("Attacks")).unwrap();
+    let sources: Vec<_> = files("rs").into_iter().map(|path| (path.clone(), read(path))).collect();
+    let named = named_in_last_cells(attacks);
+    assert!(named.len() > 20, "{named:?}");
+    for name in named.iter().filter(|name| !name.starts_with("make ")) {
+        let is_one = sources.iter().any(|(path, source)| {
+            let has_tests = source.contains("#[test]") || source.contains("#[tokio::test]");
+            (has_tests && path.ends_with(name)) || source.contains(&format!("fn {name}("))
+        });
+        assert!(is_one, "docs/security.md names {name}, which is no test");
+    }
+}
