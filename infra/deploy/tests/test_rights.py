@@ -36,6 +36,7 @@ RIGHTS = {
         f"Query {USERS} by_id",
         f"Query {USERS} by_delete_time",
         f"DeleteItem {USERS}",
+        f"BatchGetItem {RUNS}",
         "Invoke daily:live",
         *OF_RUNS,
         *KEEPS_FAILED,
@@ -69,6 +70,7 @@ def of_table(table, key):
     nobody = {key: {"S": "nobody"}}
     changes = {"TableName": table, "ConditionExpression": f"attribute_exists({key})"}
     yield "GetItem", "get_item", {"TableName": table, "Key": nobody}
+    yield "BatchGetItem", "batch_get_item", {"RequestItems": {table: {"Keys": [nobody]}}}
     yield "PutItem", "put_item", {**changes, "Item": nobody}
     yield "UpdateItem", "update_item", {**changes, "Key": nobody, "UpdateExpression": "REMOVE nothing"}
     yield "DeleteItem", "delete_item", {**changes, "Key": nobody}

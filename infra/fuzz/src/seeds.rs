@@ -36,7 +36,11 @@ pub(crate) fn request() -> Seeds {
         )
     };
     let attempt = r#"{"phone": 13800138000, "veri_code": 123456}"#;
-    [REGISTER, attempt, r#"{"phone": "+86 138-0013-8000"}"#, "[]", ""].map(|body| request(body).into_bytes()).into()
+    let odd = r#"{"x": 1e400, "y": "\ud83d", "phone": "\ud83d", "phone": 13800138000.0, "veri_code": "123-456"}"#;
+    let marked = "\u{feff}{}";
+    [REGISTER, attempt, odd, marked, r#"{"phone": "+86 138-0013-8000"}"#, "[]", ""]
+        .map(|body| request(body).into_bytes())
+        .into()
 }
 
 pub(crate) fn session() -> Seeds {
@@ -54,6 +58,8 @@ pub(crate) fn phone() -> Seeds {
         "+852 5123 4567",
         "13800138000;ext=5",
         "tel:+86-138-0013-8000",
+        "\u{202a}＋８６ 138\u{200c}0013\u{fe0d}8000\u{202c}",
+        "١٣٨٠٠١٣٨٠٠٠",
     ])
 }
 
@@ -66,6 +72,10 @@ pub(crate) fn fields() -> Seeds {
         "1990-01-02",
         "2000-02-30",
         "012345",
+        "０１２-３４５ ",
+        "\u{3164}",
+        "a\u{202e}b",
+        "13800138000.0",
         "123456",
         "100",
         "AZoAAAAAcACAAAAAAAAAAA",
