@@ -122,6 +122,34 @@ mod tests {
     }
 
     #[test]
+    fn a_moment_has_its_seconds_and_milliseconds_and_none_before_1970() {
+        let at = |text: &str| Now::new(text.parse().unwrap(), TimeZone::UTC);
+        let now = at("2026-11-22T12:00:00.789Z");
+        assert_eq!((now.secs(), now.millis()), (1_795_348_800, 1_795_348_800_789));
+        assert_eq!(now.timestamp().as_millisecond(), 1_795_348_800_789);
+        let before = at("1969-12-31T23:59:59Z");
+        assert_eq!((before.secs(), before.millis()), (0, 0));
+    }
+
+    #[test]
+    fn a_day_whose_midnight_does_not_exist_ends_at_its_first_moment() {
+        let cairo = TimeZone::get("Africa/Cairo").unwrap();
+        let evening = Now::new("2027-04-29T23:00:00+02:00".parse().unwrap(), cairo.clone());
+        assert_eq!(evening.rest_seconds_of_day(), 3600);
+        let first = Now::new("2027-04-30T01:00:00+03:00".parse().unwrap(), cairo);
+        assert_eq!((first.today().to_string().as_str(), first.rest_seconds_of_day()), ("2027-04-30", 23 * 3600));
+        let azores = TimeZone::get("Atlantic/Azores").unwrap();
+        let twice = Now::new("2027-10-31T00:00:00+00:00".parse().unwrap(), azores);
+        assert_eq!(twice.rest_seconds_of_day(), 25 * 3600);
+    }
+
+    #[test]
+    fn the_machines_clock_is_one_clock() {
+        let (wall, timestamp) = (wall_millis(), wall_timestamp().as_millisecond());
+        assert!(wall > 1_700_000_000_000 && timestamp.abs_diff(wall.cast_signed()) < 60_000, "{wall} {timestamp}");
+    }
+
+    #[test]
     fn times_are_shown_in_the_zone_of_the_stage() {
         let zone = TimeZone::get("Asia/Shanghai").unwrap();
         assert_eq!(display(1_700_000_000_000, &zone), "2023-11-15 06:13:20");

@@ -27,3 +27,21 @@ impl PhoneTable {
         Ok(rules)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_serves_regions_whose_plans_were_built_in() {
+        let read = |text: &str| toml::from_str::<PhoneTable>(text).unwrap().read();
+        assert!(read("default_region = \"CN\"\nallowed_regions = [\"CN\"]").is_ok());
+        for (text, key) in [
+            ("default_region = \"CN\"\nallowed_regions = []", "phone.allowed_regions"),
+            ("default_region = \"CN\"\nallowed_regions = [\"CN\", \"TA\"]", "phone must"),
+            ("default_region = \"TA\"\nallowed_regions = [\"CN\"]", "phone must"),
+        ] {
+            assert!(read(text).err().unwrap().to_string().starts_with(key), "{text}");
+        }
+    }
+}

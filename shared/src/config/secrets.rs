@@ -23,3 +23,22 @@ impl Secrets {
         require(!self.sms.is_empty(), "secrets.sms", "must not be empty")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_secret_has_a_name() {
+        let secrets = |names: [&str; 3]| {
+            let [jwt, veri_code, sms] = names.map(str::to_owned);
+            Secrets { jwt, veri_code, sms }.check()
+        };
+        assert!(secrets(["a", "b", "c"]).is_ok());
+        for (names, key) in
+            [(["", "b", "c"], "secrets.jwt"), (["a", "", "c"], "secrets.veri_code"), (["a", "b", ""], "secrets.sms")]
+        {
+            assert!(secrets(names).unwrap_err().to_string().starts_with(key));
+        }
+    }
+}

@@ -20,3 +20,21 @@ impl Token {
         require((60..=86_400).contains(&self.ttl_secs), "token.ttl_secs", "must be 60 to 86400")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_has_an_issuer_and_a_possible_life() {
+        let token = |issuer: &str, ttl_secs| Token { issuer: issuer.to_owned(), ttl_secs }.check();
+        assert!(token("badge", 60).is_ok() && token("badge", 86_400).is_ok());
+        for (bad, key) in [
+            (token("", 60), "token.issuer"),
+            (token("badge", 59), "token.ttl_secs"),
+            (token("badge", 86_401), "token.ttl_secs"),
+        ] {
+            assert!(bad.unwrap_err().to_string().starts_with(key));
+        }
+    }
+}

@@ -62,3 +62,48 @@ impl TestNumber {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::params::Rules;
+
+    fn number(phone: &str, code: &str) -> TestNumber {
+        let expires = Date::constant(2026, 12, 31);
+        TestNumber { phone: phone.to_owned(), code: code.to_owned(), expires, e164: String::new() }
+    }
+
+    #[test]
+    fn a_test_number_is_served_and_has_six_digits() {
+        let read = |phone, code| number(phone, code).read(&Rules::sample().phone);
+        assert!(read("13900000001", "042424").is_ok());
+        for (phone, code, key) in [
+            ("1390000000", "042424", "veri_code.test_numbers.phone"),
+            ("13900000001", "04242", "veri_code.test_numbers.code"),
+            ("13900000001", "04242x", "veri_code.test_numbers.code"),
+        ] {
+            assert!(read(phone, code).unwrap_err().to_string().starts_with(key), "{phone} {code}");
+        }
+    }
+
+    #[test]
+    fn a_fixed_code_is_that_of_its_phone_alone() {
+        let rules = Rules::sample().phone;
+        let mut test_numbers = vec![number("13900000001", "111111"), number("13900000002", "222222")];
+        assert!(test_numbers.iter_mut().all(|number| number.read(&rules).is_ok()));
+        let settings = VeriCode { ttl_secs: 300, tries: 5, test_numbers };
+        let code = |phone, today| settings.fixed_code(&Phone::parse(phone, &rules).ok().unwrap(), today);
+        let (last, after) = (Date::constant(2026, 12, 31), Date::constant(2027, 1, 1));
+        assert_eq!((code("13900000001", last), code("13900000002", last)), (Some("111111"), Some("222222")));
+        assert_eq!((code("13900000003", last), code("13900000001", after)), (None, None));
+    }
+
+    #[test]
+    fn a_code_has_a_possible_life_and_number_of_tries() {
+        let check = |ttl_secs, tries| VeriCode { ttl_secs, tries, test_numbers: Vec::new() }.check("prod");
+        assert!(check(60, 1).is_ok() && check(600, 10).is_ok());
+        for (ttl_secs, tries) in [(59, 5), (601, 5), (300, 0), (300, 11)] {
+            assert!(check(ttl_secs, tries).is_err(), "{ttl_secs} {tries}");
+        }
+    }
+}
