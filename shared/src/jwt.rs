@@ -1,4 +1,5 @@
-//! JSON web tokens (RFC 7519), signed with HS256 (RFC 7515), as the old service made them.
+//! JSON web tokens (RFC 7519), signed with HS256 (RFC 7515), as the old service made them. Longer than other files, because
+//! every attack on a token is a test beside what it attacks.
 //!
 //! The crate `jsonwebtoken` reads and writes them; the time they are checked against is the request's.
 
@@ -393,5 +394,19 @@ mod tests {
             let token = make(&with(header(), "x", json!("x".repeat(size))), &claims(), KEY);
             assert_eq!(fault(&token), Some(TokenFault::Unverified), "{size}");
         }
+    }
+
+    #[test]
+    fn the_longest_token_is_looked_at() {
+        // Base64 has no text of every length, so the claims are padded too.
+        let fitting = |length| {
+            (0..3).find_map(|pad| {
+                let claims = with(claims(), "y", json!("y".repeat(pad)));
+                let token = |size: usize| make(&with(header(), "x", json!("x".repeat(size))), &claims, KEY);
+                (2000..3000).map(token).find(|token| token.len() == length)
+            })
+        };
+        assert_eq!(fault(&fitting(LONGEST_TOKEN).unwrap()), None);
+        assert_eq!(fault(&fitting(LONGEST_TOKEN + 1).unwrap()), Some(TokenFault::Unverified));
     }
 }

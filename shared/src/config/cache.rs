@@ -132,4 +132,30 @@ mod tests {
             assert_eq!(host_and_port(url), None, "{url}");
         }
     }
+
+    #[test]
+    fn a_name_is_one_that_elasticache_takes() {
+        for name in ["b", "badge-1", &"a".repeat(40)] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "1badge", "-badge", "Badge", "bad_ge", &"a".repeat(41)] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_cache_has_an_engine_and_a_possible_age_of_its_snapshot() {
+        let check = |engines: &[&str], snapshot_max_hours| {
+            let engines = engines.iter().map(|engine| ((*engine).to_owned(), 7)).collect();
+            Cache { name: "badge".to_owned(), kind: CacheKind::Serverless, engines, snapshot_max_hours }.check()
+        };
+        for (engines, hours) in [(&["valkey"][..], None), (&["redis"], Some(1)), (&["redis", "valkey"], Some(8760))] {
+            assert!(check(engines, hours).is_ok(), "{engines:?} {hours:?}");
+        }
+        for (engines, hours) in
+            [(&["redis", "memcached"][..], None), (&[], None), (&["redis"], Some(0)), (&["redis"], Some(8761))]
+        {
+            assert!(check(engines, hours).is_err(), "{engines:?} {hours:?}");
+        }
+    }
 }

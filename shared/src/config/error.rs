@@ -58,3 +58,17 @@ pub(super) fn require(is_possible: bool, key: &'static str, must: &'static str) 
 pub(super) fn impossible(key: &'static str, must: &'static str) -> SettingError {
     SettingError::Impossible { key, must }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_malformed_file_is_told_by_its_line_and_key_and_never_by_a_value() {
+        let text = "a = 1\n\nb = \"hunter2\" # hunter3\nc = 3\n";
+        let cause = toml::from_str::<std::collections::BTreeMap<String, u8>>(text).unwrap_err();
+        let sentence = SettingError::malformed("prod", text, &cause).to_string();
+        assert!(sentence.starts_with("conf/prod.toml: line 3 (b): "), "{sentence}");
+        assert!(!sentence.contains("hunter"), "{sentence}");
+    }
+}

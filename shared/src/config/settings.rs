@@ -286,4 +286,11 @@ mod tests {
         }
         assert!(is_stage_name("eu-test-2"));
     }
+
+    #[test]
+    fn names_may_be_so_long_and_no_longer() {
+        assert!(is_stage_name(&"a".repeat(16)) && !is_stage_name(&"a".repeat(17)));
+        assert!(is_key_prefix(&"a".repeat(32)) && !is_key_prefix(&"a".repeat(33)) && !is_key_prefix(""));
+        assert!(is_key_prefix("Iwc_1-a") && !is_key_prefix("i:c"));
+    }
 }

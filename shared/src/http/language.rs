@@ -76,6 +76,8 @@ mod tests {
             (Some("en;q=nonsense"), Language::English),
             (Some("zh, en"), Language::Chinese),
             (Some("en, zh"), Language::English),
+            (Some("en, zh, en-GB"), Language::English),
+            (Some("zh, en, zh-TW"), Language::Chinese),
         ] {
             assert_eq!(preferred(accept), expected, "{accept:?}");
         }

@@ -53,3 +53,34 @@ impl Key {
         self.key.expose_secret().as_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn key(kid: &str, bytes: usize) -> Value {
+        json!({ "kid": kid, "key": "k".repeat(bytes) })
+    }
+
+    #[test]
+    fn every_key_of_a_ring_has_at_least_32_bytes() {
+        let ring = |current, previous, next| {
+            let mut ring = key("b", current);
+            ring["previous"] = key("a", previous);
+            ring["next"] = key("c", next);
+            KeyRing::read(&ring.to_string())
+        };
+        let good = ring(32, 32, 33).ok().unwrap();
+        let keys: Vec<_> = good.keys().map(|key| (key.kid.as_str(), key.bytes().len())).collect();
+        assert_eq!(keys, [("b", 32), ("c", 33), ("a", 32)]);
+        for (current, previous, next) in [(31, 32, 32), (32, 31, 32), (32, 32, 31), (0, 32, 32)] {
+            assert_eq!(ring(current, previous, next).err(), Some("has a key of fewer than 32 bytes"));
+        }
+        assert_eq!(KeyRing::read(&key("b", 32).to_string()).ok().unwrap().keys().count(), 1);
+        for text in ["", "{}", "[]", "k", r#"{"kid": "b"}"#] {
+            assert!(KeyRing::read(text).err().unwrap().starts_with("is not JSON"), "{text}");
+        }
+    }
+}
