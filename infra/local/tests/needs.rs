@@ -4,9 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 
+use support::root;
+use support::tree::{files, functions, functions_of, read, texts, yaml};
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprCall, ImplItem, Item, Macro, Member, Token, Type};
@@ -25,22 +25,12 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("ElastiCache::new", &["elasticache:"]),
 ];
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn folders(path: &Path) -> Vec<PathBuf> {
-    fs::read_dir(path).unwrap().flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
-}
-
 /// Name and source of each function.
 fn mains() -> BTreeMap<String, String> {
-    let functions = folders(&root().join("functions")).into_iter().flat_map(|kind| folders(&kind));
-    let named = |path: PathBuf| {
-        let source = fs::read_to_string(path.join("src/main.rs")).unwrap();
-        (path.file_name().unwrap().to_str().unwrap().to_owned(), source)
+    let source = |(kind, name): (String, String)| {
+        (name.clone(), read(root().join(format!("functions/{kind}/{name}/src/main.rs"))))
     };
-    functions.map(named).collect()
+    functions().into_iter().map(source).collect()
 }
 
 /// The functions that each associated function of `shared` calls, as `Type::function`; a secret's name stands behind it.
@@ -50,15 +40,8 @@ struct Calls(BTreeMap<String, BTreeSet<String>>);
 impl Calls {
     fn of_shared() -> Self {
         let mut calls = Self::default();
-        let mut folders = vec![root().join("shared/src")];
-        while let Some(folder) = folders.pop() {
-            for path in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "rs") {
-                    calls.read(&fs::read_to_string(&path).unwrap());
-                }
-            }
+        for path in files("rs").iter().filter(|path| path.starts_with(root().join("shared/src"))) {
+            calls.read(&read(path));
         }
         calls
     }
@@ -157,19 +140,13 @@ fn opened(main: &str, calls: &Calls) -> BTreeSet<&'static str> {
     connect.map(|connect| calls.opened_by(&connect)).unwrap_or_default()
 }
 
-/// The lines of the template about a function.
-fn block<'a>(template: &'a str, name: &str) -> &'a str {
-    let from = template.find(&format!("CodeUri: ../target/lambda/{name}/")).unwrap();
-    template[from..].split("\n\n").next().unwrap()
-}
-
 #[test]
 fn a_function_has_the_rights_to_what_it_opens_and_no_others() {
-    let (calls, template) = (Calls::of_shared(), fs::read_to_string(root().join("infra/template.yaml")).unwrap());
-    for (name, main) in mains() {
-        let (opened, block) = (opened(&main, &calls), block(&template, &name));
+    let (calls, mains, template) = (Calls::of_shared(), mains(), yaml("infra/template.yaml"));
+    for (name, function) in functions_of(&template) {
+        let (opened, policies) = (opened(&mains[name], &calls), texts(&function["Policies"]));
         for (part, resources) in RIGHTS {
-            let has_right = resources.iter().any(|resource| block.contains(resource));
+            let has_right = resources.iter().any(|resource| policies.iter().any(|text| text.contains(resource)));
             assert_eq!(opened.contains(part), has_right, "{name}: {part} and the policy on {resources:?}: {opened:?}");
         }
     }
@@ -177,10 +154,10 @@ fn a_function_has_the_rights_to_what_it_opens_and_no_others() {
 
 #[test]
 fn a_function_is_in_the_network_exactly_if_it_opens_the_cache() {
-    let (calls, template) = (Calls::of_shared(), fs::read_to_string(root().join("infra/template.yaml")).unwrap());
-    for (name, main) in mains() {
-        let is_in_network = block(&template, &name).contains("VpcConfig:");
-        assert_eq!(opened(&main, &calls).contains("Cache::connect"), is_in_network, "{name}");
+    let (calls, mains, template) = (Calls::of_shared(), mains(), yaml("infra/template.yaml"));
+    for (name, function) in functions_of(&template) {
+        let is_in_network = !function["VpcConfig"].is_null();
+        assert_eq!(opened(&mains[name], &calls).contains("Cache::connect"), is_in_network, "{name}");
     }
 }
 
