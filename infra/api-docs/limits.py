@@ -12,18 +12,23 @@ WORDS = {
         "head": ["row", "counts", "by", "how much", "what it stops"],
         "on": {"send": "messages", "try": "wrong codes"},
         "key": {
-            "phone": "phone",
+            "phone": "phone, by strangers",
+            "device": "phone, by its known devices",
             "prefix": "number without its last 4 digits",
             "block": "number without its last 6 digits",
             "area": "number without its last 8 digits",
             "ip": "address; of IPv6 its /64",
+            "ip56": "/56 of an IPv6 address",
+            "ip48": "/48 of an IPv6 address",
             "stage": "the stage",
         },
         "span": {"s": "{} s", "m": "{} min", "h": "{} h", "1h": "hour"},
         "day": "{max} until midnight ({zone})",
+        "success": "{max} until a code is used",
         "sliding": "{max} in any {span}",
         "money": "{max:,.0f} a day, at {price} a message",
-        "unproven": "; {max} while many of its codes are not used",
+        "reserve": ", {share:.0%} of it for known devices alone",
+        "unproven": "; for strangers {max} while many of its codes are not used",
         "times": ["what", "how long or how many"],
         "stages": "**Stages: {}**",
         "time": {
@@ -38,18 +43,23 @@ WORDS = {
         "head": ["名称", "计数对象", "按什么计", "上限", "防什么"],
         "on": {"send": "短信", "try": "错误的验证码"},
         "key": {
-            "phone": "手机号",
+            "phone": "手机号（陌生设备）",
+            "device": "手机号（它的已知设备）",
             "prefix": "去掉末 4 位的号段",
             "block": "去掉末 6 位的号段",
             "area": "去掉末 8 位的号段",
             "ip": "来源地址（IPv6 按 /64）",
+            "ip56": "IPv6 地址的 /56",
+            "ip48": "IPv6 地址的 /48",
             "stage": "整个环境",
         },
         "span": {"s": "{} 秒", "m": "{} 分钟", "h": "{} 小时"},
         "day": "当日零点（{zone}）前 {max} 次",
+        "success": "用掉验证码之前 {max} 次",
         "sliding": "任意 {span}内 {max} 次",
         "money": "每天 {max:,.0f}，每条短信 {price}",
-        "unproven": "；验证码大多无人使用时 {max} 次",
+        "reserve": "，其中 {share:.0%} 只留给已知设备",
+        "unproven": "；验证码大多无人使用时，陌生设备 {max} 次",
         "times": ["项目", "时长或次数"],
         "stages": "**环境：{}**",
         "time": {
@@ -103,14 +113,19 @@ def amount(row, settings, words):
     if "max_money" in row:
         prices = settings["sms"]["prices"]
         price = ", ".join(f"{price} ({region})" if len(prices) > 1 else str(price) for region, price in prices.items())
-        return words["money"].format(max=row["max_money"], price=price)
+        return words["money"].format(max=row["max_money"], price=price) + reserve(row, words)
     most = f"{row['max']:,}"
-    if row["window"] == "day":
-        text = words["day"].format(max=most, zone=settings["time_zone"])
+    if row["window"] in ("day", "success"):
+        text = words[row["window"]].format(max=most, zone=settings["time_zone"])
     else:
         count, unit = WINDOW.fullmatch(row["window"]).groups()
         form = words["span"].get(row["window"], words["span"][unit])
         text = words["sliding"].format(max=most, span=form.format(count))
+    text += reserve(row, words)
     if "unproven_max" in row:
         text += words["unproven"].format(max=f"{row['unproven_max']:,}")
     return text
+
+
+def reserve(row, words):
+    return words["reserve"].format(share=row["reserve"]) if "reserve" in row else ""

@@ -100,8 +100,10 @@ time_zone = "Asia/Shanghai"
 limits = [
     { name = "a", on = "send", key = "phone", window = "%s", max = 1 },
     { name = "b", on = "try", key = "ip", window = "day", max = 2000 },
-    { name = "c", on = "send", key = "prefix", window = "1h", max = 3, unproven_free = 1, unproven_max = 2 },
-    { name = "d", on = "send", key = "stage", window = "day", max_money = 1000.0 },
+    { name = "c", on = "send", key = "prefix", window = "1h", max = 3, reserve = 0.3, unproven_free = 1, unproven_max = 2 },
+    { name = "d", on = "send", key = "stage", window = "day", max_money = 1000.0, reserve = 0.3 },
+    { name = "e", on = "try", key = "device", window = "success", max = 100 },
+    { name = "f", on = "send", key = "ip48", window = "10m", max = 120 },
 ]
 [phone]
 allowed_regions = ["CN"]
@@ -120,21 +122,23 @@ prices = { CN = 0.045 }
 def test_limits_are_those_of_the_settings(tmp_path):
     for stage, window in [("local", "60s"), ("prod", "10m"), ("test", "10m")]:
         (tmp_path / f"{stage}.toml").write_text(SETTINGS % window)
-    stops = dict.fromkeys("abcd", "what")
+    stops = dict.fromkeys("abcdef", "what")
     english = markdown(tmp_path, stops, "en")
     for row in [
         "**Stages: `local`**",
         "**Stages: `prod`, `test`**",
-        "| `a` | messages | phone | 1 in any 60 s | what |",
-        "| `a` | messages | phone | 1 in any 10 min | what |",
+        "| `a` | messages | phone, by strangers | 1 in any 60 s | what |",
+        "| `a` | messages | phone, by strangers | 1 in any 10 min | what |",
         "| `b` | wrong codes | address; of IPv6 its /64 | 2,000 until midnight (Asia/Shanghai) | what |",
-        "3 in any hour; 2 while many of its codes are not used",
-        "1,000 a day, at 0.045 a message",
+        "3 in any hour, 30% of it for known devices alone; for strangers 2 while many of its codes are not used",
+        "1,000 a day, at 0.045 a message, 30% of it for known devices alone",
+        "| `e` | wrong codes | phone, by its known devices | 100 until a code is used | what |",
+        "| `f` | messages | /48 of an IPv6 address | 120 in any 10 min | what |",
         "| a session, from its last use | 86,400 s |",
     ]:
         assert row in english
     chinese = markdown(tmp_path, stops, "zh")
-    assert "| `a` | 短信 | 手机号 | 任意 10 分钟内 1 次 | what |" in chinese
+    assert "| `a` | 短信 | 手机号（陌生设备） | 任意 10 分钟内 1 次 | what |" in chinese
     assert english.count("\n") == chinese.count("\n")
 
 

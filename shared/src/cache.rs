@@ -12,7 +12,7 @@ mod stats;
 mod test_server;
 
 pub use self::client::{Cache, slot_of};
-pub use self::codes::{Candidate, Day, Pending, Try, TryLimits, Use};
+pub use self::codes::{Candidate, CodeTry, Day, PhoneState, StoredCode, Try, TryLimit, TryLimits, Use};
 pub use self::limits::{Decision, IdempotencyRecord, Row, SENDS, Spend};
-pub use self::sessions::{NewSession, SessionKey, UsedCode};
+pub use self::sessions::{NewSession, SessionKey};
 pub use self::stats::DAYS_KEPT;

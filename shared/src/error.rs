@@ -128,8 +128,6 @@ pub enum Reason {
     NotACursor,
     /// Has to be 1 to 255 printable ASCII characters.
     NotAKey,
-    /// The key came before, with another request.
-    KeyOfAnother,
 }
 
 /// The reason behind an error, for the log only. Digits that could be a phone or a code are taken out

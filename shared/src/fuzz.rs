@@ -23,9 +23,10 @@ pub use self::request::{event, request, session};
 use crate::accounts::list::{Cursor, Limit};
 use crate::aws::Spawned;
 use crate::clock::{Now, wall_millis};
-use crate::config::{Config, Deployed};
+use crate::config::{Config, Deployed, Window};
 use crate::jwt;
 use crate::lambda::scheduled_time;
+use crate::models::device::{Client, Device};
 use crate::models::keys::{Key, KeyRing};
 use crate::models::network::Network;
 use crate::models::params::{Field, Rules, short_text};
@@ -34,6 +35,7 @@ use crate::models::profile::{self, Kind};
 use crate::models::veri_code::VeriCode;
 use crate::telemetry::scrub;
 use crate::verification::sms::SendSms;
+use crate::verification::{sign, verify};
 
 /// A spelling of a number.
 pub fn phone(data: &[u8]) {
@@ -157,10 +159,44 @@ pub fn token(data: &[u8]) {
     }
 }
 
+/// The token of a device; the first byte chooses: a token; or the signed part and the signature of one, which is no token
+/// of ours unless it was signed by a key of the ring.
+pub fn device(data: &[u8]) {
+    let Some((&choice, rest)) = data.split_first() else { return };
+    let phone = Phone::stored("+8613800138000".to_owned());
+    let known = |token: &str| verify(&RING, &phone, token, NOW.unsigned_abs()).ok().unwrap();
+    if choice != b's' {
+        assert_eq!(known(&String::from_utf8_lossy(rest)), None);
+        return;
+    }
+    let Some((signed, rest)) = rest.split_first_chunk() else { return };
+    let device = Device::from_bytes(*signed);
+    assert_eq!(device.to_bytes(), *signed);
+    for key in RING.keys() {
+        let token = sign(key, &phone, device).ok().unwrap();
+        assert_eq!(known(&token), Some(device).filter(|device| device.ends > NOW.unsigned_abs()));
+        assert_eq!(verify(&RING, &Phone::stored("+8613800138001".to_owned()), &token, 0).ok().unwrap(), None);
+        let (read, mac) = Device::read(&token).unwrap();
+        assert_eq!(read, device);
+        if let Some(other) = rest.first_chunk().filter(|other| **other != mac) {
+            assert!(
+                RING.keys().any(|key| sign(key, &phone, device).ok().unwrap() == device.token(other))
+                    || known(&device.token(other)).is_none()
+            );
+        }
+    }
+}
+
 /// The address that the gateway saw.
 pub fn network(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let network = Network::of(text);
+    for bits in [48, 56] {
+        let range = network.range(bits);
+        assert_eq!(range.is_some(), network.as_str().ends_with("/64"));
+        let address = range.as_deref().and_then(|range| range.split_once('/')).map(|(address, _)| Network::of(address));
+        assert_eq!(address.and_then(|address| address.range(bits)), range);
+    }
     let network = network.as_str();
     match network.strip_suffix("::/64").or(network.strip_suffix("/64")) {
         Some(prefix) => {
@@ -211,8 +247,14 @@ pub fn settings(data: &[u8]) {
         let is_local = stage == "local";
         assert!(is_local || config.session.cookie_secure && config.veri_code.test_numbers.is_empty());
         assert!((1..=16).contains(&config.user_shards) && (60..=600).contains(&config.veri_code.ttl_secs));
-        assert!((1..=10).contains(&config.veri_code.tries) && (1..=100).contains(&config.limits.tries_per_day()));
-        assert!(config.limits.cool_down_secs() >= 1 && config.limits.iter().all(|limit| limit.max >= 1));
+        assert!((1..=10).contains(&config.veri_code.tries));
+        for client in [Client::Stranger, Client::KnownDevice] {
+            for window in [Window::Day, Window::Success] {
+                assert!(config.limits.tries(client, window).is_ok_and(|row| (1..=100).contains(&row.max)));
+            }
+            assert!(config.limits.cool_down_secs(client) >= 1);
+            assert!(config.limits.iter().all(|limit| (1..=limit.max).contains(&limit.max_of(client))));
+        }
         assert!(!config.phone.allowed_regions.is_empty());
     }
 }

@@ -9,7 +9,7 @@ mod language;
 pub mod reply;
 mod request;
 
-pub(crate) use self::cookie::{expired_cookie, session_cookie};
+pub(crate) use self::cookie::{device_cookie, expired_cookie, session_cookie};
 pub(crate) use self::envelope::{code, seal};
 pub(crate) use self::headers::joined;
 pub use self::reply::{Reply, Success};

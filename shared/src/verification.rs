@@ -1,10 +1,15 @@
 //! Verification codes: how they are made, sent, limited and judged.
 
 mod code;
+mod device;
 mod limits;
 mod sending;
 pub mod sms;
+mod tries;
 
 pub(crate) use self::code::code_of_seed;
-pub use self::code::{Codes, Proof, Recipient};
+pub use self::code::{Codes, Recipient};
+#[cfg(feature = "fuzz")]
+pub(crate) use self::device::{sign, verify};
 pub use self::sending::{Sender, Sent};
+pub use self::tries::{Attempt, Standing, verdict};

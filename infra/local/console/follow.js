@@ -126,7 +126,7 @@ function reasons(last, rows, code, times) {
 }
 
 function windowOf(row) {
-  return row.window === 'day' ? t('window_day') : row.window;
+  return ['day', 'success'].includes(row.window) ? t(`window_${row.window}`) : row.window;
 }
 
 /** Attributes in the order of the API; the others follow. */

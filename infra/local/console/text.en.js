@@ -267,6 +267,7 @@ export const en = {
   why_code_ended: 'Too many wrong tries have invalidated the code.',
   why_code_other: 'The code differs from the one that was sent.',
   window_day: 'one day',
+  window_success: 'until a code is used',
   sessions_of: 'Sessions of {name}',
   sessions_none: 'No sessions.',
   session_left: '{span} left',

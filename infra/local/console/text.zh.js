@@ -267,6 +267,7 @@ export const zh = {
   why_code_ended: '错误次数过多，验证码已失效。',
   why_code_other: '输入的验证码与发送的不同。',
   window_day: '一天',
+  window_success: '用掉验证码之前',
   sessions_of: '{name} 的会话',
   sessions_none: '没有会话。',
   session_left: '剩余 {span}',

@@ -52,6 +52,16 @@ pub struct LoginReply {
     token: String,
     /// Seconds that the token is valid.
     expires_in: u64,
+    /// The token of the device, which is known from now on.
+    device: String,
+}
+
+impl LoginReply {
+    /// For the cookie of the device.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        &self.device
+    }
 }
 
 /// What a login needs.
@@ -83,22 +93,28 @@ impl Login {
         })
     }
 
-    /// Judges the code while the user is looked up, then uses the code up and opens the session in one step: a fault of
-    /// ours before that step leaves the code as it was.
+    /// Asks the address's limit while the user is looked up, then judges the code, uses it up and opens the session in one
+    /// step: a fault of ours before that step leaves the code as it was.
+    ///
+    /// A code that will be refused takes the same way whether or not the phone has a user.
     ///
     /// # Errors
     /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::UserNotFound`] (the code then stays good, for a
     /// registration), or a backend.
     pub async fn sign_in(&self, call: &Call, attempt: Attempt) -> Result<SignedIn, Error> {
         let Attempt { phone, veri_code } = attempt;
-        let (proof, user) = tokio::join!(self.codes.verify(call, &phone, &veri_code), self.users.by_phone(&phone));
-        // The code first: a wrong one must not show whether the phone has a user, and a fault does not hide a limit.
-        let proof = proof?;
-        let user = user?.ok_or(Error::UserNotFound)?;
-        let token = self.tokens.sign(call, &user).await?;
-        let (session, ()) =
-            tokio::join!(self.sessions.open(call, &proof, &user), self.codes.record_use(&phone, &proof));
-        let reply = LoginReply { user_id: user.id, token: token.token, expires_in: token.expires_in };
+        let (attempt, user) = tokio::join!(self.codes.look(call, &phone, &veri_code), self.users.by_phone(&phone));
+        let (attempt, user) = (attempt?, user?);
+        let standing = attempt.of_user(user.as_ref());
+        if user.is_none() || !self.codes.is_promising(&attempt, standing) {
+            self.codes.verify(call, &attempt, standing).await?;
+        }
+        let Some(user) = &user else { return Err(Error::UserNotFound) };
+        let token = self.tokens.sign(call, user).await?;
+        let device = self.codes.device_token(call, &phone, user.id, user.epoch, call.now.millis()).await?;
+        let code = self.codes.code_try(call, &attempt, standing)?;
+        let (session, ()) = tokio::join!(self.sessions.open(&code, user), self.codes.record_use(&attempt, standing));
+        let reply = LoginReply { user_id: user.id, token: token.token, expires_in: token.expires_in, device };
         Ok(SignedIn { session: session?, reply })
     }
 }

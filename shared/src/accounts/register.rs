@@ -49,10 +49,27 @@ impl Applicant {
     }
 }
 
+/// How long the same request gets the same success: 24 hours.
+const RECEIPT_TTL_MS: i64 = 24 * 3600 * 1000;
+
+/// Characters of a receipt that are about the request. Behind them is the beginning of the MAC of the code that it used.
+const RECEIPT: usize = 32;
+
 /// What a new user receives.
 #[derive(Serialize)]
 pub struct Registered {
     user_id: UserId,
+    /// The token of the device, which is known from now on. None in a repetition without a live code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+}
+
+impl Registered {
+    /// For the cookie of the device.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
 }
 
 /// What a registration needs.
@@ -81,15 +98,26 @@ impl Register {
     /// Makes a user of an applicant whose code is right.
     ///
     /// The same request sent again, because its reply was lost or a write failed on our side, gives the same success: the
-    /// user's row has a receipt, a MAC over all that the request said, which only the very same request gives again.
+    /// user's row has a receipt, a MAC over all that the request said, which only the very same request gives again. It is
+    /// looked for where the code will be refused, before that counts as a wrong try. While a receipt stands there is
+    /// something to guess, so another request counts then also without a live code.
     ///
     /// # Errors
     /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::PhoneTaken`], or a backend.
     pub async fn register(&self, call: &Call, applicant: Applicant) -> Result<Registered, Error> {
-        let proof = self.codes.claim(call, &applicant.phone, &applicant.veri_code).await?;
+        let attempt = self.codes.look(call, &applicant.phone, &applicant.veri_code).await?;
+        let mut standing = attempt.of_applicant();
         let parts = applicant.parts();
         let parts: Vec<_> = parts.iter().map(String::as_str).collect();
         let receipts = self.codes.receipts(call, &parts).await?;
+        let will_be_wrong = !self.codes.is_promising(&attempt, standing) && !attempt.is_refused(standing);
+        if will_be_wrong && let Some(user) = self.recent(call, &applicant.phone).await? {
+            if is_receipt(&receipts, &user.receipt) {
+                return Ok(Registered { user_id: user.id, device: None });
+            }
+            standing = standing.counting_always();
+        }
+        let code = self.codes.claim(call, &attempt, standing).await?;
         let millis = call.now.millis();
         let user = User {
             id: UserId::new(millis, self.config.user_shards)?,
@@ -99,15 +127,31 @@ impl Register {
             create_time: i64::try_from(millis).unwrap_or(i64::MAX),
             update_time: None,
             is_delete: false,
-            receipt: receipts.first().cloned().unwrap_or_default(),
+            receipt: receipts.first().map(|receipt| format!("{receipt}{code}")).unwrap_or_default(),
+            epoch: 0,
         };
-        let (inserted, ()) = tokio::join!(self.users.insert(&user), self.codes.record_use(&user.phone, &proof));
-        match inserted? {
-            Inserted::New => Ok(Registered { user_id: user.id }),
-            Inserted::Exists { id, receipt } if receipts.contains(&receipt) => Ok(Registered { user_id: id }),
-            Inserted::Exists { .. } => Err(Error::PhoneTaken),
-        }
+        let (inserted, ()) = tokio::join!(self.users.insert(&user), self.codes.record_use(&attempt, standing));
+        let (user_id, epoch) = match inserted? {
+            Inserted::New => (user.id, user.epoch),
+            Inserted::Exists { id, receipt, epoch } if is_receipt(&receipts, &receipt) => (id, epoch),
+            Inserted::Exists { .. } => return Err(Error::PhoneTaken),
+        };
+        // From the time in the id on, so that a repetition gets the same token.
+        let device = self.codes.device_token(call, &user.phone, user_id, epoch, user_id.millis()).await?;
+        Ok(Registered { user_id, device: Some(device) })
     }
+
+    /// The live user of a phone, if it registered so lately that its receipt stands.
+    async fn recent(&self, call: &Call, phone: &Phone) -> Result<Option<User>, Error> {
+        let user = self.users.by_phone(phone).await?;
+        let now = i64::try_from(call.now.millis()).unwrap_or(i64::MAX);
+        Ok(user.filter(|user| now.saturating_sub(user.create_time) < RECEIPT_TTL_MS))
+    }
+}
+
+/// Whether a row has one of the receipts.
+fn is_receipt(receipts: &[String], of_row: &str) -> bool {
+    of_row.get(..RECEIPT).is_some_and(|receipt| receipts.iter().any(|one| one == receipt))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tokens::Tokens;
 use crate::aws::Clients;
-use crate::cache::{Cache, NewSession, SessionKey, UsedCode, slot_of};
+use crate::cache::{Cache, CodeTry, NewSession, SessionKey, slot_of};
 use crate::config::Config;
 use crate::error::{Cause, Error, StartError};
 use crate::models::call::Call;
@@ -14,7 +14,7 @@ use crate::models::principal::Principal;
 use crate::models::role::Role;
 use crate::models::session_id::SessionId;
 use crate::models::user::{User, UserId};
-use crate::verification::Proof;
+use crate::verification::verdict;
 
 /// The credentials of a request, in the order in which they are tried.
 #[derive(Default)]
@@ -53,26 +53,17 @@ impl Sessions {
         Self { cache, config }
     }
 
-    /// Opens a session for the user whose code `proof` is of; always a new one, whatever the client sent. It uses the
-    /// code up in the same step.
+    /// Opens a session for a user if `code` is right; always a new one, whatever the client sent. The step that judges
+    /// the code uses it up.
     ///
     /// # Errors
-    /// [`Error::VeriCodeWrong`] when another request used the code meanwhile, or [`Error::Redis`].
-    pub async fn open(&self, call: &Call, proof: &Proof, user: &User) -> Result<SessionId, Error> {
+    /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], or [`Error::Redis`].
+    pub async fn open(&self, code: &CodeTry<'_>, user: &User) -> Result<SessionId, Error> {
         let id = SessionId::new(&slot_of(user.phone.e164()))?;
         let data = SessionData { user_id: user.id, role: user.role };
         let value = serde_json::to_string(&data).map_err(|cause| Error::Internal(Cause::of(&cause)))?;
         let session = NewSession { key: key(&id), value: &value, ttl_secs: self.config.session.ttl_secs };
-        match proof {
-            Proof::Fixed => self.cache.open_session(&session).await?,
-            Proof::Code { macs } => {
-                let code = UsedCode { phone: &user.phone, macs, tries: self.config.veri_code.tries };
-                let was_first = self.cache.open_session_with_code(&code, &session, call.now.today()).await?;
-                if !was_first {
-                    return Err(Error::VeriCodeWrong);
-                }
-            }
-        }
+        verdict(self.cache.open_session(code, &session).await?)?;
         Ok(id)
     }
 

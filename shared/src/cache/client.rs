@@ -117,9 +117,11 @@ pub(super) fn millis(span: Duration) -> u64 {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::codes::{CodeTry, Day, TryLimit, TryLimits};
     use super::super::sessions::{NewSession, SessionKey};
     use super::super::test_server::{Requests, start};
     use super::*;
+    use crate::models::device::Client;
 
     async fn cache(reply: impl Fn(usize, usize) -> Option<String> + Send + Sync + 'static) -> (Cache, Requests) {
         let (url, requests) = start(reply).await;
@@ -185,7 +187,18 @@ mod tests {
         let (cache, requests) = cache(move |_, _| Some(refusal.to_owned())).await;
         let key = SessionKey { slot: "3f".to_owned(), hash: "00".to_owned() };
         let session = NewSession { key, value: "secret", ttl_secs: 9 };
-        let error = is_send(cache.open_session(&session)).await.unwrap_err().to_string();
+        let limit = TryLimit { name: "tries", max: 20 };
+        let code = CodeTry {
+            phone: &Phone::stored("+8613800138000".to_owned()),
+            macs: "aa bb",
+            client: Client::Stranger,
+            limits: TryLimits { per_code: 5, per_day: limit, in_a_row: limit },
+            day: Day { date: Date::constant(2026, 11, 26), left: Duration::from_secs(1) },
+            fixed: "",
+            registered_with: "",
+            counts_always: false,
+        };
+        let error = is_send(cache.open_session(&code, &session)).await.err().unwrap().to_string();
         assert!(error.starts_with("redis: ") && error.contains("OOM") && !error.contains("secret"), "{error}");
         assert!(requests.all()[0].contains("iwc:{3f}:session:00"));
     }

@@ -28,8 +28,10 @@ pub struct Row<'a> {
     pub subject: String,
     /// `None`: until midnight.
     pub window: Option<Duration>,
-    /// The row's limit.
+    /// The row's limit for this request.
     pub max: u64,
+    /// The row's limit for whoever may do the most.
+    pub most: u64,
     /// How much this request counts.
     pub cost: u64,
     /// What holds while the subject has too many unverified sends.
@@ -54,12 +56,10 @@ pub struct Spend<'a> {
     pub idempotency: Option<IdempotencyRecord>,
 }
 
-/// An idempotency key and what it stands for.
+/// What is stored for an idempotency key.
 pub struct IdempotencyRecord {
-    /// SHA-256 of the key, in base64.
+    /// A SHA-256 of the phone and the key, in base64: a key belongs to its phone.
     pub key: String,
-    /// Equal for equal requests.
-    pub fingerprint: String,
 }
 
 /// Whether an action may happen.
@@ -75,8 +75,6 @@ pub enum Decision {
         /// The reply to that request; `None` while there is none.
         reply: Option<String>,
     },
-    /// Another request came before with this idempotency key.
-    Other,
 }
 
 impl Cache {
@@ -134,7 +132,6 @@ impl Cache {
             "counted" => Ok(Decision::Counted),
             "wait" => Ok(Decision::Wait(span)),
             "reply" => Ok(Decision::Before { age: span, reply }),
-            "other" => Ok(Decision::Other),
             _ => Err(Error::Redis(Cause::new("limit_spend returned no verdict"))),
         }
     }
@@ -155,10 +152,11 @@ impl Cache {
             keys.extend([count, debt]);
             let (memory, free, max) =
                 row.unverified.map_or((0, 0, 0), |Unverified { free, max }| (millis(Unverified::MEMORY), free, max));
-            row_args.push((row.name, row.window.map_or(0, millis), row.max, row.cost, memory, free, max));
+            let window = row.window.map_or(0, millis);
+            row_args.push((row.name, window, row.max, row.most, row.cost, memory, free, max));
         }
-        let fingerprint = idempotency.as_ref().map_or("", |record| &record.fingerprint);
-        let args = (mode, id, now_ms, millis(day.left), fingerprint, REPLY_TTL_MS, stat, row_args);
+        let record_ms = if idempotency.is_some() { REPLY_TTL_MS } else { 0 };
+        let args = (mode, id, now_ms, millis(day.left), record_ms, stat, row_args);
         self.script(script, &keys, args).await
     }
 

@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use jiff::civil::Date;
-
 use super::client::Cache;
+use super::codes::{CodeTry, Try};
 use super::script::Script;
 use crate::error::Error;
-use crate::models::phone::Phone;
 
-static SESSION_OPEN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/session_open.lua")));
+static SESSION_OPEN: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("scripts/code_judge.lua"), include_str!("scripts/session_open.lua")))
+});
 
 /// Where a session is stored.
 pub struct SessionKey {
@@ -29,44 +29,14 @@ pub struct NewSession<'a> {
     pub ttl_secs: u64,
 }
 
-/// The code that a session is opened with.
-pub struct UsedCode<'a> {
-    /// Whose code it is.
-    pub phone: &'a Phone,
-    /// As for [`Cache::try_code`].
-    pub macs: &'a str,
-    /// Wrong tries that end it.
-    pub tries: u32,
-}
-
 impl Cache {
-    /// Uses the code up and opens the session, in one step. `false`: another request used the code first, and there is
-    /// no session.
+    /// Counts a try of a code and judges it; if it is right, uses the code up and opens the session, all in one step.
     ///
     /// # Errors
     /// [`Error::Redis`].
-    pub async fn open_session_with_code(
-        &self,
-        code: &UsedCode<'_>,
-        session: &NewSession<'_>,
-        today: Date,
-    ) -> Result<bool, Error> {
-        let keys = [
-            self.phone_key("code", code.phone),
-            self.session_key(&session.key),
-            self.stats_key(&session.key.slot, today),
-        ];
-        self.script(&SESSION_OPEN, &keys, (code.macs, session.value, session.ttl_secs, code.tries)).await
-    }
-
-    /// Opens a session without a code.
-    ///
-    /// # Errors
-    /// [`Error::Redis`].
-    pub async fn open_session(&self, session: &NewSession<'_>) -> Result<(), Error> {
-        let mut command = redis::cmd("SET");
-        command.arg(self.session_key(&session.key)).arg(session.value).arg("EX").arg(session.ttl_secs);
-        self.command(&command).await
+    pub async fn open_session(&self, code: &CodeTry<'_>, session: &NewSession<'_>) -> Result<Try, Error> {
+        let keys = [self.session_key(&session.key)];
+        self.judge(&SESSION_OPEN, code, &keys, (session.value, session.ttl_secs)).await
     }
 
     /// Reads the session's value and renews its life, in one round trip. `None`: it is unknown or has ended.

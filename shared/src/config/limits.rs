@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use super::error::{SettingError, impossible};
 use super::money::parts;
+use crate::error::{Cause, Error};
+use crate::models::device::Client;
 
 /// The longest list of moments that the cache keeps for a row.
 const LARGEST_SLIDING_MAX: u64 = 10_000;
@@ -25,7 +27,9 @@ pub struct Limit {
     pub max: u64,
     /// Whether money is counted and not times.
     pub is_money: bool,
-    /// What holds while a range of numbers does not verify what it is sent.
+    /// The part of `max` that strangers leave to known devices.
+    pub reserved: u64,
+    /// What holds for strangers while a range of numbers does not verify what it is sent.
     pub unverified: Option<Unverified>,
 }
 
@@ -43,8 +47,10 @@ pub enum Action {
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
-    /// A phone.
+    /// A phone, as far as strangers are concerned.
     Phone,
+    /// The known devices of a phone, together.
+    Device,
     /// The numbers that differ in their last four digits.
     Prefix,
     /// The numbers that differ in their last six digits.
@@ -53,6 +59,10 @@ pub enum Subject {
     Area,
     /// An IPv4 address, or the 64 bits of an IPv6 address that one subscriber has (RFC 6177).
     Ip,
+    /// The first 56 bits of an IPv6 address.
+    Ip56,
+    /// The first 48 bits of an IPv6 address.
+    Ip48,
     /// Everybody.
     Stage,
 }
@@ -64,6 +74,8 @@ pub enum Window {
     Sliding(Duration),
     /// From midnight to midnight in the stage's time zone.
     Day,
+    /// Until a code of the phone is used, however long that takes.
+    Success,
 }
 
 /// Numbers that are sent codes and do not use them. Each send adds one to a debt, each code that is used takes
@@ -93,6 +105,7 @@ pub(super) struct Written {
     window: String,
     max: Option<u64>,
     max_money: Option<f64>,
+    reserve: Option<f64>,
     unproven_free: Option<u64>,
     unproven_max: Option<u64>,
 }
@@ -109,35 +122,58 @@ impl Written {
             (None, Some(money)) if money > 0.0 => (parts(money), true),
             _ => return Err("must have one of `max` and `max_money`, above 0"),
         };
-        if window != Window::Day && (is_money || max > LARGEST_SLIDING_MAX) {
-            return Err("must have a max of at most 10000 unless its window is `day`, and money by the day only");
+        if matches!(window, Window::Sliding(_)) && max > LARGEST_SLIDING_MAX {
+            return Err("must have a max of at most 10000 unless its window is `day`");
         }
+        if is_money && window != Window::Day {
+            return Err("must have money by the day only");
+        }
+        let is_shared = matches!(self.key, Subject::Prefix | Subject::Block | Subject::Area | Subject::Stage);
+        let reserved = match self.reserve {
+            None => 0,
+            Some(share) if (0.0..=0.9).contains(&share) && is_shared => part_of(max, share),
+            Some(_) => return Err("must have a `reserve` of 0 to 0.9, by prefix, block, area or stage"),
+        };
         let unverified = match (self.unproven_free, self.unproven_max, self.key) {
             (None, None, _) => None,
             (Some(free), Some(max), Subject::Prefix | Subject::Block | Subject::Area)
-                if max > 0 && window != Window::Day =>
+                if max > 0 && matches!(window, Window::Sliding(_)) =>
             {
                 Some(Unverified { free, max })
             }
             _ => return Err("must have both or none of `unproven_free` and `unproven_max`, by prefix, block or area"),
         };
         let Self { name, on, key, .. } = self;
-        let limit = Limit { name, on, key, window, max, is_money, unverified };
+        let limit = Limit { name, on, key, window, max, is_money, reserved, unverified };
         let is_known = match (on, key) {
-            (Action::Send, _) => true,
+            (Action::Send, _) => window != Window::Success,
             // NIST SP 800-63B-4, section 3.2.2: at most 100 failures in a row.
-            (Action::Try, Subject::Phone) => window == Window::Day && !is_money && max <= 100,
-            (Action::Try, Subject::Ip) => !is_money,
+            (Action::Try, Subject::Phone | Subject::Device) => {
+                matches!(window, Window::Day | Window::Success) && !is_money && max <= 100
+            }
+            (Action::Try, Subject::Ip) => window != Window::Success && !is_money,
             (Action::Try, _) => false,
         };
-        if is_known { Ok(limit) } else { Err("on `try` must be by `phone` and `day`, at most 100, or by `ip`") }
+        if is_known {
+            Ok(limit)
+        } else {
+            Err("on `try` must be by `phone` or `device` and `day` or `success`, at most 100, or by `ip`")
+        }
     }
 }
 
+/// A share of a maximum, as a whole number. At least one of the maximum is left.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "0 to max")]
+fn part_of(max: u64, share: f64) -> u64 {
+    ((max as f64 * share).round() as u64).min(max.saturating_sub(1))
+}
+
 fn read_window(text: &str) -> Result<Window, &'static str> {
-    const MUST: &str = "must have a window of `day`, or a span such as `60s`, `10m` or `1h`, up to `24h`";
-    if text == "day" {
-        return Ok(Window::Day);
+    const MUST: &str = "must have a window of `day`, `success`, or a span such as `60s`, `10m` or `1h`, up to `24h`";
+    match text {
+        "day" => return Ok(Window::Day),
+        "success" => return Ok(Window::Success),
+        _ => {}
     }
     let span: Duration = text.parse::<SignedDuration>().ok().and_then(|span| span.try_into().ok()).ok_or(MUST)?;
     let is_possible = (Duration::from_secs(1)..=Duration::from_hours(24)).contains(&span);
@@ -154,28 +190,39 @@ impl Limits {
         let rows = written.into_iter().map(Written::read).collect::<Result<Vec<_>, _>>();
         let rows = rows.map_err(|must| impossible("limits", must))?;
         let limits = Self { rows };
-        let count = |is_one: fn(&Limit) -> bool| limits.rows.iter().filter(|row| is_one(row)).count();
-        for (is_possible, must) in [
-            (limits.has_names_apart(), "must have each name once"),
-            (
-                count(Limit::is_cool_down) == 1,
-                "must have one row on `send` by `phone` with a max of 1: the time between two messages",
-            ),
-            (
-                count(|row| row.on == Action::Try && row.key == Subject::Phone) == 1,
-                "must have one row on `try` by `phone`: the wrong tries of a day",
-            ),
-        ] {
-            if !is_possible {
-                return Err(impossible("limits", must));
+        if !limits.has_names_apart() {
+            return Err(impossible("limits", "must have each name once"));
+        }
+        for client in [Client::Stranger, Client::KnownDevice] {
+            let count = |is_one: &dyn Fn(&Limit) -> bool| {
+                limits.rows.iter().filter(|row| row.key == client.own_key() && is_one(row)).count()
+            };
+            for (rows, must) in [
+                (
+                    count(&Limit::is_cool_down),
+                    "must have one row on `send` by each of `phone` and `device` with a max of 1: the time between two \
+                     messages",
+                ),
+                (
+                    count(&|row| row.on == Action::Try && row.window == Window::Day),
+                    "must have one row on `try` and `day` by each of `phone` and `device`: the wrong tries of a day",
+                ),
+                (
+                    count(&|row| row.on == Action::Try && row.window == Window::Success),
+                    "must have one row on `try` and `success` by each of `phone` and `device`: the wrong tries in a row",
+                ),
+            ] {
+                if rows != 1 {
+                    return Err(impossible("limits", must));
+                }
             }
         }
         Ok(limits)
     }
 
-    /// The rows of one action.
-    pub fn on(&self, action: Action) -> impl Iterator<Item = &Limit> {
-        self.rows.iter().filter(move |row| row.on == action)
+    /// The rows of one action of a client: those of the other kind of client are not among them.
+    pub fn on(&self, action: Action, client: Client) -> impl Iterator<Item = &Limit> {
+        self.rows.iter().filter(move |row| row.on == action && row.is_for(client))
     }
 
     /// Every row.
@@ -183,19 +230,23 @@ impl Limits {
         self.rows.iter()
     }
 
-    /// Seconds between two messages to a phone.
+    /// Seconds between two messages that a client asks for.
     #[must_use]
-    pub fn cool_down_secs(&self) -> u64 {
-        self.rows.iter().find(|row| row.is_cool_down()).map_or(0, |row| match row.window {
+    pub fn cool_down_secs(&self, client: Client) -> u64 {
+        self.on(Action::Send, client).find(|row| row.is_cool_down()).map_or(0, |row| match row.window {
             Window::Sliding(span) => span.as_secs(),
-            Window::Day => 0,
+            Window::Day | Window::Success => 0,
         })
     }
 
-    /// Wrong tries of a phone in a day.
-    #[must_use]
-    pub fn tries_per_day(&self) -> u64 {
-        self.on(Action::Try).find(|row| row.key == Subject::Phone).map_or(0, |row| row.max)
+    /// The row of a client's wrong tries of a phone: those of a day, or those in a row.
+    ///
+    /// # Errors
+    /// None: [`Self::read`] wants both rows.
+    pub fn tries(&self, client: Client, window: Window) -> Result<&Limit, Error> {
+        let mut rows = self.on(Action::Try, client).filter(|row| row.key == client.own_key());
+        let row = rows.find(|row| row.window == window);
+        row.ok_or_else(|| Error::Internal(Cause::new("a row of the limits is missing")))
     }
 
     fn has_names_apart(&self) -> bool {
@@ -205,9 +256,33 @@ impl Limits {
     }
 }
 
+impl Client {
+    /// The key of the rows that are this kind of client's alone.
+    fn own_key(self) -> Subject {
+        match self {
+            Self::Stranger => Subject::Phone,
+            Self::KnownDevice => Subject::Device,
+        }
+    }
+}
+
 impl Limit {
+    /// What a client may do: strangers leave the reserve to known devices.
+    #[must_use]
+    pub fn max_of(&self, client: Client) -> u64 {
+        match client {
+            Client::Stranger => self.max - self.reserved,
+            Client::KnownDevice => self.max,
+        }
+    }
+
+    fn is_for(&self, client: Client) -> bool {
+        !matches!(self.key, Subject::Phone | Subject::Device) || self.key == client.own_key()
+    }
+
     fn is_cool_down(&self) -> bool {
-        self.on == Action::Send && self.key == Subject::Phone && self.max == 1 && self.window != Window::Day
+        let is_of_one = matches!(self.key, Subject::Phone | Subject::Device) && self.max == 1;
+        self.on == Action::Send && is_of_one && matches!(self.window, Window::Sliding(_))
     }
 }
 
@@ -224,13 +299,38 @@ mod tests {
         Limits::read(file.limits).map_err(|error| error.to_string())
     }
 
-    const COOL_DOWN: &str = r#"{ name = "cool_down", on = "send", key = "phone", window = "60s", max = 1 }"#;
-    const TRIES: &str = r#"{ name = "tries", on = "try", key = "phone", window = "day", max = 20 }"#;
+    const ROWS: &str = r#"
+        { name = "cool_down", on = "send", key = "phone", window = "60s", max = 1 },
+        { name = "tries", on = "try", key = "phone", window = "day", max = 20 },
+        { name = "in_a_row", on = "try", key = "phone", window = "success", max = 100 },
+        { name = "device_cool_down", on = "send", key = "device", window = "30s", max = 1 },
+        { name = "device_tries", on = "try", key = "device", window = "day", max = 10 },
+        { name = "device_in_a_row", on = "try", key = "device", window = "success", max = 90 }"#;
 
     #[test]
-    fn the_two_rows_that_a_phone_needs_are_enough() {
-        let limits = read(&format!("{COOL_DOWN}, {TRIES}")).unwrap();
-        assert_eq!((limits.cool_down_secs(), limits.tries_per_day()), (60, 20));
+    fn the_rows_that_a_phone_needs_are_enough() {
+        let limits = read(ROWS).unwrap();
+        for (client, cool_down, tries, in_a_row) in [(Client::Stranger, 60, 20, 100), (Client::KnownDevice, 30, 10, 90)]
+        {
+            let max = |window| limits.tries(client, window).unwrap().max;
+            assert_eq!(
+                (limits.cool_down_secs(client), max(Window::Day), max(Window::Success)),
+                (cool_down, tries, in_a_row)
+            );
+            assert_eq!(limits.on(Action::Try, client).count(), 2);
+        }
+    }
+
+    #[test]
+    fn a_reserve_is_a_share_that_strangers_leave() {
+        for (max, reserve, strangers) in [("100", "0.3", 70), ("7", "0.3", 5), ("1", "0.9", 1), ("9", "0", 9)] {
+            let row = format!(
+                r#"{{ name = "x", on = "send", key = "area", window = "1h", max = {max}, reserve = {reserve} }}"#
+            );
+            let limits = read(&format!("{ROWS}, {row}")).unwrap();
+            let row = limits.iter().find(|row| row.name == "x").unwrap();
+            assert_eq!((row.max_of(Client::Stranger), row.max_of(Client::KnownDevice)), (strangers, row.max));
+        }
     }
 
     #[test]
@@ -245,7 +345,7 @@ mod tests {
             (r#"{ name = "x", on = "send", key = "ip", window = "10m" }"#, "one of"),
             (r#"{ name = "x", on = "send", key = "ip", window = "day", max = 1, max_money = 1.0 }"#, "one of"),
             (r#"{ name = "x", on = "send", key = "ip", window = "10m", max = 10001 }"#, "at most 10000"),
-            (r#"{ name = "x", on = "send", key = "stage", window = "10m", max_money = 1.0 }"#, "by the day only"),
+            (r#"{ name = "x", on = "send", key = "stage", window = "10m", max_money = 0.001 }"#, "by the day only"),
             (
                 r#"{ name = "x", on = "send", key = "prefix", window = "1h", max = 9, unproven_max = 1 }"#,
                 "both or none",
@@ -254,15 +354,26 @@ mod tests {
                 r#"{ name = "x", on = "send", key = "ip", window = "1h", max = 9, unproven_max = 1, unproven_free = 1 }"#,
                 "by prefix, block or area",
             ),
+            (r#"{ name = "x", on = "send", key = "ip48", window = "1h", max = 9, reserve = 0.3 }"#, "`reserve`"),
+            (r#"{ name = "x", on = "send", key = "area", window = "1h", max = 9, reserve = 1.0 }"#, "`reserve`"),
             (r#"{ name = "x", on = "try", key = "prefix", window = "1h", max = 9 }"#, "on `try`"),
+            (r#"{ name = "x", on = "try", key = "ip48", window = "1h", max = 9 }"#, "on `try`"),
             (r#"{ name = "x", on = "try", key = "phone", window = "1h", max = 9 }"#, "on `try`"),
-            (r#"{ name = "x", on = "try", key = "phone", window = "day", max = 9 }"#, "one row on `try`"),
+            (r#"{ name = "x", on = "try", key = "phone", window = "day", max = 9 }"#, "the wrong tries of a day"),
+            (r#"{ name = "x", on = "try", key = "device", window = "success", max = 9 }"#, "the wrong tries in a row"),
+            (r#"{ name = "x", on = "try", key = "device", window = "success", max = 101 }"#, "at most 100"),
+            (r#"{ name = "x", on = "send", key = "ip", window = "success", max = 9 }"#, "on `try`"),
             (r#"{ name = "x", on = "send", key = "phone", window = "9s", max = 1 }"#, "between two messages"),
             (r#"{ name = "x", on = "send", key = "country", window = "9s", max = 1 }"#, "country"),
             (r#"{ name = "x", on = "send", key = "ip", window = "9s", max = 1, answer = 7 }"#, "answer"),
         ] {
-            let refusal = read(&format!("{COOL_DOWN}, {TRIES}, {row}")).err().unwrap();
+            let refusal = read(&format!("{ROWS}, {row}")).err().unwrap();
             assert!(refusal.contains(sentence), "{row}: {refusal}");
+        }
+        for row in ROWS.trim().split(",\n").map(str::trim) {
+            let others: Vec<_> = ROWS.trim().split(",\n").map(str::trim).filter(|other| *other != row).collect();
+            let refusal = read(&others.join(",")).err().unwrap();
+            assert!(refusal.contains("must have one row on"), "{row}: {refusal}");
         }
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct UserItem<'a> {
     update_time: Option<i64>,
     is_delete: i64,
     receipt: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    epoch: u64,
     /// A deleted user has none, and so leaves the index `by_id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<u8>,
@@ -42,6 +44,13 @@ struct StoredUser {
     is_delete: i64,
     #[serde(default)]
     receipt: String,
+    #[serde(default)]
+    epoch: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl<'a> From<&'a User> for UserItem<'a> {
@@ -55,6 +64,7 @@ impl<'a> From<&'a User> for UserItem<'a> {
             update_time: user.update_time,
             is_delete: user.is_delete.into(),
             receipt: &user.receipt,
+            epoch: user.epoch,
             shard: (!user.is_delete).then(|| user.id.shard()),
         }
     }
@@ -76,6 +86,7 @@ pub(super) fn read_user(mut item: Item) -> Result<User, Error> {
         update_time: item.update_time,
         is_delete: item.is_delete != 0,
         receipt: item.receipt,
+        epoch: item.epoch,
     })
 }
 
@@ -137,6 +148,7 @@ pub(super) mod samples {
             update_time: None,
             is_delete: false,
             receipt: "receipt".to_owned(),
+            epoch: 0,
         }
     }
 
@@ -187,12 +199,13 @@ mod tests {
         }
         item.insert("role".to_owned(), s("admin"));
         item.insert("update_time".to_owned(), n(5));
+        item.insert("epoch".to_owned(), n(7));
         item.insert("tags".to_owned(), AttributeValue::L(vec![AttributeValue::Bool(true), AttributeValue::Null(true)]));
         let read = read_user(item).unwrap();
         assert_eq!((read.id.to_string().as_str(), read.phone.e164(), read.role), (ID, user.phone.e164(), Role::Admin));
         assert_eq!((read.create_time, read.update_time), (user.create_time, Some(5)));
         assert_eq!((read.is_delete, read.receipt.as_str()), (false, ""));
-        assert_eq!(read.profile, user.profile);
+        assert_eq!((read.epoch, read.profile), (7, user.profile));
     }
 
     #[test]

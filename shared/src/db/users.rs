@@ -66,6 +66,8 @@ pub enum Inserted {
         id: UserId,
         /// See `accounts::register`.
         receipt: String,
+        /// As [`User::epoch`].
+        epoch: u64,
     },
 }
 
@@ -75,6 +77,8 @@ struct Owner {
     id: UserId,
     #[serde(default)]
     receipt: String,
+    #[serde(default)]
+    epoch: u64,
 }
 
 impl Users {
@@ -100,8 +104,8 @@ impl Users {
             .return_values_on_condition_check_failure(AllOld);
         let Err(error) = write(put.send(), PutItemOutput::consumed_capacity).await else { return Ok(Inserted::New) };
         let owner = met(&error)?.ok_or_else(|| Error::Internal(Cause::new("a refused write without its item")))?;
-        let Owner { id, receipt } = from_item(owner)?;
-        Ok(Inserted::Exists { id, receipt })
+        let Owner { id, receipt, epoch } = from_item(owner)?;
+        Ok(Inserted::Exists { id, receipt, epoch })
     }
 
     /// The live user of a phone.
@@ -253,14 +257,14 @@ mod tests {
     #[test]
     fn a_phone_of_a_live_user_is_told_with_its_owner() {
         for (item, expected) in [
-            (json!({ "id": { "S": ID }, "receipt": { "S": "r" } }), "r"),
+            (json!({ "id": { "S": ID }, "receipt": { "S": "r" }, "epoch": { "N": "7" } }), ("r", 7)),
             // Of a row that is older than receipts.
-            (json!({ "id": { "S": ID } }), ""),
+            (json!({ "id": { "S": ID } }), ("", 0)),
         ] {
             let dynamodb = Scripted::new(&[Ending::condition(&item)]);
             let inserted = dynamodb.run(users(&dynamodb, 1).insert(&user())).unwrap();
-            let Inserted::Exists { id, receipt } = inserted else { panic!("{item}") };
-            assert_eq!((id.to_string().as_str(), receipt.as_str()), (ID, expected));
+            let Inserted::Exists { id, receipt, epoch } = inserted else { panic!("{item}") };
+            assert_eq!((id.to_string().as_str(), (receipt.as_str(), epoch)), (ID, expected));
         }
     }
 

@@ -1,12 +1,23 @@
 //! The credentials of a request.
 
-use ::http::HeaderMap;
 use ::http::header::{AUTHORIZATION, COOKIE};
+use ::http::{HeaderMap, HeaderName};
 
 use super::cookie;
 use super::headers::{joined, lines};
 use crate::accounts::sessions::Credentials;
+use crate::models::device::Device;
 use crate::models::session_id::SessionId;
+
+const X_DEVICE: HeaderName = HeaderName::from_static("x-device");
+
+/// The token of a known device, in `X-Device` or the cookie: the first that could be ours.
+pub(super) fn device(headers: &HeaderMap) -> Option<String> {
+    let header = joined(headers, X_DEVICE);
+    let header = header.as_deref().map(str::trim);
+    let mut tokens = header.into_iter().chain(cookie::values(lines(headers, COOKIE), cookie::DEVICE));
+    tokens.find(|token| Device::read(token).is_some()).map(str::to_owned)
+}
 
 /// What a request brings: a token in `Authorization`; the session of its cookie, of several the first; and a session id
 /// that stands bare in `Authorization`, which is tried after the cookie.
@@ -28,6 +39,9 @@ fn scheme<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     #[test]
@@ -49,6 +63,19 @@ mod tests {
         let Credentials { token, sessions } = credentials(&headers);
         let sessions: Vec<_> = sessions.iter().map(SessionId::as_str).collect();
         assert_eq!((token, sessions), (None, vec![one.as_str(), other.as_str()]));
+    }
+
+    #[test]
+    fn a_device_comes_in_a_header_or_a_cookie() {
+        let token = |byte| URL_SAFE_NO_PAD.encode([byte; 64]);
+        let of = |header: &str, cookie: &str| {
+            let headers = [(X_DEVICE, header.parse().unwrap()), (COOKIE, cookie.parse().unwrap())];
+            device(&headers.into_iter().collect())
+        };
+        let (one, other) = (token(1), token(2));
+        assert_eq!(of(&format!(" {one} "), &format!("__did__={other}")), Some(one));
+        assert_eq!(of("undefined", &format!("a=1; __did__=x; __did__={other}")), Some(other));
+        assert_eq!(of("", "__did__="), None);
     }
 
     #[test]

@@ -153,7 +153,6 @@ fn explain(reason: Reason, language: Language) -> String {
         Reason::NotAKey => {
             ("必须是1到255个可见ASCII字符".to_owned(), "must be 1 to 255 printable ASCII characters".to_owned())
         }
-        Reason::KeyOfAnother => ("已用于另一个请求".to_owned(), "has been used for another request".to_owned()),
         Reason::NotACursor => ("不是本服务给出的游标".to_owned(), "is not a cursor that this service gave".to_owned()),
     };
     choose(language, zh, en)

@@ -14,6 +14,7 @@ pub struct Success {
     pub(super) data: Option<Box<RawValue>>,
     pub(super) page: Option<Page>,
     session: Option<SessionChange>,
+    device: Option<String>,
 }
 
 /// What a list adds to the envelope.
@@ -37,7 +38,7 @@ pub(crate) enum SessionChange {
 /// [`Error::Internal`] when `data` cannot be written as JSON.
 pub fn ok(data: &impl Serialize) -> Reply {
     let data = to_raw_value(data).map_err(|cause| Error::Internal(Cause::of(&cause)))?;
-    Ok(Success { data: Some(data), page: None, session: None })
+    Ok(Success { data: Some(data), page: None, session: None, device: None })
 }
 
 /// Success without data: `"data": ""`.
@@ -45,7 +46,7 @@ pub fn ok(data: &impl Serialize) -> Reply {
 /// # Errors
 /// None; the type is the one that a handler returns.
 pub fn done() -> Reply {
-    Ok(Success { data: None, page: None, session: None })
+    Ok(Success { data: None, page: None, session: None, device: None })
 }
 
 /// Success with one page of a list and the cursor of the next page, if there is one.
@@ -71,6 +72,18 @@ impl Success {
     pub fn without_session(mut self) -> Self {
         self.session = Some(SessionChange::Ended);
         self
+    }
+
+    /// Makes a browser a known device by the cookie of this token.
+    #[must_use]
+    pub fn with_device(mut self, token: Option<&str>) -> Self {
+        self.device = token.map(str::to_owned);
+        self
+    }
+
+    /// The token for the device's cookie.
+    pub(crate) fn device(&self) -> Option<&str> {
+        self.device.as_deref()
     }
 
     /// What the handler chose for the session's cookie.

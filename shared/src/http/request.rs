@@ -82,9 +82,10 @@ impl Request {
         let (head, body) = request.into_parts();
         let now = Now::new(front.time, config.zone.clone());
         let language = language::preferred(joined(&head.headers, ACCEPT_LANGUAGE).as_deref());
+        let device = auth::device(&head.headers);
         let FrontInfo { path, route, stage_in_path, query, source_ip, .. } = front;
         Self {
-            call: Call { now, request_id, network: Network::of(&source_ip), language },
+            call: Call { now, request_id, network: Network::of(&source_ip), language, device },
             principal: (),
             method: head.method,
             path,
@@ -194,6 +195,7 @@ impl<P> Request<P> {
         serde_json::json!({
             "method": self.method.as_str(), "path": self.path, "english": self.language() == Language::English,
             "network": self.call.network.as_str(), "authorization": header(AUTHORIZATION), "cookie": header(COOKIE),
+            "device": self.call.device,
             "key": header(HeaderName::from_static("idempotency-key")), "query": self.query(), "body": self.wire.body,
         })
     }

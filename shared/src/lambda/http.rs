@@ -18,7 +18,9 @@ use crate::aws::Clients;
 use crate::config::Config;
 use crate::error::{Error, StartError, catch_panic};
 use crate::http::reply::SessionChange;
-use crate::http::{BODY_LIMIT_BYTES, Reply, Request, Success, expired_cookie, seal, session_cookie};
+use crate::http::{
+    BODY_LIMIT_BYTES, Reply, Request, Success, device_cookie, expired_cookie, seal, session_cookie,
+};
 use crate::models::language::Language;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -54,15 +56,16 @@ pub fn not_found() -> ExitCode {
     })
 }
 
-/// A reply, and the cookie that goes with it, also when it is an error.
+/// A reply, and the cookies that go with it: that of the session also when it is an error.
 struct Answer {
     reply: Reply,
     cookie: Option<String>,
+    device: Option<String>,
 }
 
 impl From<Error> for Answer {
     fn from(error: Error) -> Self {
-        Self { reply: Err(error), cookie: None }
+        Self { reply: Err(error), cookie: None, device: None }
     }
 }
 
@@ -112,7 +115,8 @@ where
             Some(SessionChange::Ended) => Some(expired_cookie(settings)),
             None => renewed,
         };
-        Answer { reply, cookie }
+        let device = reply.as_ref().ok().and_then(Success::device).map(|token| device_cookie(token, settings));
+        Answer { reply, cookie, device }
     }
 }
 
@@ -163,9 +167,11 @@ fn finish(start: Start, log: CallLog<'_>, answer: &Answer, language: Language) -
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    for (name, value) in [(REQUEST_ID, Some(log.request_id)), (SET_COOKIE, answer.cookie.as_deref())] {
+    // A load balancer that takes one header of each name takes the first.
+    let (cookie, device) = (answer.cookie.as_deref(), answer.device.as_deref());
+    for (name, value) in [(REQUEST_ID, Some(log.request_id)), (SET_COOKIE, cookie), (SET_COOKIE, device)] {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
-            headers.insert(name, value);
+            headers.append(name, value);
         }
     }
     CallLog { error: answer.reply.as_ref().err(), ..log }.write(start);
@@ -228,7 +234,7 @@ mod tests {
     async fn each_front_gets_its_own_shape() {
         let done = |cookie: Option<&str>| {
             let cookie = cookie.map(str::to_owned);
-            move |_| ready(Answer { reply: reply::done(), cookie: cookie.clone() })
+            move |_| ready(Answer { reply: reply::done(), cookie: cookie.clone(), device: None })
         };
         let one = json!({ "content-type": "application/json", "cache-control": "no-store", "x-request-id": "id-1" });
         let all =

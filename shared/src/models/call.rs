@@ -15,4 +15,6 @@ pub struct Call {
     pub network: Network,
     /// The language in which the caller is spoken to.
     pub language: Language,
+    /// The token of a known device, as the client sent it: nothing in it is verified yet.
+    pub device: Option<String>,
 }

@@ -38,6 +38,12 @@ impl UserId {
         Self(Uuid::from_bytes(bytes))
     }
 
+    /// When it was made, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn millis(self) -> u64 {
+        self.0.as_bytes()[..6].iter().fold(0, |millis, byte| millis << 8 | u64::from(*byte))
+    }
+
     /// Where in the index the user lies, 0 to 15.
     #[must_use]
     pub fn shard(self) -> u8 {
@@ -89,6 +95,8 @@ pub struct User {
     pub is_delete: bool,
     /// Proof of the request that made the user; see `accounts::register`.
     pub receipt: String,
+    /// A counter that every change of rights raises.
+    pub epoch: u64,
 }
 
 #[cfg(test)]
@@ -104,6 +112,7 @@ mod tests {
             assert!((0..50).all(|_| UserId::new(5, shards).unwrap().shard() < shards));
         }
         assert_eq!(newer.0.get_version_num(), 7);
+        assert_eq!((older.millis(), newer.millis()), (1_000_000, 1_000_001));
         assert_eq!(newer.to_string().parse::<UserId>().unwrap(), newer);
     }
 }

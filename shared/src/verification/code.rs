@@ -2,7 +2,7 @@
 //!
 //! A code is not stored. What is stored is a random seed, from which the code follows by HMAC-SHA-256 with a key
 //! that the cache does not have, and the code's own HMAC, by which a try is judged. So the same code can be sent
-//! again within its time, and the cache alone shows nobody a code.
+//! again within its time, and the cache alone shows nobody a code. How a code is judged is in `tries`.
 
 use std::sync::Arc;
 
@@ -10,17 +10,18 @@ use hmac::digest::CtOutput;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::limits::{self, too_many};
 use crate::aws::SecretKeys;
-use crate::cache::{Cache, Try, TryLimits, Use};
+use crate::cache::Cache;
 use crate::config::Config;
 use crate::error::{Cause, Error};
 use crate::models::call::Call;
 use crate::models::keys::{Key, KeyRing};
 use crate::models::params::{Fields, Params, Required};
 use crate::models::phone::Phone;
-use crate::models::veri_code::VeriCode;
 use crate::random;
+
+/// A MAC, whose `==` takes the same time whatever differs.
+pub(super) type Tag = CtOutput<Hmac<Sha256>>;
 
 /// Somebody who wants a code.
 pub struct Recipient {
@@ -37,22 +38,11 @@ impl Params for Recipient {
     }
 }
 
-/// What somebody showed who knew the code of a phone.
-pub enum Proof {
-    /// The MACs of the code, by each key that may have made it; opening a session uses the code up by them.
-    Code {
-        /// As [`Cache::try_code`] takes them.
-        macs: String,
-    },
-    /// A test number and its fixed code.
-    Fixed,
-}
-
 /// The codes of a stage.
 pub struct Codes {
-    cache: Cache,
-    keys: SecretKeys,
-    config: Arc<Config>,
+    pub(super) cache: Cache,
+    pub(super) keys: SecretKeys,
+    pub(super) config: Arc<Config>,
 }
 
 impl Codes {
@@ -62,61 +52,6 @@ impl Codes {
         Self { cache, keys, config }
     }
 
-    /// Judges a code without using it up.
-    ///
-    /// # Errors
-    /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], or a backend.
-    pub async fn verify(&self, call: &Call, phone: &Phone, code: &VeriCode) -> Result<Proof, Error> {
-        self.judge(call, phone, code, Use::Verify).await
-    }
-
-    /// Judges a code and uses it up for everything but a registration.
-    ///
-    /// # Errors
-    /// As [`Self::verify`].
-    pub async fn claim(&self, call: &Call, phone: &Phone, code: &VeriCode) -> Result<Proof, Error> {
-        self.judge(call, phone, code, Use::Claim).await
-    }
-
-    async fn judge(&self, call: &Call, phone: &Phone, code: &VeriCode, usage: Use) -> Result<Proof, Error> {
-        let (cache, config) = (&self.cache, &*self.config);
-        let keys = self.keys.get(call.now.timestamp()).await?;
-        if let Some(fixed) = config.veri_code.fixed_code(phone, call.now.today()) {
-            let mac = |code| mac_of(&keys.current, phone, code);
-            return if mac(code.digits())? == mac(fixed)? { Ok(Proof::Fixed) } else { Err(Error::VeriCodeWrong) };
-        }
-        // Any key of the ring may have made it, in a sandbox that read the last rotation earlier or later than this one.
-        let macs: Result<Vec<_>, _> =
-            keys.keys().map(|key| mac_of(key, phone, code.digits()).map(|mac| hex_of(&mac))).collect();
-        let macs = macs?.join(" ");
-        let may_miss = TryLimits { per_code: config.veri_code.tries, per_day: config.limits.tries_per_day() };
-        let day = limits::day(call);
-        let (outcome, wait) = tokio::join!(
-            cache.try_code(phone, &macs, &may_miss, &day, usage),
-            limits::wait_to_try(cache, config, call)
-        );
-        match (outcome?, wait?) {
-            (Try::Wait(phone), network) => Err(too_many(network.map_or(phone, |network| network.max(phone)))),
-            // Whatever the code was: who has guessed too often does not learn it.
-            (_, Some(wait)) => Err(too_many(wait)),
-            (Try::Right, None) => Ok(Proof::Code { macs }),
-            (Try::Used, None) => Err(Error::VeriCodeWrong),
-            (Try::Wrong, None) => {
-                limits::count_miss(cache, config, call).await?;
-                Err(Error::VeriCodeWrong)
-            }
-        }
-    }
-
-    /// Records that somebody reads what is sent to this phone, which the limits of its range of numbers take into account.
-    pub async fn record_use(&self, phone: &Phone, proof: &Proof) {
-        if let Proof::Code { macs } = proof {
-            // The first one names the code; once is enough.
-            let mac = macs.split(' ').next().unwrap_or_default();
-            limits::credit(&self.cache, &self.config, phone, mac).await;
-        }
-    }
-
     /// A MAC over `parts` by each key of the ring, the signing one first, each of 128 bits in hexadecimal. It is keyed,
     /// because a plain hash would let a reader of the table find a code among the parts.
     ///
@@ -124,9 +59,10 @@ impl Codes {
     /// A key that cannot be had.
     pub async fn receipts(&self, call: &Call, parts: &[&str]) -> Result<Vec<String>, Error> {
         let keys = self.keys.get(call.now.timestamp()).await?;
+        let parts: Vec<_> = parts.iter().map(|part| part.as_bytes()).collect();
         keys.keys()
             .map(|key| {
-                let mut mac = hex_of(&keyed(key, "receipt", parts)?);
+                let mut mac = hex_of(&keyed(key, "receipt", &parts)?);
                 mac.truncate(32);
                 Ok(mac)
             })
@@ -141,7 +77,7 @@ impl Codes {
         let keys = self.keys.get(call.now.timestamp()).await?;
         let key = &keys.current;
         let seed = seed_of(key)?;
-        let mac = hex_of(&mac_of(key, phone, &code_of(key, phone, &seed)?)?);
+        let mac = hex_of(&code_mac(key, phone, &code_of(key, phone, &seed)?)?);
         Ok((seed, mac))
     }
 }
@@ -166,29 +102,35 @@ fn key_of<'a>(keys: &'a KeyRing, seed: &str) -> Option<&'a Key> {
 }
 
 fn code_of(key: &Key, phone: &Phone, seed: &str) -> Result<String, Error> {
-    let mac = keyed(key, "code", &[phone.e164(), seed])?.into_bytes();
+    let mac = keyed(key, "code", &[phone.e164().as_bytes(), seed.as_bytes()])?.into_bytes();
     let mut bits = [0; 8];
     bits.copy_from_slice(&mac[..8]);
     let digits = random::six_digits(u64::from_be_bytes(bits));
     Ok(digits.iter().map(|&digit| char::from(digit)).collect())
 }
 
-fn mac_of(key: &Key, phone: &Phone, code: &str) -> Result<CtOutput<Hmac<Sha256>>, Error> {
-    keyed(key, "mac", &[phone.e164(), code])
+/// The MAC by which a code is judged.
+pub(super) fn code_mac(key: &Key, phone: &Phone, code: &str) -> Result<Tag, Error> {
+    keyed(key, "mac", &[phone.e164().as_bytes(), code.as_bytes()])
 }
 
-fn hex_of(mac: &CtOutput<Hmac<Sha256>>) -> String {
+pub(super) fn hex_of(mac: &Tag) -> String {
     hex::encode(mac.as_bytes())
 }
 
-/// HMAC-SHA-256 over a purpose and parts, each behind its length, so that no two lists give one message. The output's
-/// `==` takes the same time whatever differs.
-fn keyed(key: &Key, purpose: &str, parts: &[&str]) -> Result<CtOutput<Hmac<Sha256>>, Error> {
+/// Whether `hex` is what [`hex_of`] writes of the MAC.
+pub(super) fn is_hex_of(hex: &str, mac: &Tag) -> bool {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(hex, &mut bytes).is_ok() && Tag::new(bytes.into()) == *mac
+}
+
+/// HMAC-SHA-256 over a purpose and parts, each behind its length, so that no two lists give one message.
+pub(super) fn keyed(key: &Key, purpose: &str, parts: &[&[u8]]) -> Result<Tag, Error> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes())
         .map_err(|_| Error::Internal(Cause::new("the key of verification codes has no length that HMAC takes")))?;
-    for part in std::iter::once(&purpose).chain(parts) {
+    for part in std::iter::once(&purpose.as_bytes()).chain(parts) {
         mac.update(&(part.len() as u64).to_be_bytes());
-        mac.update(part.as_bytes());
+        mac.update(part);
     }
     Ok(mac.finalize())
 }
@@ -234,7 +176,15 @@ mod tests {
 
     #[test]
     fn no_two_lists_of_parts_give_one_mac() {
-        let mac = |parts| hex_of(&keyed(&key(), "mac", parts).unwrap());
-        assert_ne!(mac(&["ab", "c"]), mac(&["a", "bc"]));
+        let mac = |parts: &[&[u8]]| hex_of(&keyed(&key(), "mac", parts).unwrap());
+        assert_ne!(mac(&[b"ab", b"c"]), mac(&[b"a", b"bc"]));
+    }
+
+    #[test]
+    fn a_mac_is_compared_with_its_hexadecimal_form() {
+        let mac = |code| code_mac(&key(), &phone(1), code).unwrap();
+        let hex = hex_of(&mac("012345"));
+        assert!(is_hex_of(&hex, &mac("012345")));
+        assert!(!is_hex_of(&hex, &mac("012346")) && !is_hex_of(&hex[2..], &mac("012345")) && !is_hex_of("", &mac("1")));
     }
 }

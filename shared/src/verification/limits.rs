@@ -5,29 +5,33 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::cache::{Cache, Day, Decision, IdempotencyRecord, Row, SENDS, Spend, slot_of};
-use crate::config::{Action, Config, Limit, Subject, Window};
+use crate::cache::{Cache, Day, Decision, IdempotencyRecord, Row, SENDS, Spend, TryLimit, TryLimits, slot_of};
+use crate::config::{Action, Config, Limit, Subject, Unverified, Window};
 use crate::error::Error;
 use crate::models::call::Call;
+use crate::models::device::Client;
 use crate::models::phone::Phone;
 use crate::random;
 
-/// A message to `phone`, as the limits count it.
+/// A message to `phone` that `client` asks for, as the limits count it.
 pub(super) fn to_send<'a>(
     config: &'a Config,
     call: &Call,
     phone: &Phone,
+    client: Client,
     idempotency: Option<IdempotencyRecord>,
 ) -> Result<Spend<'a>, Error> {
-    let rows = config.limits.on(Action::Send).map(|limit| {
+    let rows = config.limits.on(Action::Send, client).filter_map(|limit| {
         let subject = match limit.key {
-            Subject::Phone => phone.e164().to_owned(),
+            Subject::Phone | Subject::Device => phone.e164().to_owned(),
             Subject::Prefix | Subject::Block | Subject::Area => range(phone, limit.key),
             Subject::Ip => call.network.as_str().to_owned(),
+            Subject::Ip56 => call.network.range(56)?,
+            Subject::Ip48 => call.network.range(48)?,
             Subject::Stage => "all".to_owned(),
         };
         let cost = if limit.is_money { config.price(phone) } else { 1 };
-        row(limit, subject, cost)
+        Some(row(limit, client, subject, cost))
     });
     spend(call, SENDS.to_owned(), rows.collect(), "sms_sent", idempotency)
 }
@@ -55,11 +59,21 @@ pub(super) async fn count_miss(cache: &Cache, config: &Config, call: &Call) -> R
 /// The code that has `mac` was used, so somebody reads what is sent to these numbers. If this fails, their sends stay
 /// unverified for a day.
 pub(super) async fn credit(cache: &Cache, config: &Config, phone: &Phone, mac: &str) {
-    let counted = config.limits.on(Action::Send).filter(|limit| limit.unverified.is_some());
+    let counted = config.limits.iter().filter(|limit| limit.on == Action::Send && limit.unverified.is_some());
     let subjects: Vec<_> = counted.map(|limit| range(phone, limit.key)).collect();
     if !subjects.is_empty() {
         drop(cache.credit(mac, &subjects, config.veri_code.ttl_secs).await);
     }
+}
+
+/// The limits of a client's wrong tries of a phone.
+///
+/// # Errors
+/// None; see [`crate::config::Limits::tries`].
+pub(super) fn tries(config: &Config, client: Client) -> Result<TryLimits<'_>, Error> {
+    let limit = |window| config.limits.tries(client, window).map(|row| TryLimit { name: &row.name, max: row.max });
+    let (per_day, in_a_row) = (limit(Window::Day)?, limit(Window::Success)?);
+    Ok(TryLimits { per_code: config.veri_code.tries, per_day, in_a_row })
 }
 
 /// The error of a limit.
@@ -80,17 +94,25 @@ pub(super) fn day(call: &Call) -> Day {
 /// A try of a code, as far as the network is concerned; what a phone may is counted with its code.
 fn to_try<'a>(config: &'a Config, call: &Call) -> Result<Spend<'a>, Error> {
     let network = call.network.as_str();
-    let by_network = config.limits.on(Action::Try).filter(|limit| limit.key == Subject::Ip);
-    let rows = by_network.map(|limit| row(limit, network.to_owned(), 1)).collect();
+    // An address is the same whoever uses it.
+    let client = Client::Stranger;
+    let by_network = config.limits.on(Action::Try, client).filter(|limit| limit.key == Subject::Ip);
+    let rows = by_network.map(|limit| row(limit, client, network.to_owned(), 1)).collect();
     spend(call, slot_of(network), rows, "", None)
 }
 
-fn row(limit: &Limit, subject: String, cost: u64) -> Row<'_> {
+fn row(limit: &Limit, client: Client, subject: String, cost: u64) -> Row<'_> {
     let window = match limit.window {
         Window::Sliding(span) => Some(span),
-        Window::Day => None,
+        Window::Day | Window::Success => None,
     };
-    Row { name: &limit.name, subject, window, max: limit.max, cost, unverified: limit.unverified }
+    let (max, most) = (limit.max_of(client), limit.max);
+    // Unverified sends lower the maximum of strangers alone: the reserve would else be gone when it is needed.
+    let unverified = limit.unverified.map(|Unverified { free, max: lower }| Unverified {
+        free,
+        max: if client == Client::Stranger { lower } else { most },
+    });
+    Row { name: &limit.name, subject, window, max, most, cost, unverified }
 }
 
 fn spend<'a>(
@@ -111,7 +133,7 @@ fn range(phone: &Phone, key: Subject) -> String {
         Subject::Prefix => 4,
         Subject::Block => 6,
         Subject::Area => 8,
-        Subject::Phone | Subject::Ip | Subject::Stage => 0,
+        _ => 0,
     };
     let e164 = phone.e164();
     e164[..e164.len().saturating_sub(left_away)].to_owned()

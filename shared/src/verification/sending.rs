@@ -10,13 +10,15 @@ use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use super::code::{Codes, Recipient};
+use super::device::client;
 use super::limits::{self, ceil_secs, too_many};
 use super::sms::SendSms;
 use crate::aws::{Clients, SecretKeys, Tasks};
-use crate::cache::{Cache, Candidate, Decision, IdempotencyRecord, Pending, Spend};
+use crate::cache::{Cache, Candidate, Decision, IdempotencyRecord, PhoneState, Spend, StoredCode};
 use crate::config::Config;
-use crate::error::{Cause, Error, Reason, StartError};
+use crate::error::{Cause, Error, StartError};
 use crate::models::call::Call;
+use crate::models::device::Client;
 use crate::models::idempotency_key::IdempotencyKey;
 use crate::models::phone::Phone;
 
@@ -29,6 +31,9 @@ const LOOK: Duration = Duration::from_millis(30);
 /// How long the reply waits for what is written behind the message. Looking up the limits and handing the message over may
 /// have taken 2.2 s, and an answer leaves within 2.5 s.
 const AFTERWARDS: Duration = Duration::from_millis(250);
+
+/// A code that is good for less is not sent again: a new one is made, so that every message is worth reading.
+const WORTH_SENDING: Duration = Duration::from_mins(1);
 
 /// After this time a request with the key has ended, with or without a reply: no function runs as long.
 const ENDED: Duration = Duration::from_secs(10);
@@ -73,27 +78,30 @@ impl Sender {
     /// again.
     ///
     /// # Errors
-    /// [`Error::TooManyRequests`] by any limit; [`Error::Invalid`] when the key was used for another phone;
-    /// [`Error::Redis`] when the limits cannot be looked up, and then nothing is sent.
+    /// [`Error::TooManyRequests`] by any limit; [`Error::Redis`] when the limits cannot be looked up, and then nothing is
+    /// sent.
     pub async fn send(&self, call: &Call, recipient: &Recipient, key: Option<IdempotencyKey>) -> Result<Sent, Error> {
         let phone = &recipient.phone;
         let ttl = Duration::from_secs(self.config.veri_code.ttl_secs);
+        // Whether the device's epoch is that of today is not asked: it would be a read of the row for each message.
+        let client = client(self.codes.device(call, phone).await?);
         if self.config.veri_code.fixed_code(phone, call.now.today()).is_some() {
-            return Ok(self.sent(ttl));
+            return Ok(self.sent(client, ttl));
         }
-        let record =
-            |key: IdempotencyKey| IdempotencyRecord { key: sha256(key.as_str()), fingerprint: sha256(phone.e164()) };
-        let spend = limits::to_send(&self.config, call, phone, key.map(record))?;
-        let (tries, tries_per_day) = (self.config.veri_code.tries, self.config.limits.tries_per_day());
-        let (decision, pending) =
-            tokio::join!(self.cache.spend(&spend), self.cache.pending_code(phone, tries, tries_per_day));
-        if let Some(before) = self.replay(&spend, decision?, pending.as_ref().ok()).await? {
+        let record = key.map(|key| IdempotencyRecord { key: key_of_phone(&key, phone) });
+        let spend = limits::to_send(&self.config, call, phone, client, record)?;
+        let (decision, state) = tokio::join!(self.cache.spend(&spend), self.codes.state(call, phone));
+        if let Some(before) = self.replay(&spend, client, decision?, state.as_ref().ok()).await? {
             return Ok(before);
         }
-        let outcome = match pending {
-            Ok(Pending::None) => self.send_new(call, phone, ttl).await.map(|()| ttl),
-            Ok(Pending::Code { seed, good_for }) => self.spawn(call, phone, seed, good_for).await.map(|()| good_for),
-            Ok(Pending::Closed(wait)) => Err(too_many(wait)),
+        let outcome = match state {
+            Ok(state) => match (state.wait(client), self.pending(&state, client)) {
+                (Some(wait), _) => Err(too_many(wait)),
+                (None, Some(code)) => {
+                    self.spawn(call, phone, code.seed.clone(), code.good_for).await.map(|()| code.good_for)
+                }
+                (None, None) => self.send_new(call, phone, ttl).await.map(|()| ttl),
+            },
             Err(error) => Err(error),
         };
         match outcome {
@@ -104,7 +112,7 @@ impl Sender {
                 Err(error)
             }
             Ok(good_for) => {
-                let sent = self.sent(good_for);
+                let sent = self.sent(client, good_for);
                 if let (Some(record), Ok(reply)) = (&spend.idempotency, serde_json::to_string(&sent)) {
                     // Without it, a repetition is answered later, and still no second message is sent.
                     drop(timeout(AFTERWARDS, self.cache.store_reply(record, &reply)).await);
@@ -118,30 +126,36 @@ impl Sender {
     async fn replay(
         &self,
         spend: &Spend<'_>,
+        client: Client,
         mut decision: Decision,
-        pending: Option<&Pending>,
+        state: Option<&PhoneState>,
     ) -> Result<Option<Sent>, Error> {
         let end = Instant::now() + PATIENCE;
         loop {
             match decision {
                 Decision::Counted => return Ok(None),
                 Decision::Wait(wait) => return Err(too_many(wait)),
-                Decision::Other => return Err(Error::Invalid(vec![("idempotency_key", Reason::KeyOfAnother)])),
                 Decision::Before { reply: Some(reply), .. } => {
                     return serde_json::from_str(&reply).map(Some).map_err(|cause| Error::Redis(Cause::of(&cause)));
                 }
                 // The process that had the key died before its reply. A message may be under way, and a second one is
                 // worse.
                 Decision::Before { age, reply: None } if age > ENDED => {
-                    let good_for =
-                        if let Some(Pending::Code { good_for, .. }) = pending { *good_for } else { Duration::ZERO };
-                    return Ok(Some(self.sent(good_for)));
+                    let code = state.and_then(|state| state.codes.first());
+                    return Ok(Some(self.sent(client, code.map_or(Duration::ZERO, |code| code.good_for))));
                 }
                 Decision::Before { reply: None, .. } if Instant::now() > end => return Err(too_many(LOOK)),
                 Decision::Before { reply: None, .. } => tokio::time::sleep(LOOK).await,
             }
             decision = self.cache.spend(spend).await?;
         }
+    }
+
+    /// The code that the next message to such a client carries again, if it is not a new one.
+    fn pending<'a>(&self, state: &'a PhoneState, client: Client) -> Option<&'a StoredCode> {
+        let is_open = |code: &&StoredCode| !code.is_used && code.claims.is_empty();
+        let newest = state.codes.first().filter(is_open)?;
+        (newest.tries(client) < self.config.veri_code.tries && newest.good_for >= WORTH_SENDING).then_some(newest)
     }
 
     /// Makes a code and spawns its message, both at once: nobody reads a message before the cache has its code. Should
@@ -158,11 +172,13 @@ impl Sender {
         self.tasks.spawn(&call.now, &SendSms::new(call, phone, seed, good_for)).await
     }
 
-    fn sent(&self, good_for: Duration) -> Sent {
-        Sent { expires_in: ceil_secs(good_for), retry_after: self.config.limits.cool_down_secs() }
+    fn sent(&self, client: Client, good_for: Duration) -> Sent {
+        Sent { expires_in: ceil_secs(good_for), retry_after: self.config.limits.cool_down_secs(client) }
     }
 }
 
-fn sha256(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()))
+/// A key belongs to its phone: nobody learns by it what others have sent. A phone has a fixed alphabet, so no two pairs
+/// give one text.
+fn key_of_phone(key: &IdempotencyKey, phone: &Phone) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{} {}", phone.e164(), key.as_str())))
 }

@@ -9,7 +9,8 @@ use shared::lambda::{self, Anyone, Method};
 async fn login(login: &Login, request: Request) -> Reply {
     let attempt: Attempt = request.params()?;
     let signed_in = login.sign_in(&request.call, attempt).await?;
-    Ok(reply::ok(&signed_in.reply)?.with_session(signed_in.session))
+    let device = Some(signed_in.reply.device());
+    Ok(reply::ok(&signed_in.reply)?.with_device(device).with_session(signed_in.session))
 }
 
 fn main() -> ExitCode {

@@ -9,7 +9,7 @@ use shared::lambda::{self, Anyone, Method};
 async fn register(register: &Register, request: Request) -> Reply {
     let applicant: Applicant = request.params()?;
     let registered = register.register(&request.call, applicant).await?;
-    reply::ok(&registered)
+    Ok(reply::ok(&registered)?.with_device(registered.device()))
 }
 
 fn main() -> ExitCode {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use support::{Reply, TestApp, applicant, with_app};
+use support::{Reply, TestApp, applicant, other_than, with_app};
 
 /// Steps in sequence, Redis, DynamoDB and other calls, read and write units.
 type Spent = (u64, u64, u64, u64, f64, f64);
@@ -25,7 +25,7 @@ async fn requests_stay_within_the_budget() {
         let code = app.messages(&phone, 1).await[0]["code"].as_str().unwrap().to_owned();
 
         let made = app.post("/user/register", &applicant(&phone, &code)).await;
-        assert_eq!(spent(app, &made).await, (2, 3, 1, 0, 0.0, 2.0), "register");
+        assert_eq!(spent(app, &made).await, (3, 4, 1, 0, 0.0, 2.0), "register");
         app.advance(61).await;
 
         let code = app.code(&phone, 2).await;
@@ -41,6 +41,32 @@ async fn requests_stay_within_the_budget() {
 
         let out = app.send("POST", "/user/logout", &[("authorization", &somebody.sid)], "").await;
         assert_eq!(spent(app, &out).await, (1, 1, 0, 0, 0.0, 0.0), "logout");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_tries_and_repetitions_stay_within_the_budget() {
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        let wrong = other_than(&code);
+        let attempt = json!({ "phone": phone, "veri_code": wrong });
+        let refused = app.post("/user/login", &attempt).await;
+        assert_eq!(spent(app, &refused).await, (2, 4, 1, 0, 1.0, 0.0), "login without a user");
+        let refused = app.post("/user/register", &applicant(&phone, &wrong)).await;
+        assert_eq!(spent(app, &refused).await, (3, 4, 1, 0, 1.0, 0.0), "register");
+        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, 0);
+        let refused = app.post("/user/login", &attempt).await;
+        assert_eq!(spent(app, &refused).await, (2, 4, 1, 0, 1.0, 0.0), "login of a user");
+        let again = app.post("/user/register", &applicant(&phone, &code)).await;
+        assert_eq!((again.code, spent(app, &again).await.0), (0, 3), "the same registration");
+        app.advance(301).await;
+        let again = app.post("/user/register", &applicant(&phone, &code)).await;
+        // A sandbox that has not read the secret for five minutes reads it again.
+        let (steps, redis, dynamodb, http, read, write) = spent(app, &again).await;
+        let spent = (steps - http, redis, dynamodb, read, write);
+        assert_eq!((again.code, spent), (0, (2, 2, 1, 1.0, 0.0)), "after the code's time");
     })
     .await;
 }

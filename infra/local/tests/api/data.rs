@@ -62,12 +62,19 @@ async fn every_row_of_the_limits_counts_what_functions_have_counted() {
         assert_eq!(app.post("/user/login", &wrong).await.code, code::VERI_CODE_WRONG);
         let found = limits(app, &phone).await;
         for row in found["rows"].as_array().unwrap() {
-            let expected = if row["name"] == "budget" { 0.045 } else { 1.0 };
+            let expected = match (&row["name"], &row["key"]) {
+                (_, key) if key == "device" => 0.0,
+                (name, _) if name == "budget" => 0.045,
+                _ => 1.0,
+            };
             assert_eq!(row["count"], expected, "{row}");
             assert_eq!(row["wait_ms"].as_i64().unwrap() > 0, row["name"] == "cool_down", "{row}");
             let is_range = ["prefix", "block", "area"].iter().any(|key| row["key"] == *key);
             assert_eq!(row["debt"], if is_range { json!(1) } else { Value::Null }, "{row}");
         }
+        let (prefix, budget) = (row(&found, "sends_per_prefix"), row(&found, "budget"));
+        assert_eq!((&prefix["max"], &prefix["max_known"]), (&json!(70.0), &json!(100.0)));
+        assert_eq!((&budget["max"], &budget["max_known"]), (&json!(700.0), &json!(1000.0)));
         assert_eq!((&found["code"]["tries"], &found["code"]["used"]), (&json!(1), &Value::Null));
         assert_eq!(
             (&found["last"]["function"], &found["last"]["code"]),
@@ -75,10 +82,36 @@ async fn every_row_of_the_limits_counts_what_functions_have_counted() {
         );
 
         let applicant = applicant(&phone, &code);
-        assert_eq!(app.post("/user/register", &applicant).await.code, 0);
+        let made = app.post("/user/register", &applicant).await;
+        assert_eq!(made.code, 0);
         let found = limits(app, &phone).await;
         assert_eq!(found["code"]["used"], "claim");
         assert_eq!(row(&found, "sends_per_prefix")["debt"], 0);
+        assert_eq!(row(&found, "tries_in_a_row")["count"], 0.0, "a success ends them");
+
+        let (device, source_ip) = (made.data["device"].as_str(), "2001:db8:1:ab02::3");
+        let asked = app.post_from("/user/veri_code", source_ip, device, &json!({ "phone": phone })).await;
+        assert_eq!(asked.code, 0, "a known device has a cool-down of its own");
+        let code = app.messages(&phone, 2).await[0]["code"].as_str().unwrap().to_owned();
+        app.add_secret(&code);
+        let wrong = json!({ "phone": phone, "veri_code": other_than(&code) });
+        app.post_from("/user/login", source_ip, device, &wrong).await;
+        let found = app.inspect(&format!("limits?phone={phone}&ip={source_ip}")).await;
+        for (name, subject) in [
+            ("device_cool_down", format!("+86{phone}")),
+            ("device_sends_per_day", format!("+86{phone}")),
+            ("device_tries_per_day", format!("+86{phone}")),
+            ("device_tries_in_a_row", format!("+86{phone}")),
+            ("sends_per_ip", "2001:db8:1:ab02::/64".to_owned()),
+            ("sends_per_ip_day", "2001:db8:1:ab02::/64".to_owned()),
+            ("sends_per_ip56", "2001:db8:1:ab00::/56".to_owned()),
+            ("sends_per_ip48", "2001:db8:1::/48".to_owned()),
+            ("sends_per_ip48_day", "2001:db8:1::/48".to_owned()),
+            ("tries_per_ip", "2001:db8:1:ab02::/64".to_owned()),
+        ] {
+            let row = row(&found, name);
+            assert_eq!((&row["count"], &row["subject"]), (&json!(1.0), &json!(subject)), "{row}");
+        }
     })
     .await;
 }
@@ -135,12 +168,12 @@ async fn a_code_is_live_exactly_as_long_as_functions_accept_it() {
         assert_eq!(codes(app, &phone).await, ["used"]);
         app.advance(61).await;
         let second = app.code(&phone, 2).await;
-        assert_eq!(codes(app, &phone).await, ["live", "replaced"]);
+        assert_eq!(codes(app, &phone).await, ["live", "used"]);
         app.advance(61).await;
         assert_eq!(app.code(&phone, 3).await, second, "a live code is sent again");
-        assert_eq!(codes(app, &phone).await, ["live", "live", "replaced"]);
+        assert_eq!(codes(app, &phone).await, ["live", "live", "used"]);
         assert_eq!(app.post("/user/login", &json!({ "phone": phone, "veri_code": second })).await.code, 0);
-        assert_eq!(codes(app, &phone).await, ["used", "used", "replaced"]);
+        assert_eq!(codes(app, &phone).await, ["used", "used", "used"]);
         app.advance(301).await;
         assert_eq!(codes(app, &phone).await, ["expired", "expired", "replaced"]);
 
@@ -150,6 +183,18 @@ async fn a_code_is_live_exactly_as_long_as_functions_accept_it() {
             assert_eq!(app.post("/user/login", &wrong).await.code, code::VERI_CODE_WRONG);
         }
         assert_eq!(codes(app, &other).await, ["ended"]);
+
+        let third = app.phone();
+        let old = app.code(&third, 1).await;
+        app.fail(&json!({ "dynamodb": { "mode": "refuse" } })).await;
+        assert_eq!(app.post("/user/register", &applicant(&third, &old)).await.code, code::DB_ERROR);
+        app.fail(&json!({})).await;
+        assert_eq!(codes(app, &third).await, ["live"], "a registration that failed uses no code up");
+        app.advance(245).await;
+        app.code(&third, 2).await;
+        assert_eq!(codes(app, &third).await, ["live", "live"], "the code before it is good for its rest");
+        app.advance(60).await;
+        assert_eq!(codes(app, &third).await, ["live", "replaced"]);
     })
     .await;
 }
@@ -178,6 +223,8 @@ async fn an_undelivered_code_replaces_the_last_one() {
         app.register(&phone).await;
         app.fail(&json!({ "sms": { "mode": "refuse" } })).await;
         assert_eq!(app.post("/user/veri_code", &json!({ "phone": phone })).await.code, 0);
+        assert_eq!(codes(app, &phone).await, ["used"]);
+        app.advance(245).await;
         assert_eq!(codes(app, &phone).await, ["replaced"]);
     })
     .await;

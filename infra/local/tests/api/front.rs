@@ -66,6 +66,11 @@ fn read(front: Front, mut answer: Value) -> Answer {
     assert!(is_same || other.as_object().is_none_or(Map::is_empty), "{front:?}: {other}");
     let mut header = |name: &str| match headers.as_object_mut().unwrap().remove(name)? {
         Value::Array(list) if takes_lists && list.len() == 1 => list[0].as_str().map(str::to_owned),
+        // The session's cookie, and the device's.
+        Value::Array(list) if takes_lists && name == "set-cookie" && list.len() == 2 => {
+            assert!(list[1].as_str().unwrap().starts_with("__did__="), "{list:?}");
+            list[0].as_str().map(str::to_owned)
+        }
         Value::String(text) if !takes_lists => Some(text),
         other => panic!("{front:?}: {name} is {other}"),
     };

@@ -43,15 +43,16 @@ async fn another_key_is_another_request() {
 }
 
 #[tokio::test]
-async fn a_key_of_another_request_is_refused_and_sends_nothing() {
+async fn a_key_belongs_to_its_phone() {
     with_app(async |app| {
         let (phone, other) = (app.phone(), app.phone());
-        assert_eq!(ask(app, &phone, "one").await.code, 0);
-        let refused = ask(app, &other, "one").await;
-        assert_eq!((refused.code, refused.msg.as_str()), (code::PARAMS_INVALID, "idempotency_key参数无效"));
-        assert_eq!(refused.data, json!({ "idempotency_key": "已用于另一个请求" }));
-        assert_eq!(app.inspect(&format!("sms?phone={other}")).await, json!([]));
+        for asked in [&phone, &other] {
+            let reply = ask(app, asked, "one").await;
+            assert_eq!((reply.code, reply.data), (0, json!({ "expires_in": 300, "retry_after": 60 })));
+            assert_eq!(app.messages(asked, 1).await.len(), 1);
+        }
         assert_eq!(ask(app, &format!("+86 {phone}"), "one").await.code, 0, "another spelling is the same request");
+        assert_eq!(app.messages(&phone, 1).await.len(), 1);
     })
     .await;
 }

@@ -47,8 +47,7 @@ async fn a_year_in_berlin_has_every_midnight_once_over_both_clock_changes() {
 async fn a_day_has_its_figures() {
     with_app(async |app| {
         // Starts a new day, so that it does not end in the middle.
-        let now: jiff::Timestamp =
-            app.inspect("state").await["clock"]["now"].as_str().unwrap().parse().unwrap();
+        let now: jiff::Timestamp = app.inspect("state").await["clock"]["now"].as_str().unwrap().parse().unwrap();
         let tomorrow: jiff::Timestamp = app.midnight(1).await.parse().unwrap();
         app.advance(u64::try_from(tomorrow.as_second() - now.as_second()).unwrap() + 1).await;
 
@@ -65,7 +64,11 @@ async fn a_day_has_its_figures() {
         let expected = json!({
             "registrations": 2, "logins": 1, "sms_sent": 4, "sms_verified": 3, "refused_cool_down": 1,
             "refused_sends_per_day": 0, "refused_sends_per_ip": 0, "refused_sends_per_prefix": 0,
-            "refused_sends_per_block": 0, "refused_sends_per_area": 0, "refused_budget": 0, "refused_tries_per_day": 0, "refused_tries_per_ip": 0
+            "refused_sends_per_block": 0, "refused_sends_per_area": 0, "refused_budget": 0, "refused_tries_per_day": 0,
+            "refused_tries_per_ip": 0, "refused_device_cool_down": 0, "refused_device_sends_per_day": 0,
+            "refused_sends_per_ip_day": 0, "refused_sends_per_ip56": 0, "refused_sends_per_ip48": 0,
+            "refused_sends_per_ip48_day": 0, "refused_tries_in_a_row": 0, "refused_device_tries_per_day": 0,
+            "refused_device_tries_in_a_row": 0
         });
         assert_eq!(report(&fired)["figures"], expected);
         let day = report(&fired)["day"].as_str().unwrap().to_owned();

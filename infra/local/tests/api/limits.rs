@@ -6,7 +6,7 @@ use support::{Reply, TestApp, applicant, code, other_than, with_app, with_settin
 
 /// A request for a code, as the gateway sees it come from `source`.
 async fn ask(app: &TestApp, phone: &str, source: &str) -> Reply {
-    app.send("POST", "/user/veri_code", &[("x-stage-source-ip", source)], json!({ "phone": phone }).to_string()).await
+    app.post_from("/user/veri_code", source, None, &json!({ "phone": phone })).await
 }
 
 fn wait(reply: &Reply) -> u64 {
@@ -76,6 +76,106 @@ async fn the_64_bits_of_an_ipv6_subscriber_are_one_address() {
 }
 
 #[tokio::test]
+async fn an_address_has_an_allowance_of_a_day_too() {
+    with_settings(with_max("sends_per_ip_day", "max = 300", "max = 5"), async |app| {
+        for n in 0..5 {
+            assert_eq!(ask(app, &number(n, 0), "203.0.113.7").await.code, 0);
+        }
+        let left = wait(&ask(app, &number(5, 0), "203.0.113.7").await);
+        assert!((1..=86_400).contains(&left), "until midnight: {left}");
+        assert_eq!(ask(app, &number(5, 0), "203.0.113.8").await.code, 0);
+        app.advance(left).await;
+        assert_eq!(ask(app, &number(6, 0), "203.0.113.7").await.code, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn networks_of_one_ipv6_customer_share_a_limit() {
+    for (row, from, to, inside, outside) in [
+        ("sends_per_ip56", "max = 90", "max = 4", "2001:db8:1:ab", "2001:db8:1:ac00::1"),
+        ("sends_per_ip48", "max = 120", "max = 4", "2001:db8:1:", "2001:db8:2::1"),
+        ("sends_per_ip48_day", "max = 600", "max = 4", "2001:db8:1:", "2001:db8:2::1"),
+    ] {
+        with_settings(with_max(row, from, to), async |app| {
+            for n in 0..4 {
+                assert_eq!(ask(app, &number(n, 0), &format!("{inside}{n}1::7")).await.code, 0, "{row}");
+            }
+            wait(&ask(app, &number(4, 0), &format!("{inside}91::7")).await);
+            assert_eq!(ask(app, &number(4, 0), outside).await.code, 0, "{row}");
+            assert_eq!(ask(app, &number(5, 0), "203.0.113.7").await.code, 0, "{row}: of IPv4 an address is all");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_share_of_each_range_and_of_the_budget_is_kept_for_known_devices() {
+    for (row, from, to) in [
+        ("sends_per_prefix", "max = 100", "max = 10"),
+        ("sends_per_block", "max = 1000", "max = 10"),
+        ("sends_per_area", "max = 5000", "max = 10"),
+        ("budget", "max_money = 1000.0", "max_money = 0.45"),
+    ] {
+        with_settings(with_max(row, from, to), async |app| {
+            let owner = number(7, 9999);
+            let device = app.known_device(&owner).await;
+            for n in 0..6 {
+                assert_eq!(ask(app, &number(7, n), "203.0.113.7").await.code, 0, "{row}");
+            }
+            wait(&ask(app, &number(7, 6), "203.0.113.7").await);
+            wait(&ask(app, &owner, "203.0.113.7").await);
+            let body = json!({ "phone": owner });
+            for _ in 0..3 {
+                let known = app.post_from("/user/veri_code", "203.0.113.7", Some(&device), &body).await;
+                assert_eq!(known.code, 0, "{row}: ten in all");
+                app.advance(61).await;
+            }
+            wait(&app.post_from("/user/veri_code", "203.0.113.7", Some(&device), &body).await);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn unverified_sends_of_strangers_do_not_slow_known_devices() {
+    with_settings(with_max("sends_per_prefix", "unproven_free = 30", "unproven_free = 3"), async |app| {
+        let owner = number(7, 9999);
+        let device = app.known_device(&owner).await;
+        for n in 0..10 {
+            ask(app, &number(7, n), "203.0.113.7").await;
+        }
+        wait(&ask(app, &number(7, 10), "203.0.113.7").await);
+        let known = app.post_from("/user/veri_code", "203.0.113.7", Some(&device), &json!({ "phone": owner })).await;
+        assert_eq!(known.code, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_try_that_a_limit_refuses_has_no_effect() {
+    with_settings(with_max("tries_per_ip", "max = 200", "max = 10"), async |app| {
+        let victim = app.phone();
+        app.register(&victim).await;
+        let code = app.code(&victim, 2).await;
+        let from = async |source: &str, path: &str, body: &Value| app.post_from(path, source, None, body).await;
+        let attempt = |code: &str| json!({ "phone": victim, "veri_code": code });
+        for n in 0..10 {
+            let guess = json!({ "phone": number(n, 0), "veri_code": "000000" });
+            assert_eq!(from("203.0.113.7", "/user/login", &guess).await.code, code::VERI_CODE_WRONG);
+        }
+        for _ in 0..20 {
+            wait(&from("203.0.113.7", "/user/login", &attempt(&other_than(&code))).await);
+            wait(&from("203.0.113.7", "/user/register", &applicant(&victim, &other_than(&code))).await);
+        }
+        wait(&from("203.0.113.7", "/user/login", &attempt(&code)).await);
+        wait(&from("203.0.113.7", "/user/register", &applicant(&victim, &code)).await);
+        assert_eq!(from("203.0.113.8", "/user/login", &attempt(&code)).await.code, 0, "nothing counted, nothing used");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_address_that_a_header_states_is_not_believed() {
     with_settings(with_max("sends_per_ip", "max = 60", "max = 3"), async |app| {
         let from = async |n: u32| {
@@ -99,7 +199,8 @@ async fn an_address_that_a_header_states_is_not_believed() {
 
 #[tokio::test]
 async fn a_hundred_messages_an_hour_are_enough_for_a_prefix() {
-    with_settings(with_max("sends_per_prefix", "unproven_free = 30", "unproven_free = 1000"), async |app| {
+    let alone = with_max("sends_per_prefix", "reserve = 0.3, unproven_free = 30", "unproven_free = 1000");
+    with_settings(alone, async |app| {
         for n in 0..100 {
             assert_eq!(ask(app, &number(7, n), &format!("203.0.113.{n}")).await.code, 0);
         }
@@ -142,8 +243,8 @@ async fn numbers_that_never_use_their_codes_are_sent_fewer() {
 #[tokio::test]
 async fn the_budget_of_a_day_is_never_exceeded() {
     with_settings(with_max("budget", "1000.0", "0.4"), async |app| {
-        // 0.045 a message: eight of them, and what is left is less than one.
-        for n in 0..8 {
+        // 0.045 a message, and 0.28 for strangers: six of them, and what is left is less than one.
+        for n in 0..6 {
             assert_eq!(ask(app, &number(n, 0), "203.0.113.7").await.code, 0);
         }
         let left = wait(&ask(app, &number(8, 0), "203.0.113.7").await);

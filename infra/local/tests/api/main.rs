@@ -10,6 +10,7 @@ mod cache_watch;
 mod cases;
 mod cluster;
 mod data;
+mod device;
 mod dynamodb_retries;
 mod emulator;
 mod events;

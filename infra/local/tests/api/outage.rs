@@ -139,14 +139,13 @@ async fn a_table_that_fails_burns_no_code() {
                 code::DB_ERROR
             );
             let codes = call_all(app, &somebody, &phone, &code).await;
-            // The registration has claimed the code, so that it opens nothing else.
             assert_eq!(
                 codes,
                 Codes {
                     by_token: code::DB_ERROR,
                     index: code::DB_ERROR,
                     register: code::DB_ERROR,
-                    login: code::VERI_CODE_WRONG
+                    login: code::DB_ERROR
                 },
                 "{fault}"
             );
@@ -162,6 +161,24 @@ async fn a_table_that_fails_burns_no_code() {
             app.fail(&json!({})).await;
             assert_eq!(app.post("/user/login", &attempt).await.code, 0, "{fault}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_registration_that_failed_burns_no_code_for_any_route() {
+    with_app(async |app| {
+        let phone = app.phone();
+        app.register(&phone).await;
+        let code = app.code(&phone, 2).await;
+        let attempt = json!({ "phone": phone, "veri_code": code });
+        app.fail(&json!({ "dynamodb": { "mode": "refuse" } })).await;
+        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, code::DB_ERROR);
+        app.fail(&json!({})).await;
+        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, code::PHONE_TAKEN);
+        assert_eq!(app.post("/user/login", &attempt).await.code, 0);
+        assert_eq!(app.post("/user/login", &attempt).await.code, code::VERI_CODE_WRONG, "used once");
+        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, code::VERI_CODE_WRONG);
     })
     .await;
 }

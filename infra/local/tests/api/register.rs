@@ -24,6 +24,80 @@ async fn the_same_request_again_gets_the_same_success() {
 }
 
 #[tokio::test]
+async fn the_same_request_gets_the_same_success_for_a_day_and_counts_nothing() {
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        let request = applicant(&phone, &code);
+        let (_, first) = register(app, &request).await;
+        assert!(first["device"].is_string());
+        app.advance(301).await;
+        let repeated = (0, json!({ "user_id": first["user_id"] }));
+        for _ in 0..25 {
+            assert_eq!(register(app, &request).await, repeated, "after the code's time it has no device");
+        }
+        app.code(&phone, 2).await;
+        for _ in 0..25 {
+            assert_eq!(register(app, &request).await, repeated, "beside a newer code");
+        }
+        app.advance(86_000 - 301).await;
+        assert_eq!(register(app, &request).await, repeated);
+        app.advance(401).await;
+        assert_eq!(register(app, &request).await.0, code::VERI_CODE_WRONG, "after 24 hours");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_request_is_a_wrong_try_as_long_as_a_receipt_stands() {
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        let request = applicant(&phone, &code);
+        assert_eq!(register(app, &request).await.0, 0);
+        app.advance(301).await;
+        let mut other = request.clone();
+        other["user_name"] = json!("李四");
+        for body in [&other, &applicant(&phone, &other_than(&code))].into_iter().cycle().take(20) {
+            assert_eq!(register(app, body).await.0, code::VERI_CODE_WRONG);
+        }
+        for body in [&other, &request] {
+            assert_eq!(register(app, body).await.0, code::TOO_MANY_REQUESTS, "the phone is closed");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_receipt_ends_with_its_account() {
+    with_app(async |app| {
+        let phone = app.phone();
+        let code = app.code(&phone, 1).await;
+        let request = applicant(&phone, &code);
+        assert_eq!(register(app, &request).await.0, 0);
+        app.advance(301).await;
+        let key = json!({ "TableName": "badge-local-users", "Key": { "phone": { "S": format!("+86{phone}") } } });
+        app.dynamodb("DeleteItem", &key).await;
+        assert_eq!(register(app, &request).await.0, code::VERI_CODE_WRONG);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_of_a_refused_registration_signs_in() {
+    with_app(async |app| {
+        let phone = app.phone();
+        app.register(&phone).await;
+        let code = app.code(&phone, 2).await;
+        assert_eq!(register(app, &applicant(&phone, &code)).await.0, code::PHONE_TAKEN);
+        let attempt = json!({ "phone": phone, "veri_code": code });
+        assert_eq!(app.post("/user/login", &attempt).await.code, 0);
+        assert_eq!(app.post("/user/login", &attempt).await.code, code::VERI_CODE_WRONG);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_request_with_the_code_gets_phone_taken() {
     with_app(async |app| {
         let phone = app.phone();

@@ -5,18 +5,18 @@
 --
 -- Running it twice is harmless: the second time no list has the entry of this spend, so nothing is refunded.
 local entry, refunded = ARGV[3] .. ':' .. ARGV[2], false
-for at = 8, #ARGV, 7 do
-  local row = 3 + (at - 8) / 7 * 2
+for at = 7, #ARGV, 8 do
+  local row = 3 + (at - 7) / 8 * 2
   if tonumber(ARGV[at + 1]) > 0 and redis.call('LREM', KEYS[row], -1, entry) == 1 then refunded = true end
 end
 if not refunded then return false end
-for at = 8, #ARGV, 7 do
-  local row = 3 + (at - 8) / 7 * 2
+for at = 7, #ARGV, 8 do
+  local row = 3 + (at - 7) / 8 * 2
   if tonumber(ARGV[at + 1]) == 0 and redis.call('EXISTS', KEYS[row]) == 1 then
-    redis.call('DECRBY', KEYS[row], ARGV[at + 3])
+    redis.call('DECRBY', KEYS[row], ARGV[at + 4])
   end
-  if tonumber(ARGV[at + 4]) > 0 and redis.call('EXISTS', KEYS[row + 1]) == 1 then redis.call('DECR', KEYS[row + 1]) end
+  if tonumber(ARGV[at + 5]) > 0 and redis.call('EXISTS', KEYS[row + 1]) == 1 then redis.call('DECR', KEYS[row + 1]) end
 end
-if ARGV[5] ~= '' then redis.call('DEL', KEYS[2]) end
-if ARGV[7] ~= '' then redis.call('HINCRBY', KEYS[1], ARGV[7], -1) end
+if ARGV[5] ~= '0' then redis.call('DEL', KEYS[2]) end
+if ARGV[6] ~= '' then redis.call('HINCRBY', KEYS[1], ARGV[6], -1) end
 return false

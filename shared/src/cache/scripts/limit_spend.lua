@@ -3,39 +3,35 @@
 -- KEYS  1 stats of the day   2 record of the request's idempotency key
 --       then for each row: its count, and its debt (the count again, for a row without one)
 -- ARGV  1 "spend", or "check" to count nothing   2 id of this spend   3 now in ms   4 ms to midnight
---       5 fingerprint of the request, "" without an idempotency key   6 ms for which the record is kept
---       7 stat to count, or ""
---       then for each row: name, window in ms (0: until midnight), max, cost, ms for which a debt is kept (0: none),
---       debt up to which max holds, max beyond it
+--       5 ms for which the record is kept, 0 without an idempotency key   6 stat to count, or ""
+--       then for each row: name, window in ms (0: until midnight), max, max of whoever may do the most, cost, ms for which a
+--       debt is kept (0: none), debt up to which max holds, max beyond it
 -- Returns {"counted", nil, nil}, {"wait", ms, nil}, or for a known idempotency key {"reply", age in ms, reply or nil}
--- or {"other", nil, nil}
 --
 -- A row with a window is a list of the moments that counted, newest last, so that any span of that length is limited;
 -- a row by the day is a sum.
 --
 -- Running it twice is harmless: each entry has the id of its spend, by which a repetition is recognized. If another
 -- spend of the same row came between, it counts twice, which errs on the safe side.
-local is_check, id, now, rest, mark = ARGV[1] == 'check', ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local is_check, id, now, rest = ARGV[1] == 'check', ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local has_record = ARGV[5] ~= '0'
 local entry = ARGV[3] .. ':' .. id
 local function count(stat)
   if redis.call('HINCRBY', KEYS[1], stat, 1) == 1 then redis.call('EXPIRE', KEYS[1], 259200) end
 end
 
-if mark ~= '' then
-  local known = redis.call('HMGET', KEYS[2], 'mark', 'id', 'at', 'reply')
-  if known[1] then
-    if known[1] ~= mark then return {'other', false, false} end
-    if known[2] ~= id then return {'reply', math.max(now - tonumber(known[3]), 0), known[4]} end
-  end
+if has_record then
+  local known = redis.call('HMGET', KEYS[2], 'id', 'at', 'reply')
+  if known[1] and known[1] ~= id then return {'reply', math.max(now - tonumber(known[2]), 0), known[3]} end
 end
 
 local rows, wait, refusal = {}, 0, nil
-for at = 8, #ARGV, 7 do
+for at = 7, #ARGV, 8 do
   local row = {key = KEYS[3 + #rows * 2], debt = KEYS[4 + #rows * 2], name = ARGV[at], window = tonumber(ARGV[at + 1]),
-    max = tonumber(ARGV[at + 2]), cost = tonumber(ARGV[at + 3]), memory = tonumber(ARGV[at + 4])}
-  row.keep = row.max
-  if row.memory > 0 and tonumber(redis.call('GET', row.debt) or '0') > tonumber(ARGV[at + 5]) then
-    row.max = math.min(row.max, tonumber(ARGV[at + 6]))
+    max = tonumber(ARGV[at + 2]), keep = tonumber(ARGV[at + 3]), cost = tonumber(ARGV[at + 4]),
+    memory = tonumber(ARGV[at + 5])}
+  if row.memory > 0 and tonumber(redis.call('GET', row.debt) or '0') > tonumber(ARGV[at + 6]) then
+    row.max = math.min(row.max, tonumber(ARGV[at + 7]))
   end
   local left = 0
   if row.window == 0 then
@@ -73,9 +69,9 @@ for _, row in ipairs(rows) do
     redis.call('PEXPIRE', row.debt, row.memory)
   end
 end
-if mark ~= '' then
-  redis.call('HSET', KEYS[2], 'mark', mark, 'id', id, 'at', ARGV[3])
-  redis.call('PEXPIRE', KEYS[2], ARGV[6])
+if has_record then
+  redis.call('HSET', KEYS[2], 'id', id, 'at', ARGV[3])
+  redis.call('PEXPIRE', KEYS[2], ARGV[5])
 end
-if ARGV[7] ~= '' then count(ARGV[7]) end
+if ARGV[6] ~= '' then count(ARGV[6]) end
 return {'counted', false, false}

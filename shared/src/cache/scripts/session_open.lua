@@ -1,20 +1,14 @@
--- Uses a code up and opens a session, or does neither.
+-- Uses a right code up and opens a session, or does neither.
 --
--- KEYS  1 code   2 session   3 stats of the day
--- ARGV  1 macs of the tried code, which was judged before   2 session's value   3 session's seconds
---       4 wrong tries that end a code
--- Returns 1, or 0 if another request used the code first
+-- KEYS  1 to 5 as for `code_judge`   6 session
+-- ARGV  1 to 11 as for `code_judge`   12 session's value   13 session's seconds
+-- Returns as `code_try`; "used" also if another request used the code first
 --
 -- Running it twice is harmless: the session exists already, and nobody else has its id.
-local function count(stat)
-  if redis.call('HINCRBY', KEYS[3], stat, 1) == 1 then redis.call('EXPIRE', KEYS[3], 259200) end
-end
-if redis.call('EXISTS', KEYS[2]) == 1 then return 1 end
-local live = redis.call('HMGET', KEYS[1], 'mac', 'tries', 'used')
-if not live[1] or not string.find(ARGV[1], live[1], 1, true) then return 0 end
-if live[3] or tonumber(live[2]) >= tonumber(ARGV[4]) then return 0 end
-redis.call('HSET', KEYS[1], 'used', 'session')
-count('sms_verified')
-count('logins')
-redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
-return 1
+if redis.call('EXISTS', KEYS[6]) == 1 then return {'right', false, false} end
+local verdict, detail = judge()
+if verdict ~= 'right' then return {verdict, detail or false, false} end
+use(detail, false)
+if detail.key then count('logins') end
+redis.call('SET', KEYS[6], ARGV[12], 'EX', ARGV[13])
+return {verdict, false, detail.mac}

@@ -20,9 +20,17 @@ pub struct SendSms {
     pub(crate) seed: String,
     /// The code's last moment, in milliseconds since the Unix epoch.
     good_until_ms: u64,
+    /// Whole minutes for which it was good when it was asked for, rounded down. Older code did not write it.
+    #[serde(default = "unknown_minutes")]
+    minutes: u64,
     /// That of the request. Older code did not write it.
     #[serde(default)]
     pub(crate) language: Language,
+}
+
+/// As many as are left when the message is sent.
+fn unknown_minutes() -> u64 {
+    u64::MAX
 }
 
 impl Task for SendSms {
@@ -38,12 +46,13 @@ impl SendSms {
     pub(crate) fn new(call: &Call, phone: &Phone, seed: String, good_for: Duration) -> Self {
         let good_for_ms = u64::try_from(good_for.as_millis()).unwrap_or(u64::MAX);
         let good_until_ms = call.now.millis().saturating_add(good_for_ms);
-        Self { phone: phone.e164().to_owned(), seed, good_until_ms, language: call.language }
+        Self { phone: phone.e164().to_owned(), seed, good_until_ms, minutes: good_for_ms / 60_000, language: call.language }
     }
 
     /// What the message says.
     pub(crate) fn message<'a>(&self, now: &Now, text: &'a SmsText, signature: &'a str, code: &'a str) -> Message<'a> {
-        let minutes = self.good_until_ms.saturating_sub(now.millis()).div_ceil(60_000);
+        // The task runs a moment after the request; a late delivery names fewer.
+        let minutes = self.minutes.min(self.good_until_ms.saturating_sub(now.millis()).div_ceil(60_000));
         Message { text, signature, code, minutes }
     }
 
@@ -102,7 +111,7 @@ mod tests {
 
     fn task(language: &str) -> SendSms {
         serde_json::from_value(
-            json!({ "phone": "+8613800138000", "seed": "s", "good_until_ms": 300_000, "language": language }),
+            json!({ "phone": "+8613800138000", "seed": "s", "good_until_ms": 300_000, "minutes": 5, "language": language }),
         )
         .unwrap()
     }
@@ -120,9 +129,27 @@ mod tests {
     }
 
     #[test]
+    fn the_text_names_whole_minutes_rounded_down() {
+        let text = SmsText { text: "{minutes}".to_owned(), template: String::new() };
+        for (good_for, late, minutes) in
+            [(300, 0, 5), (300, 1, 5), (299, 0, 4), (200, 1, 3), (60, 0, 1), (60, 30, 1), (300, 61, 4), (300, 250, 1)]
+        {
+            let sms = SendSms {
+                phone: "+8613800138000".to_owned(),
+                seed: "k1.x".to_owned(),
+                good_until_ms: good_for * 1_000,
+                minutes: good_for / 60,
+                language: Language::Chinese,
+            };
+            let now = Now::new(Timestamp::from_second(late).unwrap(), TimeZone::UTC);
+            assert_eq!(sms.message(&now, &text, "", "").text(), minutes.to_string(), "{good_for} {late}");
+        }
+    }
+
+    #[test]
     fn a_task_of_older_code_is_in_chinese() {
         let task: SendSms = serde_json::from_value(json!({ "phone": "p", "seed": "s", "good_until_ms": 1 })).unwrap();
-        assert_eq!(task.language, Language::Chinese);
+        assert_eq!((task.language, task.minutes), (Language::Chinese, u64::MAX));
         assert_eq!(serde_json::to_value(self::task("en")).unwrap()["language"], "en");
     }
 

@@ -8,6 +8,7 @@ use redis::{AsyncCommands, RedisError};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::keys::{RECEIPT, RECEIPT_MAC};
 use super::limits::Subject;
 use super::reader::StoredData;
 use crate::backends::Message;
@@ -71,52 +72,70 @@ impl StoredData<'_> {
         let keys = self.code_keys()?;
         let (count, _) = self.app.inbox.since(u64::MAX);
         let (_, messages) = self.app.inbox.since(count.saturating_sub(MAX_MESSAGES));
-        // The newest code of each phone, and what the cache has for it.
-        let mut phones: BTreeMap<String, (String, Option<Current>)> = BTreeMap::new();
+        // The newest code of each phone, and the codes that the cache has for it.
+        let mut phones: BTreeMap<String, (String, Vec<Current>)> = BTreeMap::new();
         let mut found = Vec::new();
         for Message { id, phone, code, .. } in messages.into_iter().rev() {
             let Some(code) = code else { continue };
             let (newest, current) = match phones.entry(phone.clone()) {
                 Entry::Occupied(entry) => entry.into_mut(),
                 Entry::Vacant(entry) => {
-                    let current = self.current(&phone).await.map_err(EmulatorError::cache)?;
+                    let current = self.current(&phone).await?;
                     entry.insert((code.clone(), current))
                 }
             };
-            let (state, ends_in_ms) = match current {
-                Some(current) if keys.iter().any(|key| mac_of(key, &phone, &code) == current.mac) => {
-                    (current.state, if current.state == CodeState::Live { current.ends_in_ms } else { 0 })
-                }
-                None if *newest == code => (CodeState::Expired, 0),
-                _ => (CodeState::Replaced, 0),
+            let is_code = |current: &&Current| keys.iter().any(|key| mac_of(key, &phone, &code) == current.mac);
+            let (state, ends_in_ms) = match current.iter().find(is_code) {
+                Some(current) => (current.state, if current.state == CodeState::Live { current.ends_in_ms } else { 0 }),
+                None if current.is_empty() && *newest == code => (CodeState::Expired, 0),
+                None => (CodeState::Replaced, 0),
             };
             found.push(MessageCode { id, state, ends_in_ms });
         }
         Ok(found)
     }
 
-    async fn current(&mut self, phone: &str) -> Result<Option<Current>, RedisError> {
-        let key = self.keys.code(phone);
-        let (mac, tries, used): (Option<String>, Option<i64>, Option<String>) =
-            self.cache.hmget(&key, &["mac", "tries", "used"]).await?;
-        let ends_in_ms: i64 = self.cache.pttl(&key).await?;
-        let Some(mac) = mac.filter(|_| ends_in_ms > 0) else { return Ok(None) };
-        let state = if used.is_some() {
-            CodeState::Used
-        } else if tries.unwrap_or(0) >= self.number("veri_code", "tries") {
-            CodeState::Ended
-        } else if self.refuses_tries(phone).await? {
-            CodeState::Blocked
-        } else {
-            CodeState::Live
-        };
-        Ok(Some(Current { mac, state, ends_in_ms }))
+    /// The last two codes of a phone.
+    async fn current(&mut self, phone: &str) -> Result<Vec<Current>, EmulatorError> {
+        let mut codes = Vec::new();
+        for key in [self.keys.code(phone), self.keys.last_code(phone)] {
+            let stored: Result<_, RedisError> = async {
+                let fields = ["mac", "stranger_tries", "used"];
+                let (mac, tries, used) = self.cache.hmget(&key, &fields).await?;
+                let ends_in_ms: i64 = self.cache.pttl(&key).await?;
+                Ok((mac, tries, used, ends_in_ms))
+            }
+            .await;
+            let (mac, tries, used, ends_in_ms): (Option<String>, Option<i64>, Option<String>, i64) =
+                stored.map_err(EmulatorError::cache)?;
+            let Some(mac) = mac.filter(|_| ends_in_ms > 0) else { continue };
+            let state = if self.is_used(phone, used.as_deref()).await? {
+                CodeState::Used
+            } else if tries.unwrap_or(0) >= self.number("veri_code", "tries") {
+                CodeState::Ended
+            } else if self.refuses_tries(phone).await.map_err(EmulatorError::cache)? {
+                CodeState::Blocked
+            } else {
+                CodeState::Live
+            };
+            codes.push(Current { mac, state, ends_in_ms });
+        }
+        Ok(codes)
     }
 
-    /// Whether a limit refuses further tries of a phone.
+    /// Whether a code opened a session, or registered the phone's user: a registration that failed leaves it good.
+    async fn is_used(&self, phone: &str, used: Option<&str>) -> Result<bool, EmulatorError> {
+        let Some(used) = used else { return Ok(false) };
+        let owner = self.user(phone).await?;
+        let receipt = owner.as_ref().and_then(|owner| owner.get(RECEIPT)?.as_str()).unwrap_or_default();
+        let mac = receipt.get(RECEIPT_MAC..).filter(|mac| !mac.is_empty());
+        Ok(used == "session" || mac.is_some_and(|mac| used.contains(mac)))
+    }
+
+    /// Whether a limit refuses further tries of a phone to strangers.
     async fn refuses_tries(&mut self, phone: &str) -> Result<bool, RedisError> {
         let who = Subject { phone: Some(phone.to_owned()), ip: Some(CONSOLE_IP.to_owned()) };
-        Ok(self.count_rows(&who, Some("try")).await?.iter().any(|row| row.wait_ms > 0))
+        Ok(self.count_rows(&who, Some("try")).await?.iter().any(|row| row.key != "device" && row.wait_ms > 0))
     }
 
     fn code_keys(&self) -> Result<Vec<String>, EmulatorError> {

@@ -15,8 +15,28 @@ pub(crate) const ID: &str = "id";
 pub(crate) const SHARD: &str = "shard";
 pub(crate) const ROLE: &str = "role";
 
+/// The proof of the request that registered a user; it ends with [`RECEIPT_MAC`] characters of the MAC of the code.
+pub(crate) const RECEIPT: &str = "receipt";
+pub(crate) const RECEIPT_MAC: usize = 32;
+
 /// The index of users that are not deleted, by shard and id.
 pub(crate) const BY_ID: &str = "by_id";
+
+/// Who tries a code: the known devices of a phone have counts of their own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    Stranger,
+    Device,
+}
+
+impl Client {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Stranger => "stranger",
+            Self::Device => "device",
+        }
+    }
+}
 
 /// The names of one stage.
 pub(crate) struct Keys {
@@ -33,14 +53,25 @@ impl Keys {
         format!("badge-{}-users", self.stage)
     }
 
-    /// A hash: `seed`, `mac`, `tries`, and `used` after use.
+    /// A hash: `seed`, `mac`, `stranger_tries`, `device_tries`, and `used`: `session`, or `claim` and MACs of codes.
     pub(crate) fn code(&self, phone: &str) -> String {
         self.key(&slot_of(phone), "code", phone)
     }
 
+    /// The same of the code before it.
+    pub(crate) fn last_code(&self, phone: &str) -> String {
+        self.key(&slot_of(phone), "last_code", phone)
+    }
+
     /// Wrong tries of a phone today: a number.
-    pub(crate) fn misses(&self, phone: &str) -> String {
-        self.key(&slot_of(phone), "misses", phone)
+    pub(crate) fn misses(&self, phone: &str, client: Client) -> String {
+        let term = if client == Client::Device { "device_misses" } else { "misses" };
+        self.key(&slot_of(phone), term, phone)
+    }
+
+    /// A hash of wrong tries of a phone since a code was used, by client.
+    pub(crate) fn failures(&self, phone: &str) -> String {
+        self.key(&slot_of(phone), "failures", phone)
     }
 
     /// Messages that a range of numbers was sent and has not used: a number.
@@ -75,13 +106,17 @@ pub(crate) fn slot_of(subject: &str) -> String {
 
 /// An address as limits count it: of IPv6 the first 64 bits.
 pub(crate) fn network_of(address: &str) -> Option<String> {
-    Some(match address.trim().parse::<IpAddr>().ok()?.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    })
+    match address.trim().parse::<IpAddr>().ok()?.to_canonical() {
+        IpAddr::V4(address) => Some(address.to_string()),
+        IpAddr::V6(_) => range_of(address, 64),
+    }
+}
+
+/// The first bits of an IPv6 address; none of an IPv4 address.
+pub(crate) fn range_of(address: &str, bits: u8) -> Option<String> {
+    let IpAddr::V6(address) = address.trim().parse::<IpAddr>().ok()?.to_canonical() else { return None };
+    let mask = u128::MAX.checked_shl(128_u32.checked_sub(bits.into())?)?;
+    Some(format!("{}/{bits}", Ipv6Addr::from_bits(address.to_bits() & mask)))
 }
 
 /// A phone as in log lines.

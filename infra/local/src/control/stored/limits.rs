@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use redis::{AsyncCommands, ErrorKind, RedisError};
 use serde::{Deserialize, Serialize};
 
-use super::keys::{SENDS, masked, network_of, slot_of};
+use super::keys::{Client, SENDS, masked, network_of, range_of, slot_of};
 use super::reader::StoredData;
 use crate::error::EmulatorError;
 use crate::lambda::{Outcome, Record};
@@ -44,11 +44,14 @@ pub(crate) struct LimitsDocument {
 pub(crate) struct RowDocument {
     name: String,
     on: String,
-    key: String,
+    pub(crate) key: String,
     subject: String,
     window: String,
     count: f64,
+    /// For strangers: they leave the reserve to known devices.
     max: f64,
+    /// The whole maximum, for known devices, where strangers may do less.
+    max_known: Option<f64>,
     /// Messages to the range of numbers that were not used, and how many of them do not lower the limit.
     debt: Option<u64>,
     debt_free: Option<u64>,
@@ -59,6 +62,7 @@ pub(crate) struct RowDocument {
 /// The code that was sent to a phone.
 #[derive(Serialize)]
 pub(crate) struct CodeDocument {
+    /// Wrong tries of strangers.
     tries: u64,
     max_tries: i64,
     /// What it was used for: `session`, or `claim` for a registration.
@@ -84,6 +88,7 @@ struct Row {
     window: String,
     max: Option<f64>,
     max_money: Option<f64>,
+    reserve: Option<f64>,
     unproven_free: Option<u64>,
     unproven_max: Option<f64>,
 }
@@ -94,6 +99,8 @@ enum Count {
     Moments(String, i64),
     /// A number that expires with the day.
     Sum(String),
+    /// A number that a success deletes: a field of a hash.
+    Failures(String, &'static str),
 }
 
 impl StoredData<'_> {
@@ -116,10 +123,9 @@ impl StoredData<'_> {
         on: Option<&str>,
     ) -> Result<Vec<RowDocument>, RedisError> {
         let phone = filter.phone.as_deref().and_then(|text| self.phone(text));
-        let network = filter.ip.as_deref().and_then(network_of);
         let mut rows = Vec::new();
         for row in self.rows().into_iter().filter(|row| on.is_none_or(|on| row.on == on)) {
-            let Some(subject) = subject(&row, phone.as_deref(), network.as_deref()) else { continue };
+            let Some(subject) = subject(&row, phone.as_deref(), filter.ip.as_deref()) else { continue };
             let count = self.count(&row, &subject);
             rows.push(self.describe(row, subject, count).await?);
         }
@@ -129,11 +135,16 @@ impl StoredData<'_> {
     /// Deletes the counts of a subject in the row of that name, or in all; returns their number.
     pub(crate) async fn reset_limits(&mut self, filter: &Subject, name: Option<&str>) -> Result<u64, EmulatorError> {
         let phone = filter.phone.as_deref().and_then(|text| self.phone(text));
-        let network = filter.ip.as_deref().and_then(network_of);
         let mut forgotten = 0;
         for row in self.rows().into_iter().filter(|row| name.is_none_or(|name| row.name == name)) {
-            let Some(subject) = subject(&row, phone.as_deref(), network.as_deref()) else { continue };
-            let (Count::Moments(key, _) | Count::Sum(key)) = self.count(&row, &subject);
+            let Some(subject) = subject(&row, phone.as_deref(), filter.ip.as_deref()) else { continue };
+            let key = match self.count(&row, &subject) {
+                Count::Moments(key, _) | Count::Sum(key) => key,
+                Count::Failures(key, field) => {
+                    forgotten += self.cache.hdel::<_, _, u64>(key, field).await.map_err(EmulatorError::cache)?;
+                    continue;
+                }
+            };
             let debt = row.unproven_free.map(|_| self.keys.debt(&subject));
             for key in [Some(key), debt].into_iter().flatten() {
                 forgotten += self.cache.del::<_, u64>(key).await.map_err(EmulatorError::cache)?;
@@ -149,8 +160,13 @@ impl StoredData<'_> {
     }
 
     fn count(&self, row: &Row, subject: &str) -> Count {
-        if row.on == "try" && row.key == "phone" {
-            return Count::Sum(self.keys.misses(subject));
+        let client = if row.key == "device" { Client::Device } else { Client::Stranger };
+        match (row.on.as_str(), row.key.as_str(), row.window.as_str()) {
+            ("try", "phone" | "device", "success") => {
+                return Count::Failures(self.keys.failures(subject), client.as_str());
+            }
+            ("try", "phone" | "device", _) => return Count::Sum(self.keys.misses(subject, client)),
+            _ => {}
         }
         let slot = if row.on == "send" { SENDS.to_owned() } else { slot_of(subject) };
         match row.window.parse::<SignedDuration>() {
@@ -166,14 +182,26 @@ impl StoredData<'_> {
         self.app.clock.now().to_zoned(self.app.zone.read().clone()).date()
     }
 
+    fn ms_to_midnight(&self) -> i64 {
+        let now = self.app.clock.now().to_zoned(self.app.zone.read().clone());
+        let midnight = now.tomorrow().and_then(|day| day.start_of_day());
+        midnight.map_or(1, |midnight| midnight.timestamp().as_millisecond() - now.timestamp().as_millisecond())
+    }
+
     async fn describe(&mut self, row: Row, subject: String, count: Count) -> Result<RowDocument, RedisError> {
         let debt: Option<u64> = match row.unproven_free {
             Some(_) => Some(self.cache.get::<_, Option<u64>>(self.keys.debt(&subject)).await?.unwrap_or(0)),
             None => None,
         };
         let owes = debt.zip(row.unproven_free).is_some_and(|(debt, free)| debt > free);
-        let most = row.max.or(row.max_money).unwrap_or(0.0);
+        let whole_max = row.max.or(row.max_money).unwrap_or(0.0);
+        let most = match (row.reserve, row.max) {
+            (Some(reserve), Some(max)) => (max - (max * reserve).round()).max(1.0),
+            (Some(reserve), None) => whole_max * (1.0 - reserve),
+            (None, _) => whole_max,
+        };
         let max = row.unproven_max.filter(|_| owes).map_or(most, |max| max.min(most));
+        let max_known = Some(whole_max).filter(|whole_max| *whole_max > max);
         let now = self.app.clock.now().as_millisecond();
         let (count, wait_ms) = match count {
             Count::Moments(key, window) => {
@@ -190,15 +218,24 @@ impl StoredData<'_> {
                 let left: i64 = if count >= max { self.cache.pttl(&key).await? } else { 0 };
                 (count, left.max(0))
             }
+            Count::Failures(key, field) => {
+                let count: f64 = self.cache.hget::<_, _, Option<f64>>(&key, field).await?.unwrap_or(0.0);
+                (count, if count >= max { self.ms_to_midnight() } else { 0 })
+            }
         };
         let Row { name, on, key, window, unproven_free, .. } = row;
-        Ok(RowDocument { name, on, key, subject, window, count, max, debt, debt_free: unproven_free, wait_ms })
+        let debt_free = unproven_free;
+        Ok(RowDocument { name, on, key, subject, window, count, max, max_known, debt, debt_free, wait_ms })
     }
 
     async fn code(&mut self, phone: &str) -> Result<Option<CodeDocument>, RedisError> {
         let key = self.keys.code(phone);
-        let (tries, used): (Option<u64>, Option<String>) = self.cache.hmget(&key, &["tries", "used"]).await?;
-        let Some(tries) = tries else { return Ok(None) };
+        let fields = ["mac", "stranger_tries", "used"];
+        let (mac, tries, used): (Option<String>, Option<u64>, Option<String>) = self.cache.hmget(&key, &fields).await?;
+        if mac.is_none() {
+            return Ok(None);
+        }
+        let (tries, used) = (tries.unwrap_or(0), used.and_then(|used| used.split(' ').next().map(str::to_owned)));
         let ends_in_ms = self.cache.pttl(&key).await?;
         Ok(Some(CodeDocument { tries, max_tries: self.number("veri_code", "tries"), used, ends_in_ms }))
     }
@@ -223,14 +260,16 @@ impl StoredData<'_> {
 }
 
 /// The key that a row counts; `None` if the request does not name it.
-fn subject(row: &Row, phone: Option<&str>, network: Option<&str>) -> Option<String> {
+fn subject(row: &Row, phone: Option<&str>, ip: Option<&str>) -> Option<String> {
     let range = |omitted: usize| Some(phone?.get(..phone?.len().checked_sub(omitted)?)?.to_owned());
     match row.key.as_str() {
-        "phone" => range(0),
+        "phone" | "device" => range(0),
         "prefix" => range(4),
         "block" => range(6),
         "area" => range(8),
-        "ip" => network.map(str::to_owned),
+        "ip" => network_of(ip?),
+        "ip56" => range_of(ip?, 56),
+        "ip48" => range_of(ip?, 48),
         _ => Some("all".to_owned()),
     }
 }

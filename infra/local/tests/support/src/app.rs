@@ -103,6 +103,12 @@ impl TestApp {
         self.control("POST", "clock", json!({ "advance_s": secs })).await;
     }
 
+    /// Moves the clock to the next midnight of the stage, so that a whole day is ahead.
+    pub async fn advance_to_midnight(&self) {
+        let midnight = self.inspect("state").await["clock"]["midnight"].clone();
+        self.control("POST", "clock", json!({ "to": midnight })).await;
+    }
+
     /// The last invocations, newest first.
     pub async fn invocations(&self) -> Vec<Value> {
         self.inspect("invocations").await.as_array().unwrap().clone()
@@ -190,7 +196,8 @@ impl TestApp {
             request_id: response.header("x-request-id").unwrap().to_owned(),
         };
         assert_eq!(value.as_object().unwrap().len(), if reply.next.is_some() { 4 } else { 3 }, "{text}");
-        for secret in [reply.sid(), reply.data["token"].as_str().map(str::to_owned)].into_iter().flatten() {
+        let told = ["token", "device"].map(|name| reply.data[name].as_str().map(str::to_owned));
+        for secret in told.into_iter().chain([reply.sid()]).flatten() {
             self.add_secret(&secret);
         }
         reply
@@ -218,13 +225,29 @@ impl TestApp {
         code
     }
 
+    /// `POST` of JSON, from an address and perhaps a known device.
+    pub async fn post_from(&self, path: &str, source_ip: &str, device: Option<&str>, body: &Value) -> Reply {
+        let device = device.map(|token| ("x-device", token));
+        let headers: Vec<_> = std::iter::once(("x-stage-source-ip", source_ip)).chain(device).collect();
+        self.send("POST", path, &headers, body.to_string()).await
+    }
+
     /// Registers a new user, and waits for the cool-down of the phone.
     pub async fn register(&self, phone: &str) -> String {
+        self.registered(phone).await["user_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The token of the device on which a new user has registered; waits for the cool-down of the phone.
+    pub async fn known_device(&self, phone: &str) -> String {
+        self.registered(phone).await["device"].as_str().unwrap().to_owned()
+    }
+
+    async fn registered(&self, phone: &str) -> Value {
         let code = self.code(phone, 1).await;
         let reply = self.post("/user/register", &applicant(phone, &code)).await;
         assert_eq!(reply.code, 0, "{reply:?}");
         self.advance(61).await;
-        reply.data["user_id"].as_str().unwrap().to_owned()
+        reply.data
     }
 
     /// Signs a registered user in, with the second message to the phone.
