@@ -24,6 +24,7 @@ const TARGETS: &[Target] = &[
     ("phone", shared::fuzz::phone, seeds::phone),
     ("fields", shared::fuzz::fields, seeds::fields),
     ("token", shared::fuzz::token, seeds::token),
+    ("device", shared::fuzz::device, seeds::device),
     ("network", shared::fuzz::network, seeds::network),
     ("payload", shared::fuzz::payload, seeds::payload),
     ("key_ring", shared::fuzz::key_ring, seeds::key_ring),

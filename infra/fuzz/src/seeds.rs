@@ -95,12 +95,18 @@ pub(crate) fn token() -> Seeds {
     shared::fuzz::good_tokens().into_iter().chain(made).chain(changed).collect()
 }
 
+pub(crate) fn device() -> Seeds {
+    let signed = |tail: &[u8]| [b"s".as_slice(), &[1; 24], &1_900_000_000_u64.to_be_bytes(), tail].concat();
+    let token = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-Pw";
+    vec![format!("t{token}").into_bytes(), signed(&[]), signed(&[7; 32])]
+}
+
 pub(crate) fn network() -> Seeds {
     of(&["203.0.113.7", "::ffff:203.0.113.7", "2001:db8:1:2:3:4:5:6", "::1", "203.0.113.7, 10.0.0.1", "fe80::1%eth0"])
 }
 
 pub(crate) fn payload() -> Seeds {
-    let task = r#"{"task_id":"x","time_epoch_ms":1795333020500,"spawned_at_ms":1795333020500,"task":{"phone":"+8613800138000","seed":"k1.x","good_until_ms":1795333320500}}"#;
+    let task = r#"{"task_id":"x","time_epoch_ms":1795333020500,"spawned_at_ms":1795333020500,"task":{"phone":"+8613800138000","seed":"k1.x","good_until_ms":1795333320500,"minutes":5}}"#;
     let job = r#"{"version":"0","id":"x","detail-type":"Scheduled Event","source":"aws.scheduler","time":"2026-11-22T00:00:00Z","resources":[],"detail":{}}"#;
     of(&[task, job, r#"{"time":"9999-12-30T22:00:00.999999999Z"}"#, r#"{"time":"-009999-01-02T01:59:59Z"}"#])
 }
