@@ -78,6 +78,7 @@ impl AppState {
         *self.tables.write() = tables;
         self.replace_functions(template.functions)?;
         self.scheduler.set_schedules(template.schedules);
+        self.gateway.set_cors(template.cors);
         Ok(())
     }
 
@@ -150,6 +151,9 @@ impl AppState {
         if let Some(zone) = self.time_zone()? {
             parameters.insert("TimeZone".to_owned(), zone);
         }
+        if let Some(origins) = self.cors_origins()? {
+            parameters.insert("CorsOrigins".to_owned(), origins);
+        }
         parameters.extend(self.options.parameters.clone());
         Template::parse(&text, &parameters).map_err(|error| EmulatorError::template(file, error))
     }
@@ -174,6 +178,15 @@ impl AppState {
     /// The time zone, which the template needs too.
     fn time_zone(&self) -> Result<Option<String>, EmulatorError> {
         Ok(self.options.settings()?.get("time_zone").and_then(toml::Value::as_str).map(str::to_owned))
+    }
+
+    /// The origins that CORS is for, which the template needs too.
+    fn cors_origins(&self) -> Result<Option<String>, EmulatorError> {
+        let settings = self.options.settings()?;
+        let origins = settings.get("http").and_then(|http| http.get("cors_origins")?.as_array());
+        let origins =
+            origins.map(|origins| origins.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(","));
+        Ok(origins)
     }
 
     fn check_binaries(&self, functions: &[FunctionSpec]) -> Result<(), EmulatorError> {

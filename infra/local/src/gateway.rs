@@ -1,5 +1,6 @@
 //! API Gateway: routes, the event that a request becomes, and the response that an answer becomes.
 
+mod cors;
 mod event;
 mod path;
 mod response;

@@ -9,7 +9,7 @@ mod yaml;
 
 pub(crate) use self::schedule::attribute;
 pub(crate) use self::spec::{
-    FunctionSpec, RouteKey, ScheduleSpec, SecretSpec, SecretValue, TableSpec, Template, TemplateError,
+    CorsSpec, FunctionSpec, RouteKey, ScheduleSpec, SecretSpec, SecretValue, TableSpec, Template, TemplateError,
 };
 pub(crate) use self::timetable::DEFAULT_ZONE;
 #[cfg(any(test, feature = "fuzz"))]

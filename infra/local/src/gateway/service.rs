@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
 use tokio::time::Instant;
 
+use super::cors;
 use super::event::{self, Context};
 use super::path::Path;
 use super::response;
@@ -18,6 +19,7 @@ use crate::clock::Clock;
 use crate::lambda::{self, Event, Function, Outcome};
 use crate::random;
 use crate::server::{self, BodyError, Reply};
+use crate::template::CorsSpec;
 
 /// Source: "Quotas for configuring and running an HTTP API": payload size 10 MB.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -47,13 +49,14 @@ const HEAD_TOO_LARGE: Refusal = Refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LA
 #[derive(Debug)]
 pub(crate) struct Gateway {
     routes: RwLock<Arc<RouteTable<Arc<Function>>>>,
+    cors: RwLock<Option<Arc<CorsSpec>>>,
     clock: Clock,
     port: u16,
 }
 
 impl Gateway {
     pub(crate) fn new(clock: Clock, port: u16) -> Self {
-        Self { routes: RwLock::new(Arc::new(RouteTable::new([]))), clock, port }
+        Self { routes: RwLock::new(Arc::new(RouteTable::new([]))), cors: RwLock::default(), clock, port }
     }
 
     /// Replaces all routes; running requests are not affected.
@@ -61,14 +64,29 @@ impl Gateway {
         *self.routes.write() = Arc::new(routes);
     }
 
+    /// Replaces `CorsConfiguration`.
+    pub(crate) fn set_cors(&self, cors: Option<CorsSpec>) {
+        *self.cors.write() = cors.map(Arc::new);
+    }
+
     /// Answers a request of a client.
     pub(crate) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Reply {
         let arrived = Instant::now();
         let request_id = random::gateway_id();
-        let mut reply = match self.prepare(request, peer, &request_id).await {
-            Ok((found, event)) => run(&found, event, arrived).await,
-            Err(Refusal(status, text)) => server::message(status, text),
+        let cors = self.cors.read().clone();
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let preflight = cors.as_ref().filter(|_| cors::is_preflight(&request));
+        let is_preflight = preflight.is_some();
+        let mut reply = match preflight {
+            Some(cors) => cors::preflight(cors, origin.as_ref()),
+            None => match self.prepare(request, peer, &request_id).await {
+                Ok((found, event)) => run(&found, event, arrived).await,
+                Err(Refusal(status, text)) => server::message(status, text),
+            },
         };
+        if let Some(cors) = &cors {
+            cors::decorate(reply.headers_mut(), cors, origin.as_ref(), is_preflight);
+        }
         if let Ok(value) = HeaderValue::try_from(request_id) {
             reply.headers_mut().insert(REQUEST_ID, value);
         }

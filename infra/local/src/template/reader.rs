@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::resolve::{Resolver, entries};
-use super::spec::{FunctionSpec, RouteKey, SecretSpec, SecretValue, TableSpec, TemplateError};
+use super::spec::{CorsSpec, FunctionSpec, RouteKey, SecretSpec, SecretValue, TableSpec, TemplateError};
 
 /// Reads the properties of one resource.
 pub(super) struct Reader<'a> {
@@ -158,6 +158,26 @@ impl Reader<'_> {
             (_, generate) => SecretValue::Generated(generate),
         };
         Ok(SecretSpec { name: self.text_or(&Value::Null, "Name", id)?, value })
+    }
+
+    /// `CorsConfiguration`, in its long form.
+    pub(super) fn cors(&self) -> Result<Option<CorsSpec>, TemplateError> {
+        let cors = self.property("CorsConfiguration")?;
+        if cors.is_null() {
+            return Ok(None);
+        }
+        let list = |key: &str| {
+            let items = cors[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+            items.map(str::to_owned).collect()
+        };
+        Ok(Some(CorsSpec {
+            origins: list("AllowOrigins"),
+            methods: list("AllowMethods"),
+            headers: list("AllowHeaders"),
+            exposed: list("ExposeHeaders"),
+            max_age_secs: cors["MaxAge"].as_u64(),
+            credentials: cors["AllowCredentials"] == true,
+        }))
     }
 
     pub(super) fn property(&self, key: &str) -> Result<Value, TemplateError> {

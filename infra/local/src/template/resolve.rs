@@ -100,6 +100,13 @@ impl<'a> Resolver<'a> {
                 }
                 _ => Err(TemplateError::new(place, "!Join takes a separator and a list")),
             },
+            ("Fn::Split", Value::Array(parts)) => match parts.as_slice() {
+                [Value::String(separator), text] => {
+                    let text = as_text(&self.resolve(text, place, depth)?, place)?;
+                    Ok(text.split(separator.as_str()).map(Value::from).collect())
+                }
+                _ => Err(TemplateError::new(place, "!Split takes a separator and a text")),
+            },
             ("Fn::If", Value::Array(parts)) => match parts.as_slice() {
                 [Value::String(name), then, otherwise] => {
                     let branch = if self.named_condition(name, place, depth)? { then } else { otherwise };

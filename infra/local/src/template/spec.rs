@@ -20,6 +20,19 @@ pub(crate) struct Template {
     pub(crate) secrets: Vec<SecretSpec>,
     /// Names of serverless caches, also of those that a condition excludes: the local one has their place.
     pub(crate) caches: Vec<String>,
+    /// `CorsConfiguration` of the HTTP API.
+    pub(crate) cors: Option<CorsSpec>,
+}
+
+/// `CorsConfiguration` of an `AWS::Serverless::HttpApi`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CorsSpec {
+    pub(crate) origins: Vec<String>,
+    pub(crate) methods: Vec<String>,
+    pub(crate) headers: Vec<String>,
+    pub(crate) exposed: Vec<String>,
+    pub(crate) max_age_secs: Option<u64>,
+    pub(crate) credentials: bool,
 }
 
 /// One `AWS::Serverless::Function`, merged with `Globals`.
@@ -136,6 +149,7 @@ impl Template {
             tables: Vec::new(),
             secrets: Vec::new(),
             caches: Vec::new(),
+            cors: None,
         };
         for (id, resource) in entries(&document["Resources"]) {
             let place = format!("Resources.{id}");
@@ -154,6 +168,7 @@ impl Template {
                     template.schedules.extend(reader.schedule_events(id, &function.name)?);
                     template.functions.push(function);
                 }
+                Some("AWS::Serverless::HttpApi") => template.cors = reader.cors()?,
                 Some("AWS::Scheduler::Schedule") => template.schedules.push(reader.schedule(id)?),
                 Some("AWS::DynamoDB::Table") => template.tables.push(reader.table(id)?),
                 Some("AWS::SecretsManager::Secret") => template.secrets.push(reader.secret(id)?),
@@ -252,6 +267,22 @@ Resources:
         );
         assert_eq!(users.ttl_attribute.as_deref(), Some("end"));
         assert!(matches!(&template.secrets[0].value, SecretValue::Given(text) if text == "given"));
+    }
+
+    #[test]
+    fn cors_is_that_of_the_api() {
+        assert_eq!(parse(TEMPLATE).unwrap().cors, None);
+        let api = r#"Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      CorsConfiguration:
+        AllowOrigins: !Split [",", "https://a.example,https://b.example"]
+        AllowMethods: [GET]
+        MaxAge: 600
+"#;
+        let cors = parse(&TEMPLATE.replace("Api: { Type: AWS::Serverless::HttpApi }\n", api)).unwrap().cors.unwrap();
+        assert_eq!(cors.origins, ["https://a.example", "https://b.example"]);
+        assert_eq!((cors.methods.join(","), cors.max_age_secs, cors.credentials), ("GET".to_owned(), Some(600), false));
     }
 
     #[test]
