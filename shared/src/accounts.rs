@@ -3,5 +3,6 @@
 pub mod list;
 pub mod login;
 pub mod register;
+pub mod rights;
 pub mod sessions;
 mod tokens;

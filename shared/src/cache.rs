@@ -4,6 +4,7 @@
 mod client;
 pub mod codes;
 mod connection;
+pub mod epochs;
 pub mod limits;
 mod script;
 pub mod sessions;
@@ -13,6 +14,7 @@ mod test_server;
 
 pub use self::client::{Cache, slot_of};
 pub use self::codes::{Candidate, CodeTry, Day, PhoneState, StoredCode, Try, TryLimit, TryLimits, Use};
+pub use self::epochs::Epoch;
 pub use self::limits::{Decision, IdempotencyRecord, Row, SENDS, Spend};
-pub use self::sessions::{NewSession, SessionKey};
+pub use self::sessions::{FoundSession, NewSession, SessionKey, SessionLife};
 pub use self::stats::DAYS_KEPT;

@@ -4,6 +4,8 @@
 mod cache;
 mod env;
 mod error;
+mod http;
+mod index;
 mod limits;
 mod money;
 mod phone;
@@ -17,6 +19,8 @@ mod veri_code;
 pub use self::cache::{Cache, CacheAccess, CacheKind};
 pub use self::env::{AwsEnv, Credentials, function_name, log_settings, stage_name};
 pub use self::error::SettingError;
+pub use self::http::Http;
+pub use self::index::{Audience, Index};
 pub use self::limits::{Action, Limit, Limits, Subject, Unverified, Window};
 pub use self::secrets::Secrets;
 pub use self::session::Session;

@@ -3,6 +3,7 @@
 mod database;
 mod deletions;
 mod item;
+mod rights;
 mod runs;
 mod schema;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod users;
 
 pub use self::database::Database;
 pub use self::deletions::Cursor;
+pub use self::rights::Changed;
 pub use self::runs::{Begun, Run, Runs};
 pub use self::schema::Schema;
 pub use self::stats::Stats;

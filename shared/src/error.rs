@@ -20,6 +20,12 @@ pub enum Error {
     /// A known caller who may not do this.
     #[error("forbidden")]
     Forbidden,
+    /// A right code or a live credential of an account that an operator has disabled.
+    #[error("the account is disabled")]
+    AccountDisabled,
+    /// A page of another site made a browser send the request.
+    #[error("a request of a page of another site")]
+    CrossSite,
     /// The body is empty, broken or not a JSON object.
     #[error("the body is not a JSON object")]
     NotAnObject,

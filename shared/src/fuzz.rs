@@ -143,7 +143,7 @@ pub fn token(data: &[u8]) {
         }
         b'f' => assert!(verify(&signed(header, claims, b"a key of the attacker, of enough bytes")).is_err()),
         b's' => {
-            let Ok((user, _)) = verify(&signed(header, claims, KEY.as_bytes())) else { return };
+            let Ok(bearer) = verify(&signed(header, claims, KEY.as_bytes())) else { return };
             let [header, claims] =
                 [header, claims].map(|json| serde_json::from_str::<Map<String, Value>>(json).unwrap());
             let claim = |name| claims.get(name).filter(|value| !value.is_null());
@@ -153,7 +153,7 @@ pub fn token(data: &[u8]) {
             assert!(header.get("kid").is_none_or(|kid| kid.is_null() || kid == "k2"));
             assert!(claims["iss"] == "badge" && claim("aud").is_none() && claims["exp"].as_f64().unwrap() > now);
             assert!(claim("nbf").is_none_or(|nbf| nbf.as_f64().unwrap() <= now));
-            assert!(claims["user_id"].as_str().unwrap().parse().is_ok_and(|id| user == id));
+            assert!(claims["user_id"].as_str().unwrap().parse().is_ok_and(|id| bearer.user_id == id));
         }
         _ => assert_eq!(verify(&text).is_ok(), GOOD.iter().any(|good| *good == text), "{text}"),
     }
@@ -227,7 +227,9 @@ pub fn payload(data: &[u8]) {
 pub fn key_ring(data: &[u8]) {
     let Some(ring) = std::str::from_utf8(data).ok().and_then(|text| KeyRing::read(text).ok()) else { return };
     assert!(ring.keys().all(|key| key.bytes().len() >= 32));
-    let claims = json!({ "user_id": USER, "role": "admin", "iss": "badge", "iat": NOW, "exp": NOW + 1 });
+    let claims = json!({
+        "user_id": USER, "sub": USER, "role": "admin", "epoch": 1, "iss": "badge", "iat": NOW, "exp": NOW + 1, "jti": "1",
+    });
     let token = jwt::sign(&ring, &serde_json::from_value(claims).unwrap()).ok().unwrap();
     let now = Now::new(Timestamp::from_second(NOW).unwrap(), TimeZone::UTC);
     assert!(jwt::verify(&ring, &token, "badge", &now).is_ok() || token.len() > 4096);

@@ -8,6 +8,7 @@ mod headers;
 mod language;
 pub mod reply;
 mod request;
+mod site;
 
 pub(crate) use self::cookie::{device_cookie, expired_cookie, session_cookie};
 pub(crate) use self::envelope::{code, seal};
@@ -15,3 +16,4 @@ pub(crate) use self::headers::joined;
 pub use self::reply::{Reply, Success};
 pub use self::request::Request;
 pub(crate) use self::request::{BODY_LIMIT_BYTES, FrontInfo};
+pub(crate) use self::site::Site;

@@ -28,14 +28,31 @@ const TYPE: &str = "jwt";
 pub struct Claims {
     /// Whose token it is.
     pub user_id: UserId,
+    /// The same, by its registered name (RFC 7519, section 4.1.2).
+    pub sub: UserId,
     /// What they may do.
     pub role: Role,
+    /// The user's epoch.
+    pub epoch: u64,
     /// Who made it.
     pub iss: String,
     /// When, in seconds since the Unix epoch.
     pub iat: u64,
     /// From when on it is not accepted (RFC 7519, section 4.1.4).
     pub exp: u64,
+    /// Another one in each token (RFC 7519, section 4.1.7).
+    pub jti: String,
+}
+
+/// Whose token it was, and under which rights it was made.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Bearer {
+    /// Who.
+    pub user_id: UserId,
+    /// What they might do then.
+    pub role: Role,
+    /// The user's epoch then. The old service's tokens have none.
+    pub epoch: u64,
 }
 
 /// Claims as they may arrive: those that we check ourselves can be absent or too many.
@@ -43,6 +60,8 @@ pub struct Claims {
 struct Arrived {
     user_id: UserId,
     role: Role,
+    #[serde(default)]
+    epoch: u64,
     iss: Option<String>,
     exp: Option<f64>,
     nbf: Option<f64>,
@@ -67,7 +86,7 @@ pub fn sign(keys: &KeyRing, claims: &Claims) -> Result<String, Error> {
 ///
 /// # Errors
 /// [`Error::Token`].
-pub fn verify(keys: &KeyRing, token: &str, issuer: &str, now: &Now) -> Result<(UserId, Role), Error> {
+pub fn verify(keys: &KeyRing, token: &str, issuer: &str, now: &Now) -> Result<Bearer, Error> {
     hs256::install();
     if token.len() > LONGEST_TOKEN {
         return Err(Error::Token(TokenFault::Unverified));
@@ -107,7 +126,7 @@ fn decode(key: &Key, token: &str) -> Result<Arrived, TokenFault> {
         })
 }
 
-fn accept(claims: &Arrived, header: &Header, issuer: &str, now: &Now) -> Result<(UserId, Role), TokenFault> {
+fn accept(claims: &Arrived, header: &Header, issuer: &str, now: &Now) -> Result<Bearer, TokenFault> {
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
     let now = now.secs() as f64;
     // RFC 7519, section 4.1.4: a token must be refused on its `exp` already.
@@ -121,7 +140,7 @@ fn accept(claims: &Arrived, header: &Header, issuer: &str, now: &Now) -> Result<
     if !type_is_ours || is_early || !issuer_is_ours || claims.aud.is_some() || header.crit.is_some() {
         return Err(TokenFault::Unacceptable);
     }
-    Ok((claims.user_id, claims.role))
+    Ok(Bearer { user_id: claims.user_id, role: claims.role, epoch: claims.epoch })
 }
 
 /// Whether the first of three parts is a JSON object with an `alg` that the crate does not know.
@@ -206,12 +225,21 @@ mod tests {
 
     #[test]
     fn what_we_sign_we_accept() {
-        let claims: Claims = serde_json::from_value(claims()).unwrap();
-        let token = sign(&keys(), &claims).unwrap();
-        assert_eq!(fault(&token), None);
+        let ours = json!({ "sub": USER, "jti": "1", "epoch": 3 });
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().extend(ours.as_object().unwrap().clone());
+        let token = sign(&keys(), &serde_json::from_value(claims).unwrap()).unwrap();
+        let bearer = Bearer { user_id: USER.parse().unwrap(), role: Role::User, epoch: 3 };
+        assert_eq!(verify(&keys(), &token, "badge", &now()).unwrap(), bearer);
         let header: Value =
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap()).unwrap();
         assert_eq!(header, json!({ "typ": "JWT", "alg": "HS256", "type": "jwt", "kid": "k2" }));
+    }
+
+    #[test]
+    fn a_token_of_the_old_service_is_of_the_first_epoch() {
+        let token = make(&without(header(), "kid"), &claims(), KEY);
+        assert_eq!(verify(&keys(), &token, "badge", &now()).unwrap().epoch, 0);
     }
 
     #[test]

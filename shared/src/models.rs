@@ -11,6 +11,7 @@ pub mod phone;
 pub mod principal;
 pub mod profile;
 pub mod report;
+pub mod rights;
 pub mod role;
 pub mod session_id;
 pub mod tick;

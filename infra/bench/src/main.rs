@@ -24,6 +24,7 @@ mod requests;
 mod resp;
 mod sandbox;
 mod service;
+mod settings;
 mod share;
 mod table;
 mod tls;

@@ -14,6 +14,7 @@ use crate::Failure;
 use crate::invoked::Invoked;
 use crate::options::Tls;
 use crate::sandbox::Environment;
+use crate::settings;
 use crate::tls::Fronts;
 use crate::wire::Wire;
 
@@ -47,7 +48,8 @@ impl Service {
     /// Brings up a stage of the repository at `root`, with functions from `bin_dir`.
     pub(crate) fn start(root: &Path, bin_dir: &Path, tls: Tls) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let options = Options { logs: None, state_dir: None, ..Options::new(root, bin_dir, "local") };
+        let task_root = settings::root(root, bin_dir)?;
+        let options = Options { logs: None, state_dir: None, task_root, ..Options::new(root, bin_dir, "local") };
         let stage = runtime.block_on(Emulator::start(options))?;
         let address = stage.url().trim_start_matches("http://").to_owned();
         let front = Wire::new(TcpStream::connect(address)?)?;

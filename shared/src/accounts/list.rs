@@ -13,10 +13,13 @@ use crate::clock;
 use crate::config::Config;
 use crate::db::{Database, Users};
 use crate::error::{Error, Reason, StartError};
+use crate::models::call::Call;
 use crate::models::params::{Field, Fields, Params, Required, Rules, text_or_integer};
+use crate::models::principal::Principal;
 use crate::models::profile::Seen;
 use crate::models::role::Role;
 use crate::models::user::{User, UserId};
+use crate::verification::page_limit;
 
 /// How many users a page has and where it starts.
 pub struct PageRequest {
@@ -106,15 +109,33 @@ impl UserList {
         Ok(Self { users: Users::new(&database, &config)?, authenticator, config })
     }
 
-    /// One page of users that are not deleted, newest first, as somebody with the role `viewer` sees it.
+    /// One page of users that are not deleted, newest first, as `viewer` sees it. Whether the rights of a token still hold is
+    /// asked beside the query. When the cache does not answer, pages are not counted.
     ///
     /// # Errors
-    /// [`Error::Db`].
-    pub async fn page(&self, request: PageRequest, viewer: Role) -> Result<Page, Error> {
+    /// [`Error::Forbidden`], [`Error::TooManyRequests`], a credential that is no longer good, or [`Error::Db`].
+    pub async fn page(&self, call: &Call, request: PageRequest, viewer: Principal) -> Result<Page, Error> {
+        let audience = self.config.index.open_to;
+        if !audience.includes(viewer.role) {
+            return Err(Error::Forbidden);
+        }
         let limit = request.limit.map_or(LIMIT_DEFAULT, |limit| limit.0) as usize;
         let before = request.cursor.map(|cursor| cursor.0);
         // One more than asked for shows whether there is a next page.
-        let mut users = self.users.newest(before, limit + 1).await?;
+        let caller = viewer.user_id;
+        let (users, viewer, refusal) = tokio::join!(
+            self.users.newest(before, limit + 1),
+            self.authenticator.confirm(call, viewer),
+            page_limit(self.authenticator.cache(), &self.config, call, caller)
+        );
+        let viewer = viewer?.role;
+        if !audience.includes(viewer) {
+            return Err(Error::Forbidden);
+        }
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
+        let mut users = users?;
         let has_more = users.len() > limit;
         users.truncate(limit);
         let next = users.last().filter(|_| has_more).map(|last| Cursor::write(last.id));
@@ -138,7 +159,7 @@ impl Serialize for Page {
 impl Page {
     fn row<'a>(&self, user: &'a User) -> Row<'a> {
         let time = |millis| clock::display(millis, &self.config.zone);
-        let phone = if self.viewer == Role::Admin { user.phone.e164().to_owned() } else { user.phone.masked() };
+        let phone = if self.viewer == Role::Admin { user.phone.e164().to_owned() } else { user.phone.hidden() };
         Row {
             id: user.id,
             create_time: time(user.create_time),

@@ -1,6 +1,7 @@
 //! Signing in: a right code of a live user becomes a session and a token.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -13,6 +14,7 @@ use crate::error::{Error, StartError};
 use crate::models::call::Call;
 use crate::models::params::{Fields, Params, Required};
 use crate::models::phone::Phone;
+use crate::models::principal::{Credential, Principal};
 use crate::models::session_id::SessionId;
 use crate::models::user::UserId;
 use crate::models::veri_code::VeriCode;
@@ -38,10 +40,21 @@ impl Params for Attempt {
 
 /// A user who has just signed in.
 pub struct SignedIn {
-    /// For the cookie.
-    pub session: SessionId,
+    /// Who it is, and the session for the cookie.
+    pub principal: Principal,
     /// For the client.
     pub reply: LoginReply,
+}
+
+impl SignedIn {
+    /// The same for a page of another site, which gets no cookie: the reply has the bare id of the session.
+    #[must_use]
+    pub fn with_bare_session(mut self) -> Self {
+        if let Credential::VeriCode { id } = &self.principal.credential {
+            self.reply.session = Some(id.as_str().to_owned());
+        }
+        self
+    }
 }
 
 /// What a client receives beside the cookie.
@@ -54,6 +67,9 @@ pub struct LoginReply {
     expires_in: u64,
     /// The token of the device, which is known from now on.
     device: String,
+    /// The id of the session, for clients without a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
 }
 
 impl LoginReply {
@@ -63,6 +79,10 @@ impl LoginReply {
         &self.device
     }
 }
+
+/// A refused login takes a multiple of this time, whatever was looked up: the row of a registered phone takes some
+/// microseconds more than none, which many requests would show. Most logins take less.
+const REFUSAL: Duration = Duration::from_millis(25);
 
 /// What a login needs.
 pub struct Login {
@@ -93,28 +113,69 @@ impl Login {
         })
     }
 
-    /// Asks the address's limit while the user is looked up, then judges the code, uses it up and opens the session in one
-    /// step: a fault of ours before that step leaves the code as it was.
-    ///
-    /// A code that will be refused takes the same way whether or not the phone has a user.
+    /// Signs in the user of a phone with a right code, and ends the sessions `given_up`, which the request came with. A
+    /// refusal takes as long for a phone that has a user as for one that has none.
     ///
     /// # Errors
     /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::UserNotFound`] (the code then stays good, for a
-    /// registration), or a backend.
-    pub async fn sign_in(&self, call: &Call, attempt: Attempt) -> Result<SignedIn, Error> {
+    /// registration), [`Error::AccountDisabled`], or a backend.
+    pub async fn sign_in(&self, call: &Call, attempt: Attempt, given_up: Vec<SessionId>) -> Result<SignedIn, Error> {
+        let begin = Instant::now();
+        let outcome = self.try_to_sign_in(call, attempt, given_up).await;
+        if matches!(outcome, Err(Error::VeriCodeWrong | Error::TooManyRequests { .. })) {
+            tokio::time::sleep(rest_of_refusal(begin.elapsed())).await;
+        }
+        outcome
+    }
+
+    /// Judges the code while the user is looked up, then uses the code up and opens the session in one step: a fault of
+    /// ours before that step leaves the code as it was.
+    async fn try_to_sign_in(&self, call: &Call, attempt: Attempt, given_up: Vec<SessionId>) -> Result<SignedIn, Error> {
         let Attempt { phone, veri_code } = attempt;
         let (attempt, user) = tokio::join!(self.codes.look(call, &phone, &veri_code), self.users.by_phone(&phone));
         let (attempt, user) = (attempt?, user?);
         let standing = attempt.of_user(user.as_ref());
-        if user.is_none() || !self.codes.is_promising(&attempt, standing) {
+        let is_live = user.as_ref().is_some_and(|user| !user.is_disabled);
+        if !is_live || !self.codes.is_promising(&attempt, standing) {
+            // The code first: a wrong one must not show whether the phone has a user.
             self.codes.verify(call, &attempt, standing).await?;
         }
-        let Some(user) = &user else { return Err(Error::UserNotFound) };
+        let user = user.as_ref().ok_or(Error::UserNotFound)?;
+        if user.is_disabled {
+            return Err(Error::AccountDisabled);
+        }
         let token = self.tokens.sign(call, user).await?;
         let device = self.codes.device_token(call, &phone, user.id, user.epoch, call.now.millis()).await?;
         let code = self.codes.code_try(call, &attempt, standing)?;
-        let (session, ()) = tokio::join!(self.sessions.open(&code, user), self.codes.record_use(&attempt, standing));
-        let reply = LoginReply { user_id: user.id, token: token.token, expires_in: token.expires_in, device };
-        Ok(SignedIn { session: session?, reply })
+        let (session, (), (), network) = tokio::join!(
+            self.sessions.open(call, &code, user),
+            self.codes.record_use(&attempt, standing),
+            self.sessions.discard(&given_up),
+            self.tokens.network(call)
+        );
+        let (token, expires_in) = (token.token, token.expires_in);
+        let reply = LoginReply { user_id: user.id, token, expires_in, device, session: None };
+        let credential = Credential::VeriCode { id: session? };
+        let principal = Principal { user_id: user.id, role: user.role, epoch: user.epoch, credential, network };
+        Ok(SignedIn { principal, reply })
+    }
+}
+
+/// How long a refusal waits, after it has taken `elapsed`.
+fn rest_of_refusal(elapsed: Duration) -> Duration {
+    let parts = elapsed.as_nanos().div_ceil(REFUSAL.as_nanos()).max(1);
+    REFUSAL.saturating_mul(u32::try_from(parts).unwrap_or(u32::MAX)).saturating_sub(elapsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_takes_a_multiple_of_its_time() {
+        for (elapsed_us, takes_ms) in [(0, 25), (1, 25), (7_300, 25), (25_000, 25), (25_001, 50), (74_999, 75)] {
+            let elapsed = Duration::from_micros(elapsed_us);
+            assert_eq!(elapsed + rest_of_refusal(elapsed), Duration::from_millis(takes_ms), "{elapsed_us}");
+        }
     }
 }

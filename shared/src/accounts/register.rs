@@ -103,7 +103,8 @@ impl Register {
     /// something to guess, so another request counts then also without a live code.
     ///
     /// # Errors
-    /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::PhoneTaken`], or a backend.
+    /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::PhoneTaken`], [`Error::AccountDisabled`], or a
+    /// backend.
     pub async fn register(&self, call: &Call, applicant: Applicant) -> Result<Registered, Error> {
         let attempt = self.codes.look(call, &applicant.phone, &applicant.veri_code).await?;
         let mut standing = attempt.of_applicant();
@@ -128,12 +129,14 @@ impl Register {
             update_time: None,
             is_delete: false,
             receipt: receipts.first().map(|receipt| format!("{receipt}{code}")).unwrap_or_default(),
+            is_disabled: false,
             epoch: 0,
         };
         let (inserted, ()) = tokio::join!(self.users.insert(&user), self.codes.record_use(&attempt, standing));
         let (user_id, epoch) = match inserted? {
             Inserted::New => (user.id, user.epoch),
-            Inserted::Exists { id, receipt, epoch } if is_receipt(&receipts, &receipt) => (id, epoch),
+            Inserted::Exists { is_disabled: true, .. } => return Err(Error::AccountDisabled),
+            Inserted::Exists { id, receipt, epoch, .. } if is_receipt(&receipts, &receipt) => (id, epoch),
             Inserted::Exists { .. } => return Err(Error::PhoneTaken),
         };
         // From the time in the id on, so that a repetition gets the same token.

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use super::tokens::Tokens;
 use crate::aws::Clients;
-use crate::cache::{Cache, CodeTry, NewSession, SessionKey, slot_of};
+use crate::cache::{Cache, CodeTry, FoundSession, NewSession, SessionKey, SessionLife, slot_of};
 use crate::config::Config;
-use crate::error::{Cause, Error, StartError};
+use crate::error::{Cause, Error, StartError, TokenFault};
 use crate::models::call::Call;
-use crate::models::principal::Principal;
+use crate::models::principal::{Credential, Principal};
 use crate::models::role::Role;
 use crate::models::session_id::SessionId;
 use crate::models::user::{User, UserId};
 use crate::verification::verdict;
 
-/// The credentials of a request, in the order in which they are tried.
+/// The credentials of a request. The first that is good counts: the token, then the sessions in their order.
 #[derive(Default)]
 pub struct Credentials {
     /// A JSON web token.
@@ -30,6 +31,11 @@ pub struct Credentials {
 struct SessionData {
     user_id: UserId,
     role: Role,
+    /// The user's epoch. Sessions of earlier releases have none, and no age.
+    #[serde(default)]
+    epoch: u64,
+    /// Seconds since the Unix epoch.
+    opened_at: Option<u64>,
 }
 
 /// The sessions of a stage.
@@ -39,14 +45,6 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Opens the cache.
-    ///
-    /// # Errors
-    /// What stops the cold start.
-    pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
-        Ok(Self::new(Cache::connect(clients).await?, Arc::clone(&clients.config)))
-    }
-
     /// Sessions in `cache`.
     #[must_use]
     pub fn new(cache: Cache, config: Arc<Config>) -> Self {
@@ -58,47 +56,51 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], or [`Error::Redis`].
-    pub async fn open(&self, code: &CodeTry<'_>, user: &User) -> Result<SessionId, Error> {
+    pub async fn open(&self, call: &Call, code: &CodeTry<'_>, user: &User) -> Result<SessionId, Error> {
         let id = SessionId::new(&slot_of(user.phone.e164()))?;
-        let data = SessionData { user_id: user.id, role: user.role };
+        let data =
+            SessionData { user_id: user.id, role: user.role, epoch: user.epoch, opened_at: Some(call.now.secs()) };
         let value = serde_json::to_string(&data).map_err(|cause| Error::Internal(Cause::of(&cause)))?;
         let session = NewSession { key: key(&id), value: &value, ttl_secs: self.config.session.ttl_secs };
-        verdict(self.cache.open_session(code, &session).await?)?;
+        let life = self.life(call);
+        // A session that is not among those of its user is as good as others, and ends like them.
+        let (judgement, _) = tokio::join!(
+            self.cache.open_session(code, &session),
+            self.cache.record_session(&session.key, (user.id, user.epoch), &life)
+        );
+        verdict(judgement?)?;
         Ok(id)
     }
 
-    /// Who comes with one of `ids`, whose life is renewed by the round trip that finds it.
-    ///
-    /// # Errors
-    /// [`Error::NotLoggedIn`], or [`Error::Redis`].
-    pub async fn find(&self, ids: Vec<SessionId>) -> Result<Principal, Error> {
-        for id in ids {
-            let value = self.cache.touch_session(&key(&id), self.config.session.ttl_secs).await?;
-            if let Some(principal) = principal(value, id) {
-                return Ok(principal);
-            }
-        }
-        Err(Error::NotLoggedIn)
+    /// Ends sessions that a client gives up, by one round trip. If it fails they end by themselves.
+    pub async fn discard(&self, ids: &[SessionId]) {
+        let keys: Vec<_> = ids.iter().map(key).collect();
+        drop(self.cache.discard_sessions(&keys).await);
     }
 
-    /// Ends the session of the credentials, by the round trip that finds it. A token has none.
+    /// Who comes with one of `ids`. All are asked for at once, and their lives are renewed by the round trip that finds
+    /// them.
+    ///
+    /// # Errors
+    /// [`Error::NotLoggedIn`], [`Error::AccountDisabled`], or [`Error::Redis`].
+    async fn find(&self, call: &Call, ids: Vec<SessionId>) -> Result<Principal, Error> {
+        let life = self.life(call);
+        let found = join_all(ids.iter().map(async |id| self.cache.touch_session(&key(id), &life).await)).await;
+        first_good(ids, found)
+    }
+
+    /// Ends all of `ids`, by the round trip that finds them; whose the first good one was.
     ///
     /// # Errors
     /// As [`Self::find`].
-    pub async fn end(&self, credentials: Credentials) -> Result<Principal, Error> {
-        for id in credentials.sessions {
-            let value = self.cache.take_session(&key(&id)).await?;
-            if let Some(principal) = principal(value, id) {
-                return Ok(principal);
-            }
-        }
-        Err(Error::NotLoggedIn)
+    async fn end(&self, ids: Vec<SessionId>) -> Result<Principal, Error> {
+        let found = join_all(ids.iter().map(async |id| self.cache.end_session(&key(id)).await)).await;
+        first_good(ids, found)
     }
-}
 
-impl AsRef<Self> for Sessions {
-    fn as_ref(&self) -> &Self {
-        self
+    fn life(&self, call: &Call) -> SessionLife {
+        let settings = &self.config.session;
+        SessionLife { now_secs: call.now.secs(), ttl_secs: settings.ttl_secs, max_age_secs: settings.max_age_secs }
     }
 }
 
@@ -106,13 +108,28 @@ fn key(id: &SessionId) -> SessionKey {
     SessionKey { slot: id.slot().to_owned(), hash: id.hash() }
 }
 
-fn principal(value: Option<String>, id: SessionId) -> Option<Principal> {
-    let data: SessionData = serde_json::from_str(&value?).ok()?;
-    Some(Principal { user_id: data.user_id, role: data.role, session: Some(id) })
+/// The first good session; without one the fault that says most.
+fn first_good(ids: Vec<SessionId>, found: Vec<Result<FoundSession, Error>>) -> Result<Principal, Error> {
+    let mut outcome = Error::NotLoggedIn;
+    for (id, found) in ids.into_iter().zip(found) {
+        match found {
+            Ok(FoundSession::Good { value, renews_cookie }) => {
+                let Ok(data) = serde_json::from_str::<SessionData>(&value) else { continue };
+                let credential = Credential::Session { id, renews_cookie };
+                let SessionData { user_id, role, epoch, .. } = data;
+                return Ok(Principal { user_id, role, epoch, credential, network: None });
+            }
+            Ok(FoundSession::Disabled) if matches!(outcome, Error::NotLoggedIn) => outcome = Error::AccountDisabled,
+            Ok(_) => {}
+            Err(error) => outcome = error,
+        }
+    }
+    Err(outcome)
 }
 
 /// What finds out who sends a request.
 pub struct Authenticator {
+    cache: Cache,
     sessions: Sessions,
     tokens: Tokens,
 }
@@ -123,19 +140,80 @@ impl Authenticator {
     /// # Errors
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
-        let (sessions, tokens) = tokio::try_join!(Sessions::connect(clients), Tokens::connect(clients))?;
-        Ok(Self { sessions, tokens })
+        let (cache, tokens) = tokio::try_join!(Cache::connect(clients), Tokens::connect(clients))?;
+        let sessions = Sessions::new(cache.clone(), Arc::clone(&clients.config));
+        Ok(Self { cache, sessions, tokens })
     }
 
-    /// Who sends a request with these credentials. A token is verified without a round trip and decides alone; else the
-    /// sessions are tried.
+    /// The cache that it asks.
+    pub(super) fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// Who sends a request with these credentials. A good token is found without a round trip; else the sessions are tried.
     ///
     /// # Errors
-    /// [`Error::Token`], [`Error::NotLoggedIn`], or a backend.
+    /// [`Error::Token`] if no credential is good and a token is among them, [`Error::NotLoggedIn`],
+    /// [`Error::AccountDisabled`], or a backend.
     pub async fn identify(&self, call: &Call, credentials: Credentials) -> Result<Principal, Error> {
-        match credentials.token {
-            Some(token) => self.tokens.verify(call, &token).await,
-            None => self.sessions.find(credentials.sessions).await,
+        let Credentials { token, sessions } = credentials;
+        let network = self.tokens.network(call).await;
+        let verified = match &token {
+            Some(token) => self.tokens.verify(call, token).await.map_err(Some),
+            None => Err(None),
+        };
+        match verified {
+            Ok(bearer) => {
+                let credential = Credential::Token { sessions };
+                Ok(Principal { user_id: bearer.user_id, role: bearer.role, epoch: bearer.epoch, credential, network })
+            }
+            Err(refusal) => self.by_session(call, sessions, refusal, network).await,
+        }
+    }
+
+    /// Whether the rights of a token still hold. If not, the sessions that came along are tried. When the cache does not
+    /// answer, a token has the rights of a user.
+    ///
+    /// # Errors
+    /// As [`Self::identify`].
+    pub(super) async fn confirm(&self, call: &Call, principal: Principal) -> Result<Principal, Error> {
+        let Credential::Token { sessions } = principal.credential else { return Ok(principal) };
+        let (user_id, epoch, network) = (principal.user_id, principal.epoch, principal.network);
+        let confirmed = |role, sessions| {
+            Ok(Principal { user_id, role, epoch, credential: Credential::Token { sessions }, network: network.clone() })
+        };
+        match self.cache.epoch_of(user_id).await {
+            Err(_) => confirmed(Role::User, sessions),
+            Ok(Some(raised)) if raised.number > epoch => {
+                let refusal =
+                    if raised.is_disabled { Error::AccountDisabled } else { Error::Token(TokenFault::Unacceptable) };
+                self.by_session(call, sessions, Some(refusal), network).await
+            }
+            Ok(_) => confirmed(principal.role, sessions),
+        }
+    }
+
+    /// Ends all sessions of the credentials. A token has none.
+    ///
+    /// # Errors
+    /// [`Error::NotLoggedIn`] if none was good, [`Error::AccountDisabled`], or [`Error::Redis`].
+    pub async fn end(&self, call: &Call, credentials: Credentials) -> Result<Principal, Error> {
+        let principal = self.sessions.end(credentials.sessions).await?;
+        Ok(Principal { network: self.tokens.network(call).await, ..principal })
+    }
+
+    /// By session, after a token was refused.
+    async fn by_session(
+        &self,
+        call: &Call,
+        sessions: Vec<SessionId>,
+        refusal: Option<Error>,
+        network: Option<String>,
+    ) -> Result<Principal, Error> {
+        match (self.sessions.find(call, sessions).await, refusal) {
+            (Ok(principal), _) => Ok(Principal { network, ..principal }),
+            (Err(Error::NotLoggedIn), Some(refusal)) => Err(refusal),
+            (Err(error), _) => Err(error),
         }
     }
 }

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
 use crate::aws::{Clients, SecretKeys};
 use crate::config::Config;
 use crate::error::{Error, StartError};
-use crate::jwt::{self, Claims};
+use crate::jwt::{self, Bearer, Claims};
 use crate::models::call::Call;
-use crate::models::principal::Principal;
 use crate::models::user::User;
+use crate::random;
 
 /// What makes and verifies tokens.
 pub(super) struct Tokens {
@@ -42,17 +45,34 @@ impl Tokens {
         let keys = self.keys.get(call.now.timestamp()).await?;
         let (settings, iat) = (&self.config.token, call.now.secs());
         let (iss, exp) = (settings.issuer.clone(), iat + settings.ttl_secs);
-        let token = jwt::sign(&keys, &Claims { user_id: user.id, role: user.role, iss, iat, exp })?;
-        Ok(NewToken { token, expires_in: settings.ttl_secs })
+        let claims = Claims {
+            user_id: user.id,
+            sub: user.id,
+            role: user.role,
+            epoch: user.epoch,
+            iss,
+            iat,
+            exp,
+            jti: hex::encode(random::bytes::<16>()?),
+        };
+        Ok(NewToken { token: jwt::sign(&keys, &claims)?, expires_in: settings.ttl_secs })
     }
 
     /// Whose token it is. It costs no round trip while the keys are fresh.
     ///
     /// # Errors
     /// [`Error::Token`], or a key that cannot be had.
-    pub(super) async fn verify(&self, call: &Call, token: &str) -> Result<Principal, Error> {
+    pub(super) async fn verify(&self, call: &Call, token: &str) -> Result<Bearer, Error> {
         let keys = self.keys.get(call.now.timestamp()).await?;
-        let (user_id, role) = jwt::verify(&keys, token, &self.config.token.issuer, &call.now)?;
-        Ok(Principal { user_id, role, session: None })
+        jwt::verify(&keys, token, &self.config.token.issuer, &call.now)
+    }
+
+    /// The network of the call as the log names it: the same for the same network, as long as a key signs, and nobody
+    /// without the key finds the address. `None` when the key cannot be had.
+    pub(super) async fn network(&self, call: &Call) -> Option<String> {
+        let keys = self.keys.get(call.now.timestamp()).await.ok()?;
+        let mac = Hmac::<Sha256>::new_from_slice(keys.current.bytes()).ok()?;
+        let mac = mac.chain_update("network of a log line:").chain_update(call.network.as_str()).finalize();
+        Some(hex::encode(&mac.into_bytes()[..8]))
     }
 }

@@ -162,10 +162,12 @@ impl Cache {
 
     /// The date in the name of a daily count makes midnight begin another one.
     fn count_key(&self, spend: &Spend<'_>, row: &Row<'_>) -> String {
-        match row.window {
-            Some(_) => self.key(&spend.slot, row.name, &row.subject),
-            None => self.key(&spend.slot, row.name, &format!("{}:{}", spend.day.date, row.subject)),
-        }
+        let name = match row.window {
+            Some(_) => format!("{}:{}", row.name, row.subject),
+            None => format!("{}:{}:{}", row.name, spend.day.date, row.subject),
+        };
+        // The term is the same whatever a row is called, so that the rights of the cache's users can name it.
+        self.key(&spend.slot, "limit", &name)
     }
 
     fn record_key(&self, record: &IdempotencyRecord) -> String {

@@ -41,6 +41,8 @@ pub enum Action {
     Send,
     /// A wrong code.
     Try,
+    /// A page of the list of users.
+    List,
 }
 
 /// Who shares one count.
@@ -63,6 +65,8 @@ pub enum Subject {
     Ip56,
     /// The first 48 bits of an IPv6 address.
     Ip48,
+    /// A user who is signed in.
+    User,
     /// Everybody.
     Stage,
 }
@@ -110,6 +114,11 @@ pub(super) struct Written {
     unproven_max: Option<u64>,
 }
 
+/// What is limited by whom.
+const KNOWN: &str =
+    "on `try` must be by `phone` or `device` and `day` or `success`, at most 100, or by `ip`; on `list` by `user`; \
+     on `send` not by `user`; `success` is a window on `try` alone";
+
 impl Written {
     fn read(self) -> Result<Limit, &'static str> {
         let is_name = self.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
@@ -146,7 +155,8 @@ impl Written {
         let Self { name, on, key, .. } = self;
         let limit = Limit { name, on, key, window, max, is_money, reserved, unverified };
         let is_known = match (on, key) {
-            (Action::Send, _) => window != Window::Success,
+            (Action::Send, key) => key != Subject::User && window != Window::Success,
+            (Action::List, key) => key == Subject::User && window != Window::Success && !is_money,
             // NIST SP 800-63B-4, section 3.2.2: at most 100 failures in a row.
             (Action::Try, Subject::Phone | Subject::Device) => {
                 matches!(window, Window::Day | Window::Success) && !is_money && max <= 100
@@ -154,11 +164,7 @@ impl Written {
             (Action::Try, Subject::Ip) => window != Window::Success && !is_money,
             (Action::Try, _) => false,
         };
-        if is_known {
-            Ok(limit)
-        } else {
-            Err("on `try` must be by `phone` or `device` and `day` or `success`, at most 100, or by `ip`")
-        }
+        if is_known { Ok(limit) } else { Err(KNOWN) }
     }
 }
 
@@ -362,7 +368,9 @@ mod tests {
             (r#"{ name = "x", on = "try", key = "phone", window = "day", max = 9 }"#, "the wrong tries of a day"),
             (r#"{ name = "x", on = "try", key = "device", window = "success", max = 9 }"#, "the wrong tries in a row"),
             (r#"{ name = "x", on = "try", key = "device", window = "success", max = 101 }"#, "at most 100"),
-            (r#"{ name = "x", on = "send", key = "ip", window = "success", max = 9 }"#, "on `try`"),
+            (r#"{ name = "x", on = "send", key = "ip", window = "success", max = 9 }"#, "on `send`"),
+            (r#"{ name = "x", on = "list", key = "ip", window = "1m", max = 9 }"#, "on `list`"),
+            (r#"{ name = "x", on = "send", key = "user", window = "1m", max = 9 }"#, "on `send`"),
             (r#"{ name = "x", on = "send", key = "phone", window = "9s", max = 1 }"#, "between two messages"),
             (r#"{ name = "x", on = "send", key = "country", window = "9s", max = 1 }"#, "country"),
             (r#"{ name = "x", on = "send", key = "ip", window = "9s", max = 1, answer = 7 }"#, "answer"),

@@ -10,6 +10,8 @@ use super::error::{SettingError, require};
 pub struct Session {
     /// How long a session lives after its last use, in seconds.
     pub ttl_secs: u64,
+    /// How long a session lives however often it is used, in seconds.
+    pub max_age_secs: u64,
     /// Whether browsers may send the cookie over HTTPS only. Off in `local` alone.
     pub cookie_secure: bool,
 }
@@ -17,6 +19,11 @@ pub struct Session {
 impl Session {
     pub(super) fn check(&self, stage: &str) -> Result<(), SettingError> {
         require((60..=2_592_000).contains(&self.ttl_secs), "session.ttl_secs", "must be 60 to 2592000")?;
+        require(
+            (self.ttl_secs..=31_536_000).contains(&self.max_age_secs),
+            "session.max_age_secs",
+            "must be session.ttl_secs to 31536000",
+        )?;
         require(self.cookie_secure || stage == "local", "session.cookie_secure", "must be true outside of stage local")
     }
 }

@@ -9,6 +9,8 @@ use serde::de::IgnoredAny;
 use super::cache::{self, Cache, CacheAccess};
 use super::env::{given, needed};
 use super::error::{SettingError, impossible, require};
+use super::http::Http;
+use super::index::Index;
 use super::limits::{Limits, Written};
 use super::phone::PhoneTable;
 use super::secrets::Secrets;
@@ -27,6 +29,8 @@ struct File {
     cache_prefix: String,
     phone: PhoneTable,
     session: Session,
+    http: Http,
+    index: Index,
     token: Token,
     veri_code: VeriCode,
     secrets: Secrets,
@@ -50,6 +54,10 @@ pub struct Config {
     pub phone: PhoneRules,
     /// Sessions.
     pub session: Session,
+    /// Which web pages may call the API.
+    pub http: Http,
+    /// The list of users.
+    pub index: Index,
     /// JSON web tokens.
     pub token: Token,
     /// Verification codes.
@@ -105,6 +113,7 @@ impl Config {
         require(is_prefix, "cache_prefix", "must be 1 to 32 letters, digits, `_` or `-`")?;
         let phone = file.phone.read()?;
         file.session.check(&stage)?;
+        file.http.check(&stage)?;
         file.token.check()?;
         file.veri_code.check(&stage)?;
         file.secrets.check()?;
@@ -119,6 +128,8 @@ impl Config {
             user_shards: file.user_shards,
             phone,
             session: file.session,
+            http: file.http,
+            index: file.index,
             token: file.token,
             veri_code: file.veri_code,
             secrets: file.secrets,
@@ -128,6 +139,12 @@ impl Config {
             cache_prefix: file.cache_prefix,
             deployed,
         })
+    }
+
+    /// Whether it is the stage of the local emulator, which has no TLS.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.stage == "local"
     }
 
     /// What a message to this phone costs, in parts of money.
@@ -243,6 +260,10 @@ mod tests {
             ("user_shards = 1", "user_shards = 17", "user_shards"),
             ("\"Asia/Shanghai\"", "\"Asia/Atlantis\"", "time_zone"),
             ("cookie_secure = true", "cookie_secure = false", "session.cookie_secure"),
+            ("max_age_secs = 2592000", "max_age_secs = 86399", "session.max_age_secs"),
+            ("cors_origins = []", "cors_origins = [\"*\"]", "http.cors_origins"),
+            ("own_origins = []", "own_origins = [\"http://app.example\"]", "http.own_origins"),
+            ("open_to = \"users\"", "open_to = \"everybody\"", "open_to"),
             ("tries = 5", "tries = 0", "veri_code.tries"),
             ("window = \"60s\"", "window = \"60\"", "limits"),
             ("CN = 0.045", "DE = 0.045", "sms.prices"),

@@ -23,6 +23,11 @@ pub(super) struct UserItem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     update_time: Option<i64>,
     is_delete: i64,
+    /// Written where it is so alone, as the epoch.
+    #[serde(skip_serializing_if = "is_zero")]
+    is_disabled: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    epoch: u64,
     receipt: &'a str,
     #[serde(skip_serializing_if = "is_zero")]
     epoch: u64,
@@ -42,6 +47,10 @@ struct StoredUser {
     create_time: i64,
     update_time: Option<i64>,
     is_delete: i64,
+    #[serde(default)]
+    is_disabled: u64,
+    #[serde(default)]
+    epoch: u64,
     #[serde(default)]
     receipt: String,
     #[serde(default)]
@@ -63,11 +72,18 @@ impl<'a> From<&'a User> for UserItem<'a> {
             create_time: user.create_time,
             update_time: user.update_time,
             is_delete: user.is_delete.into(),
+            is_disabled: user.is_disabled.into(),
+            epoch: user.epoch,
             receipt: &user.receipt,
             epoch: user.epoch,
             shard: (!user.is_delete).then(|| user.id.shard()),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Reads a user.
@@ -85,6 +101,8 @@ pub(super) fn read_user(mut item: Item) -> Result<User, Error> {
         create_time: item.create_time,
         update_time: item.update_time,
         is_delete: item.is_delete != 0,
+        is_disabled: item.is_disabled != 0,
+        epoch: item.epoch,
         receipt: item.receipt,
         epoch: item.epoch,
     })
@@ -147,6 +165,8 @@ pub(super) mod samples {
             create_time: 1_795_276_800_000,
             update_time: None,
             is_delete: false,
+            is_disabled: false,
+            epoch: 0,
             receipt: "receipt".to_owned(),
             epoch: 0,
         }

@@ -60,10 +60,12 @@ pub struct Users {
 pub enum Inserted {
     /// The user is in the table.
     New,
-    /// The phone had a live user before, who was made by the request of this receipt.
+    /// The phone had a user before, who was made by the request of this receipt and is live or disabled.
     Exists {
         /// The user.
         id: UserId,
+        /// Whether the account is disabled.
+        is_disabled: bool,
         /// See `accounts::register`.
         receipt: String,
         /// As [`User::epoch`].
@@ -75,6 +77,8 @@ pub enum Inserted {
 #[derive(Deserialize)]
 struct Owner {
     id: UserId,
+    #[serde(default)]
+    is_disabled: u64,
     #[serde(default)]
     receipt: String,
     #[serde(default)]
@@ -91,7 +95,7 @@ impl Users {
         Ok(Self { database: database.clone(), table, shards: config.user_shards })
     }
 
-    /// Writes a user unless the phone has a live one. A deleted one is written over.
+    /// Writes a user unless the phone has one that is live or disabled. A deleted one is written over.
     ///
     /// # Errors
     /// [`Error::Db`].
@@ -99,16 +103,16 @@ impl Users {
         let put = self.database.client.put_item().table_name(&self.table).return_consumed_capacity(Total);
         let put = put
             .set_item(Some(to_item(UserItem::from(user))?))
-            .condition_expression("attribute_not_exists(phone) OR is_delete = :deleted")
-            .expression_attribute_values(":deleted", n(1))
+            .condition_expression("attribute_not_exists(phone) OR (is_delete = :yes AND NOT is_disabled = :yes)")
+            .expression_attribute_values(":yes", n(1))
             .return_values_on_condition_check_failure(AllOld);
         let Err(error) = write(put.send(), PutItemOutput::consumed_capacity).await else { return Ok(Inserted::New) };
         let owner = met(&error)?.ok_or_else(|| Error::Internal(Cause::new("a refused write without its item")))?;
-        let Owner { id, receipt, epoch } = from_item(owner)?;
-        Ok(Inserted::Exists { id, receipt, epoch })
+        let Owner { id, is_disabled, receipt, epoch } = from_item(owner)?;
+        Ok(Inserted::Exists { id, is_disabled: is_disabled != 0, receipt, epoch })
     }
 
-    /// The live user of a phone.
+    /// The user of a phone, unless it is deleted. A disabled one is told in any case.
     ///
     /// # Errors
     /// [`Error::Db`].
@@ -118,7 +122,7 @@ impl Users {
         let get = get.key("phone", s(phone.e164())).consistent_read(true);
         let found = read(get.send(), GetItemOutput::consumed_capacity).await?;
         let user = found.item.map(read_user).transpose()?;
-        Ok(user.filter(|user| !user.is_delete))
+        Ok(user.filter(|user| !user.is_delete || user.is_disabled))
     }
 
     /// At most `count` live users, newest first, who registered before `before`. Each shard is asked for all of
@@ -246,8 +250,8 @@ mod tests {
         let expected = json!({
             "TableName": "users",
             "Item": row(),
-            "ConditionExpression": "attribute_not_exists(phone) OR is_delete = :deleted",
-            "ExpressionAttributeValues": { ":deleted": { "N": "1" } },
+            "ConditionExpression": "attribute_not_exists(phone) OR (is_delete = :yes AND NOT is_disabled = :yes)",
+            "ExpressionAttributeValues": { ":yes": { "N": "1" } },
             "ReturnConsumedCapacity": "TOTAL",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         });
@@ -257,22 +261,26 @@ mod tests {
     #[test]
     fn a_phone_of_a_live_user_is_told_with_its_owner() {
         for (item, expected) in [
-            (json!({ "id": { "S": ID }, "receipt": { "S": "r" }, "epoch": { "N": "7" } }), ("r", 7)),
+            (
+                json!({ "id": { "S": ID }, "is_disabled": { "N": "1" }, "receipt": { "S": "r" }, "epoch": { "N": "7" } }),
+                (true, "r", 7),
+            ),
             // Of a row that is older than receipts.
-            (json!({ "id": { "S": ID } }), ("", 0)),
+            (json!({ "id": { "S": ID } }), (false, "", 0)),
         ] {
             let dynamodb = Scripted::new(&[Ending::condition(&item)]);
             let inserted = dynamodb.run(users(&dynamodb, 1).insert(&user())).unwrap();
-            let Inserted::Exists { id, receipt, epoch } = inserted else { panic!("{item}") };
-            assert_eq!((id.to_string().as_str(), (receipt.as_str(), epoch)), (ID, expected));
+            let Inserted::Exists { id, is_disabled, receipt, epoch } = inserted else { panic!("{item}") };
+            assert_eq!((id.to_string().as_str(), (is_disabled, receipt.as_str(), epoch)), (ID, expected));
         }
     }
 
     #[test]
     fn a_live_user_is_found_by_phone_and_a_deleted_one_is_not() {
-        for (is_delete, is_found) in [("0", true), ("1", false)] {
+        for (is_delete, is_disabled, is_found) in [("0", "0", true), ("1", "0", false), ("1", "1", true)] {
             let mut row = row();
             row["is_delete"] = json!({ "N": is_delete });
+            row["is_disabled"] = json!({ "N": is_disabled });
             let dynamodb = Scripted::new(&[Ending::ok(&json!({ "Item": row }))]);
             let found = dynamodb.run(users(&dynamodb, 1).by_phone(&user().phone)).unwrap();
             assert_eq!(found.is_some(), is_found);

@@ -18,8 +18,8 @@ use crate::models::language::Language::{Chinese, English};
 
 /// Every code of `docs/openapi.yaml`.
 const CODES: &[u32] = &[
-    0, 10005, 10006, 10007, 11001, 11002, 11003, 11004, 11005, 15001, 15002, 15003, 15004, 50000, 51400, 51404, 51405,
-    51413,
+    0, 10005, 10006, 10007, 10008, 11001, 11002, 11003, 11004, 11005, 15001, 15002, 15003, 15004, 50000, 51400, 51403,
+    51404, 51405, 51413,
 ];
 
 static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
@@ -170,11 +170,14 @@ fn credentials(request: &Request) {
     assert!(
         token.is_none_or(|token| !token.is_empty() && token.trim() == token && authorization.trim().ends_with(token))
     );
+    // Eight cookies and the header.
+    assert!(credentials.sessions.len() <= 9);
     for session in &credentials.sessions {
         let text = session.as_str();
         assert!(text.len() == 45 && session.slot() == &text[..2]);
         assert!(session.hash().len() == 64 && !session.hash().contains(&text[2..]));
-        let cookie = http::session_cookie(session, &config::Session { ttl_secs: 60, cookie_secure: true });
+        let cookie =
+            http::session_cookie(session, &config::Session { ttl_secs: 60, max_age_secs: 60, cookie_secure: true });
         assert_eq!(cookie.split(';').count(), 6);
         assert!(HeaderValue::from_str(&cookie).is_ok());
     }

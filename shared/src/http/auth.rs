@@ -19,14 +19,24 @@ pub(super) fn device(headers: &HeaderMap) -> Option<String> {
     tokens.find(|token| Device::read(token).is_some()).map(str::to_owned)
 }
 
-/// What a request brings: a token in `Authorization`; the session of its cookie, of several the first; and a session id
-/// that stands bare in `Authorization`, which is tried after the cookie.
-pub(super) fn credentials(headers: &HeaderMap) -> Credentials {
+/// Cookies of the session's name that are looked at. A browser sends several for several paths and domains, and a
+/// neighbour under the same domain can plant some.
+const MOST_COOKIES: usize = 8;
+
+/// What a request brings: a token in `Authorization`; the sessions of its cookies, unless they are not read; and a session
+/// id that stands bare in `Authorization`, which is tried after them.
+pub(super) fn credentials(headers: &HeaderMap, reads_cookies: bool) -> Credentials {
     let authorization = joined(headers, AUTHORIZATION);
     let authorization = authorization.as_deref().map(str::trim).unwrap_or_default();
     let token = scheme(authorization, "jwt").or_else(|| scheme(authorization, "bearer"));
-    let cookie = cookie::values(lines(headers, COOKIE), cookie::NAME).next();
-    let sessions = [cookie, Some(authorization)].into_iter().flatten().filter_map(SessionId::parse).collect();
+    let cookies = cookie::values(lines(headers, COOKIE), cookie::NAME).filter_map(SessionId::parse);
+    let cookies = cookies.take(if reads_cookies { MOST_COOKIES } else { 0 });
+    let mut sessions: Vec<SessionId> = Vec::new();
+    for session in cookies.chain(SessionId::parse(authorization)) {
+        if !sessions.iter().any(|known| known.as_str() == session.as_str()) {
+            sessions.push(session);
+        }
+    }
     Credentials { token: token.map(str::to_owned), sessions }
 }
 
@@ -54,15 +64,22 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_session_id_is_tried_after_the_cookie() {
-        let (one, other) = (SessionId::new("3f").unwrap(), SessionId::new("a0").unwrap());
+    fn a_bare_session_id_is_tried_after_the_cookies() {
+        let ids: Vec<_> = (0..12).map(|_| SessionId::new("3f").unwrap()).collect();
         let mut headers = HeaderMap::new();
-        headers.append(COOKIE, format!("a=1; __sid__={}", one.as_str()).parse().unwrap());
-        headers.append(COOKIE, format!("__sid__={}", other.as_str()).parse().unwrap());
-        headers.append(AUTHORIZATION, format!(" {} ", other.as_str()).parse().unwrap());
-        let Credentials { token, sessions } = credentials(&headers);
-        let sessions: Vec<_> = sessions.iter().map(SessionId::as_str).collect();
-        assert_eq!((token, sessions), (None, vec![one.as_str(), other.as_str()]));
+        headers.append(COOKIE, format!("a=1; __sid__={}; __sid__=x", ids[0].as_str()).parse().unwrap());
+        for id in &ids[..10] {
+            headers.append(COOKIE, format!("__sid__={}", id.as_str()).parse().unwrap());
+        }
+        headers.append(AUTHORIZATION, format!(" {} ", ids[11].as_str()).parse().unwrap());
+        let found = |reads_cookies| -> Vec<String> {
+            let sessions = credentials(&headers, reads_cookies).sessions;
+            sessions.iter().map(|id| id.as_str().to_owned()).collect()
+        };
+        // The first comes twice, and counts once among those that are looked at.
+        let expected: Vec<_> = ids[..7].iter().chain([&ids[11]]).map(|id| id.as_str().to_owned()).collect();
+        assert_eq!(found(true), expected);
+        assert_eq!(found(false), [ids[11].as_str()]);
     }
 
     #[test]
@@ -81,7 +98,7 @@ mod tests {
     #[test]
     fn a_token_is_not_taken_for_a_session() {
         let headers = [(AUTHORIZATION, "Bearer a.b.c".parse().unwrap())].into_iter().collect();
-        let Credentials { token, sessions } = credentials(&headers);
+        let Credentials { token, sessions } = credentials(&headers, true);
         assert_eq!((token.as_deref(), sessions.len()), (Some("a.b.c"), 0));
     }
 }

@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn the_cookie_is_hardened() {
-        let settings = |cookie_secure| config::Session { ttl_secs: 86_400, cookie_secure };
+        let settings = |cookie_secure| config::Session { ttl_secs: 86_400, max_age_secs: 86_400, cookie_secure };
         assert_eq!(
             set_cookie(NAME, "x", 86_400, &settings(true)),
             "__sid__=x; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax; Secure"

@@ -50,6 +50,7 @@ pub(crate) fn code(error: &Error) -> u32 {
         Error::Token(_) => 10005,
         Error::NotLoggedIn => 10006,
         Error::Forbidden => 10007,
+        Error::AccountDisabled => 10008,
         Error::NotAnObject | Error::Missing(_) | Error::MissingOne(_) | Error::Invalid(_) => 11001,
         Error::PhoneTaken => 11002,
         Error::VeriCodeWrong => 11003,
@@ -61,6 +62,7 @@ pub(crate) fn code(error: &Error) -> u32 {
         Error::Redis(_) => 15004,
         Error::Panic(_) => 50000,
         Error::BadEvent(_) => 51400,
+        Error::CrossSite => 51403,
         Error::NoRoute { .. } => 51404,
         Error::WrongMethod { .. } => 51405,
         Error::BodyTooLarge => 51413,
@@ -74,6 +76,7 @@ fn sentence(error: &Error, language: Language) -> String {
         Error::Token(TokenFault::Unacceptable) => ("非法的token", "token is not acceptable"),
         Error::NotLoggedIn => ("用户未登录", "not logged in"),
         Error::Forbidden => ("没有权限", "forbidden"),
+        Error::AccountDisabled => ("账号已停用", "account is disabled"),
         Error::NotAnObject => ("请求体必须是JSON对象", "the request body must be a JSON object"),
         Error::Missing(names) => {
             let names = names.join(",");
@@ -95,6 +98,7 @@ fn sentence(error: &Error, language: Language) -> String {
         }
         // Kept from the old service, which said these in English only.
         Error::BadEvent(_) => ("Bad Request", "Bad Request"),
+        Error::CrossSite => ("Forbidden", "Forbidden"),
         Error::NoRoute { path } => return format!("Requested URL {path} not found"),
         Error::WrongMethod { method, path } => return format!("Method {method} not allowed for URL {path}"),
         Error::BodyTooLarge => ("Payload Too Large", "Payload Too Large"),

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{Cause, Error};
-use crate::models::session_id::SessionId;
+use crate::models::principal::Principal;
 
 /// What a handler returns.
 pub type Reply = Result<Success, Error>;
@@ -26,8 +26,8 @@ pub(super) struct Page {
 
 /// What a reply changes in the session of a browser.
 pub(crate) enum SessionChange {
-    /// The browser gets this one.
-    Opened(SessionId),
+    /// The browser gets that of this principal.
+    Opened(Principal),
     /// The browser forgets its own.
     Ended,
 }
@@ -60,10 +60,10 @@ pub fn page(rows: &impl Serialize, next: Option<String>) -> Reply {
 }
 
 impl Success {
-    /// Gives a browser the cookie of this session.
+    /// Gives a browser the cookie of the session that this principal has opened.
     #[must_use]
-    pub fn with_session(mut self, session: SessionId) -> Self {
-        self.session = Some(SessionChange::Opened(session));
+    pub fn with_session(mut self, principal: Principal) -> Self {
+        self.session = Some(SessionChange::Opened(principal));
         self
     }
 

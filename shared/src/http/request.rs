@@ -13,6 +13,7 @@ use super::auth;
 use super::body::Members;
 use super::headers::joined;
 use super::language;
+use super::site::Site;
 use crate::accounts::sessions::Credentials;
 use crate::clock::Now;
 use crate::config::Config;
@@ -22,6 +23,7 @@ use crate::models::idempotency_key::IdempotencyKey;
 use crate::models::language::Language;
 use crate::models::network::Network;
 use crate::models::params::{self, Fields, LoggedParams, Params, Rules};
+use crate::models::session_id::SessionId;
 use crate::telemetry::scrub;
 
 /// The largest body that a function reads: 64 KiB. API Gateway itself would pass 10 MB.
@@ -64,6 +66,7 @@ struct Wire {
     config: Arc<Config>,
     route: Option<String>,
     stage_in_path: Option<String>,
+    site: Site,
     headers: HeaderMap,
     query: Vec<(String, String)>,
     body: Vec<u8>,
@@ -83,13 +86,14 @@ impl Request {
         let now = Now::new(front.time, config.zone.clone());
         let language = language::preferred(joined(&head.headers, ACCEPT_LANGUAGE).as_deref());
         let device = auth::device(&head.headers);
+        let site = Site::of(&head.headers, &config.http, config.is_local());
         let FrontInfo { path, route, stage_in_path, query, source_ip, .. } = front;
         Self {
             call: Call { now, request_id, network: Network::of(&source_ip), language, device },
             principal: (),
             method: head.method,
             path,
-            wire: Wire { config, route, stage_in_path, headers: head.headers, query, body, logged: Arc::default() },
+            wire: Wire { config, route, stage_in_path, site, headers: head.headers, query, body, logged: Arc::default() },
         }
     }
 
@@ -130,7 +134,24 @@ impl<P> Request<P> {
 
     /// The credentials that the request brings.
     pub(crate) fn credentials(&self) -> Credentials {
-        auth::credentials(&self.wire.headers)
+        auth::credentials(&self.wire.headers, self.wire.site == Site::Own)
+    }
+
+    /// The sessions that the request brings, good or not.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionId> {
+        self.credentials().sessions
+    }
+
+    /// Whether a page of another site sends the request, which may call the API without cookies.
+    #[must_use]
+    pub fn is_of_other_site(&self) -> bool {
+        self.wire.site != Site::Own
+    }
+
+    /// Whose page made a browser send the request.
+    pub(crate) fn site(&self) -> Site {
+        self.wire.site
     }
 
     /// The value of a header. One that came more than once is joined by commas.

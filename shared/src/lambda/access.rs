@@ -2,11 +2,10 @@
 
 use std::future::Future;
 
-use crate::accounts::sessions::{Authenticator, Sessions};
+use crate::accounts::sessions::Authenticator;
 use crate::error::Error;
 use crate::http::Request;
 use crate::models::principal::Principal;
-use crate::models::session_id::SessionId;
 
 /// Who may enter an endpoint with the state `S`.
 pub trait Access<S>: Send + Sync + 'static {
@@ -19,9 +18,9 @@ pub trait Access<S>: Send + Sync + 'static {
     /// Why they may not enter.
     fn admit(&self, state: &S, request: &Request) -> impl Future<Output = Result<Self::Principal, Error>> + Send;
 
-    /// The session whose cookie the reply renews.
+    /// Who is asking, for the log and for the cookie; nobody where anybody may.
     #[must_use]
-    fn renewed(_: &Self::Principal) -> Option<&SessionId> {
+    fn principal(_: &Self::Principal) -> Option<&Principal> {
         None
     }
 }
@@ -29,11 +28,11 @@ pub trait Access<S>: Send + Sync + 'static {
 /// Everybody.
 pub struct Anyone;
 
-/// Who brings a session or a token. The cookie of the session is renewed.
+/// Who brings a session or a token.
 pub struct SignedIn;
 
-/// Who brings a session, which has ended when the handler begins: the round trip that finds it ends it. A token does not
-/// open such an endpoint.
+/// Who brings a session. All that the request brings have ended when the handler begins: the round trip that finds them ends
+/// them. A token does not open such an endpoint.
 pub struct EndsSession;
 
 impl<S: Sync> Access<S> for Anyone {
@@ -51,15 +50,19 @@ impl<S: AsRef<Authenticator> + Sync> Access<S> for SignedIn {
         state.as_ref().identify(&request.call, request.credentials()).await
     }
 
-    fn renewed(principal: &Principal) -> Option<&SessionId> {
-        principal.session.as_ref()
+    fn principal(principal: &Principal) -> Option<&Principal> {
+        Some(principal)
     }
 }
 
-impl<S: AsRef<Sessions> + Sync> Access<S> for EndsSession {
+impl<S: AsRef<Authenticator> + Sync> Access<S> for EndsSession {
     type Principal = Principal;
 
     async fn admit(&self, state: &S, request: &Request) -> Result<Principal, Error> {
-        state.as_ref().end(request.credentials()).await
+        state.as_ref().end(&request.call, request.credentials()).await
+    }
+
+    fn principal(principal: &Principal) -> Option<&Principal> {
+        Some(principal)
     }
 }

@@ -7,7 +7,9 @@ use tracing::Level;
 
 use crate::error::Error;
 use crate::http;
+use crate::models::principal::Principal;
 use crate::models::report::Report;
+use crate::models::role::Role;
 use crate::telemetry::{CALL, Embedded, raw};
 
 /// When a call began, and whether it was the sandbox's first.
@@ -27,6 +29,8 @@ pub(super) struct CallLog<'a> {
     pub(super) params: &'a [&'static str],
     /// The phone, masked.
     pub(super) phone: Option<&'a str>,
+    /// Who was signed in.
+    pub(super) caller: Option<&'a Caller>,
     /// The scheduled time of a job's run.
     pub(super) scheduled: Option<&'a str>,
     /// What a job says of its run, as JSON.
@@ -37,6 +41,25 @@ pub(super) struct CallLog<'a> {
     pub(super) members: Option<Vec<u8>>,
     /// How the call failed.
     pub(super) error: Option<&'a Error>,
+}
+
+/// Who was signed in, as the line says it.
+pub(super) struct Caller {
+    user_id: String,
+    role: Role,
+    credential: &'static str,
+    network: Option<String>,
+}
+
+impl From<&Principal> for Caller {
+    fn from(principal: &Principal) -> Self {
+        Self {
+            user_id: principal.user_id.to_string(),
+            role: principal.role,
+            credential: principal.credential.as_str(),
+            network: principal.network.clone(),
+        }
+    }
 }
 
 impl CallLog<'_> {
@@ -66,6 +89,10 @@ impl CallLog<'_> {
                     duration_ms = millis(start.at.elapsed()),
                     params = raw(&self.params).as_slice(),
                     phone = self.phone,
+                    user_id = self.caller.map(|caller| caller.user_id.as_str()),
+                    role = self.caller.map(|caller| caller.role.as_str()),
+                    credential = self.caller.map(|caller| caller.credential),
+                    network = self.caller.and_then(|caller| caller.network.as_deref()),
                     scheduled = self.scheduled,
                     report = self.report.as_deref(),
                     findings = self.findings.as_deref(),

@@ -4,14 +4,14 @@ use std::future::{Future, ready};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use ::http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use ::http::{HeaderName, HeaderValue, Method, Response};
 use lambda_http::{Body, LambdaEvent, TransformResponse};
 use lambda_runtime::Diagnostic;
 
 use super::access::Access;
 use super::adapter::{FrontResponse, dispatch};
-use super::call_log::{CallLog, Start};
+use super::call_log::{CallLog, Caller, Start};
 use super::front::FrontEvent;
 use super::runtime::run;
 use crate::aws::Clients;
@@ -19,9 +19,14 @@ use crate::config::Config;
 use crate::error::{Error, StartError, catch_panic};
 use crate::http::reply::SessionChange;
 use crate::http::{
-    BODY_LIMIT_BYTES, Reply, Request, Success, device_cookie, expired_cookie, seal, session_cookie,
+    BODY_LIMIT_BYTES, Reply, Request, Site, Success, device_cookie, expired_cookie, seal, session_cookie,
 };
 use crate::models::language::Language;
+use crate::models::principal::{Credential, Principal};
+use crate::models::session_id::SessionId;
+
+/// A year, as browsers want it (RFC 6797, section 6.1.1).
+const HTTPS_ALONE: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -61,11 +66,13 @@ struct Answer {
     reply: Reply,
     cookie: Option<String>,
     device: Option<String>,
+    /// Who got it.
+    caller: Option<Caller>,
 }
 
 impl From<Error> for Answer {
     fn from(error: Error) -> Self {
-        Self { reply: Err(error), cookie: None, device: None }
+        Self { reply: Err(error), cookie: None, device: None, caller: None }
     }
 }
 
@@ -107,16 +114,29 @@ where
     }
 
     async fn handle(&'static self, request: Request<A::Principal>) -> Answer {
-        let settings = &self.config.session;
-        let renewed = A::renewed(&request.principal).map(|session| session_cookie(session, settings));
+        let (settings, has_cookies) = (&self.config.session, !request.is_of_other_site());
+        let principal = A::principal(&request.principal);
+        let mut caller = principal.map(Caller::from);
+        let mut cookie = principal.and_then(cookie_of).map(|session| session_cookie(session, settings));
         let reply = (self.handler)(&self.state, request).await;
-        let cookie = match reply.as_ref().ok().and_then(Success::session_change) {
-            Some(SessionChange::Opened(session)) => Some(session_cookie(session, settings)),
-            Some(SessionChange::Ended) => Some(expired_cookie(settings)),
-            None => renewed,
-        };
+        match reply.as_ref().ok().and_then(Success::session_change) {
+            Some(SessionChange::Opened(principal)) => {
+                caller = Some(principal.into());
+                cookie = cookie_of(principal).map(|session| session_cookie(session, settings));
+            }
+            Some(SessionChange::Ended) => cookie = Some(expired_cookie(settings)),
+            None => {}
+        }
         let device = reply.as_ref().ok().and_then(Success::device).map(|token| device_cookie(token, settings));
-        Answer { reply, cookie, device }
+        Answer { reply, cookie: cookie.filter(|_| has_cookies), device: device.filter(|_| has_cookies), caller }
+    }
+}
+
+/// The session whose cookie the browser gets.
+fn cookie_of(principal: &Principal) -> Option<&SessionId> {
+    match &principal.credential {
+        Credential::VeriCode { id } | Credential::Session { id, renews_cookie: true } => Some(id),
+        Credential::Session { .. } | Credential::Token { .. } => None,
     }
 }
 
@@ -140,9 +160,14 @@ where
         let answer = |request: Request| {
             let (request_id, method) = (request.call.request_id.clone(), request.method.clone());
             let (path, language, logged) = (request.logged_path(), request.language(), request.logged_params());
-            let answering = answer(request);
+            // Before anything else happens, whatever the route and the method.
+            let answering = (request.site() != Site::Foreign).then(|| answer(request));
+            let is_local = config.is_local();
             async move {
-                let answer = catch_panic(answering).await.unwrap_or_else(Answer::from);
+                let answer = match answering {
+                    Some(answering) => catch_panic(answering).await.unwrap_or_else(Answer::from),
+                    None => Error::CrossSite.into(),
+                };
                 let logged = logged.get();
                 let log = CallLog {
                     request_id: &request_id,
@@ -152,21 +177,25 @@ where
                     phone: logged.and_then(|logged| logged.phone.as_deref()),
                     ..CallLog::default()
                 };
-                Ok(finish(start, log, &answer, language))
+                Ok(finish(start, log, &answer, language, is_local))
             }
         };
         dispatch(event, &config, answer, |request_id, cause| {
             let log = CallLog { request_id, ..CallLog::default() };
-            finish(start, log, &Error::BadEvent(cause).into(), Language::Chinese)
+            finish(start, log, &Error::BadEvent(cause).into(), Language::Chinese, config.is_local())
         })
     }
 }
 
-fn finish(start: Start, log: CallLog<'_>, answer: &Answer, language: Language) -> FrontResponse {
+fn finish(start: Start, log: CallLog<'_>, answer: &Answer, language: Language, is_local: bool) -> FrontResponse {
     let mut response = Response::new(Body::Text(seal(&answer.reply, language)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !is_local {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ALONE);
+    }
     // A load balancer that takes one header of each name takes the first.
     let (cookie, device) = (answer.cookie.as_deref(), answer.device.as_deref());
     for (name, value) in [(REQUEST_ID, Some(log.request_id)), (SET_COOKIE, cookie), (SET_COOKIE, device)] {
@@ -174,7 +203,7 @@ fn finish(start: Start, log: CallLog<'_>, answer: &Answer, language: Language) -
             headers.append(name, value);
         }
     }
-    CallLog { error: answer.reply.as_ref().err(), ..log }.write(start);
+    CallLog { error: answer.reply.as_ref().err(), caller: answer.caller.as_ref(), ..log }.write(start);
     FrontResponse(response)
 }
 
@@ -189,9 +218,7 @@ mod tests {
     use crate::config::Deployed;
     use crate::http::reply;
     use crate::lambda::access::Anyone;
-    use crate::models::principal::Principal;
     use crate::models::role::Role;
-    use crate::models::session_id::SessionId;
     use crate::models::user::UserId;
 
     fn config() -> Arc<Config> {
@@ -234,11 +261,13 @@ mod tests {
     async fn each_front_gets_its_own_shape() {
         let done = |cookie: Option<&str>| {
             let cookie = cookie.map(str::to_owned);
-            move |_| ready(Answer { reply: reply::done(), cookie: cookie.clone(), device: None })
+            move |_| ready(Answer { reply: reply::done(), cookie: cookie.clone(), device: None, caller: None })
         };
-        let one = json!({ "content-type": "application/json", "cache-control": "no-store", "x-request-id": "id-1" });
-        let all =
-            json!({ "content-type": ["application/json"], "cache-control": ["no-store"], "x-request-id": ["id-1"] });
+        let one = json!({
+            "content-type": "application/json", "cache-control": "no-store", "x-content-type-options": "nosniff",
+            "x-request-id": "id-1",
+        });
+        let all: Value = one.as_object().unwrap().iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
         let (mut one_more, mut all_more) = (one.clone(), all.clone());
         one_more["set-cookie"] = "a=b".into();
         all_more["set-cookie"] = json!(["a=b"]);
@@ -258,6 +287,17 @@ mod tests {
             });
             expected.as_object_mut().unwrap().extend(of_the_front.as_object().unwrap().clone());
             assert_eq!(call(event, done(cookie)).await, expected, "{event}");
+        }
+    }
+
+    #[test]
+    fn every_stage_but_the_local_one_asks_for_https() {
+        for (is_local, expected) in [(true, None), (false, Some("max-age=31536000"))] {
+            let start = Start { at: Instant::now(), is_cold: false };
+            let answer = Answer::from(Error::NotLoggedIn);
+            let FrontResponse(response) = finish(start, CallLog::default(), &answer, Language::Chinese, is_local);
+            let found = response.headers().get(STRICT_TRANSPORT_SECURITY).map(|value| value.to_str().unwrap());
+            assert_eq!(found, expected);
         }
     }
 
@@ -296,8 +336,12 @@ mod tests {
         }
     }
 
-    /// Everybody is signed in.
+    /// Everybody is signed in, for longer than since the last cookie.
     struct Somebody;
+
+    fn principal(credential: Credential) -> Principal {
+        Principal { user_id: UserId::new(1, 1).unwrap(), role: Role::User, epoch: 0, credential, network: None }
+    }
 
     const ID: &str = "3f_0123456789-0123456789-0123456789-012345678";
 
@@ -305,11 +349,12 @@ mod tests {
         type Principal = Principal;
 
         async fn admit(&self, (): &(), _: &Request) -> Result<Principal, Error> {
-            Ok(Principal { user_id: UserId::new(1, 1)?, role: Role::User, session: SessionId::parse(ID) })
+            let id = SessionId::parse(ID).unwrap();
+            Ok(principal(Credential::Session { id, renews_cookie: true }))
         }
 
-        fn renewed(principal: &Principal) -> Option<&SessionId> {
-            principal.session.as_ref()
+        fn principal(principal: &Principal) -> Option<&Principal> {
+            Some(principal)
         }
     }
 
@@ -322,8 +367,8 @@ mod tests {
             (|(), _| ready(Err(Error::Forbidden)), format!("__sid__={ID};")),
             (
                 |(), _| {
-                    let other = SessionId::parse(&format!("a0{}", &ID[2..]));
-                    ready(reply::done().map(|success| success.with_session(other.unwrap())))
+                    let id = SessionId::parse(&format!("a0{}", &ID[2..])).unwrap();
+                    ready(reply::done().map(|success| success.with_session(principal(Credential::VeriCode { id }))))
                 },
                 format!("__sid__={other};"),
             ),

@@ -95,7 +95,16 @@ impl Phone {
         &self.0
     }
 
-    /// What others and the log may see: the last four digits and what stands before the four in front of them.
+    /// What other users may see: the country code and the last two digits.
+    #[must_use]
+    pub fn hidden(&self) -> String {
+        let hidden_from = 1 + country_code_digits(&self.0);
+        let shown_from = self.0.len().saturating_sub(2).max(hidden_from);
+        let (code, rest) = (&self.0[..hidden_from], &self.0[shown_from..]);
+        format!("{code}{}{rest}", "*".repeat(shown_from - hidden_from))
+    }
+
+    /// What the log may see: the last four digits and what stands before the four in front of them.
     #[must_use]
     pub fn masked(&self) -> String {
         let hidden_from = self.0.len().saturating_sub(8);
@@ -122,6 +131,23 @@ fn plain_text(text: &str) -> Result<String, Reason> {
     // client wrote into some other number.
     let is_refused = |c: char| c.is_control() || c.is_alphabetic() || matches!(c, ';' | '#' | '*');
     if number.contains(is_refused) { Err(Reason::NotAPhone) } else { Ok(number.trim_start_matches(' ').to_owned()) }
+}
+
+/// Digits of the country code of a number in E.164 (ITU-T, "List of ITU-T Recommendation E.164 assigned country codes").
+fn country_code_digits(e164: &str) -> usize {
+    let digits = e164.as_bytes().get(1..3).unwrap_or_default();
+    match digits {
+        [b'1' | b'7', _] => 1,
+        b"20"
+        | b"27"
+        | [b'3', b'0'..=b'4' | b'6' | b'9']
+        | [b'4', b'0' | b'1' | b'3'..=b'9']
+        | [b'5', b'1'..=b'8']
+        | [b'6', b'0'..=b'6']
+        | [b'8', b'1' | b'2' | b'4' | b'6']
+        | [b'9', b'0'..=b'5' | b'8'] => 2,
+        _ => 3.min(e164.len().saturating_sub(1)),
+    }
 }
 
 #[cfg(test)]
@@ -222,6 +248,19 @@ mod tests {
     fn a_masked_number_hides_four_digits() {
         assert_eq!(Phone::stored("+8613800138000".to_owned()).masked(), "+86138****8000");
         assert_eq!(Phone::stored("+4512345678".to_owned()).masked(), "+45****5678");
+    }
+
+    #[test]
+    fn another_user_sees_the_country_code_and_two_digits() {
+        for (e164, hidden) in [
+            ("+8613800138000", "+86*********00"),
+            ("+85251234567", "+852******67"),
+            ("+14155552671", "+1********71"),
+            ("+4512345678", "+45******78"),
+            ("+1", "+1"),
+        ] {
+            assert_eq!(Phone::stored(e164.to_owned()).hidden(), hidden);
+        }
     }
 
     proptest! {

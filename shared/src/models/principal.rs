@@ -10,6 +10,44 @@ pub struct Principal {
     pub user_id: UserId,
     /// What they may do.
     pub role: Role,
-    /// The session they came with; a token has none.
-    pub session: Option<SessionId>,
+    /// The user's epoch when the credential was made.
+    pub epoch: u64,
+    /// What they came with.
+    pub credential: Credential,
+    /// The network that they come from, as the log names it.
+    pub network: Option<String>,
+}
+
+/// What somebody came with.
+pub enum Credential {
+    /// A JSON web token. It is as old as it says; who wants to know whether its rights still hold asks for the epoch, and tries
+    /// the sessions that came along if they do not.
+    Token {
+        /// Session ids of the same request.
+        sessions: Vec<SessionId>,
+    },
+    /// A session.
+    Session {
+        /// Its id.
+        id: SessionId,
+        /// Whether the browser gets the cookie again.
+        renews_cookie: bool,
+    },
+    /// A verification code, which opened this session.
+    VeriCode {
+        /// The id of the session.
+        id: SessionId,
+    },
+}
+
+impl Credential {
+    /// The word in the log.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Token { .. } => "jwt",
+            Self::Session { .. } => "session",
+            Self::VeriCode { .. } => "veri_code",
+        }
+    }
 }

@@ -93,6 +93,10 @@ pub struct User {
     pub update_time: Option<i64>,
     /// Whether the user was deleted; the row stays for a while.
     pub is_delete: bool,
+    /// Whether an operator has disabled the account.
+    pub is_disabled: bool,
+    /// A counter that every change of rights raises; see `accounts::rights`.
+    pub epoch: u64,
     /// Proof of the request that made the user; see `accounts::register`.
     pub receipt: String,
     /// A counter that every change of rights raises.

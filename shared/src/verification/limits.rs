@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::models::call::Call;
 use crate::models::device::Client;
 use crate::models::phone::Phone;
+use crate::models::user::UserId;
 use crate::random;
 
 /// A message to `phone` that `client` asks for, as the limits count it.
@@ -28,7 +29,8 @@ pub(super) fn to_send<'a>(
             Subject::Ip => call.network.as_str().to_owned(),
             Subject::Ip56 => call.network.range(56)?,
             Subject::Ip48 => call.network.range(48)?,
-            Subject::Stage => "all".to_owned(),
+            // No row on `send` is by user.
+            Subject::User | Subject::Stage => "all".to_owned(),
         };
         let cost = if limit.is_money { config.price(phone) } else { 1 };
         Some(row(limit, client, subject, cost))
@@ -74,6 +76,22 @@ pub(super) fn tries(config: &Config, client: Client) -> Result<TryLimits<'_>, Er
     let limit = |window| config.limits.tries(client, window).map(|row| TryLimit { name: &row.name, max: row.max });
     let (per_day, in_a_row) = (limit(Window::Day)?, limit(Window::Success)?);
     Ok(TryLimits { per_code: config.veri_code.tries, per_day, in_a_row })
+}
+
+/// Counts a page of the list that a user asks for, and refuses one too many. A cache that does not answer refuses none.
+pub(crate) async fn page_limit(cache: &Cache, config: &Config, call: &Call, user: UserId) -> Option<Error> {
+    // A user is the same on every device.
+    let (user, client) = (user.to_string(), Client::Stranger);
+    let rows = config.limits.on(Action::List, client).map(|limit| row(limit, client, user.clone(), 1));
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let spend = spend(call, slot_of(&user), rows, "", None).ok()?;
+    match cache.spend(&spend).await {
+        Ok(Decision::Wait(wait)) => Some(too_many(wait)),
+        _ => None,
+    }
 }
 
 /// The error of a limit.

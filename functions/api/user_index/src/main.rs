@@ -9,7 +9,7 @@ use shared::models::principal::Principal;
 
 async fn user_index(users: &UserList, request: Request<Principal>) -> Reply {
     let page: PageRequest = request.query_params()?;
-    let page = users.page(page, request.principal.role).await?;
+    let page = users.page(&request.call, page, request.principal).await?;
     reply::page(&page, page.next.clone())
 }
 

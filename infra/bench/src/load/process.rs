@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Failure;
+use crate::{Failure, settings};
 
 /// The thread of the stage in which its DynamoDB lives. It is counted by itself, like a process.
 const DYNAMODB: &str = "dynamodb";
@@ -54,6 +54,7 @@ impl Staged {
         let program = bin_dir.join("local");
         let begun = Instant::now();
         let mut command = Command::new(&program);
+        command.arg("--root").arg(settings::root(Path::new("."), bin_dir)?);
         command.args(["--port", "0", "--stage", "local"]).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
         let mut line = String::new();

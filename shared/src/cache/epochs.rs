@@ -1,0 +1,79 @@
+//! Copies of users' epochs, for those who ask whether a credential is as new as its user's rights: beside the sessions of a
+//! phone, and in the slot of the user's id for tokens.
+
+use std::sync::LazyLock;
+
+use super::client::{Cache, slot_of};
+use super::script::Script;
+use crate::error::{Cause, Error};
+use crate::models::user::UserId;
+
+static EPOCH_RAISE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/epoch_raise.lua")));
+
+/// A user's epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Epoch {
+    /// What was made under a lower number is worth nothing.
+    pub number: u64,
+    /// Whether the account is disabled.
+    pub is_disabled: bool,
+}
+
+impl Cache {
+    /// Raises the copies of a user's epoch: that beside the sessions of the phone, and that for tokens. They are kept until
+    /// `until_secs`.
+    ///
+    /// # Errors
+    /// [`Error::Redis`]: old credentials may still be good.
+    pub async fn raise_epoch(
+        &self,
+        e164: &str,
+        user: UserId,
+        epoch: Epoch,
+        (now_secs, until_secs): (u64, u64),
+    ) -> Result<(), Error> {
+        let id = user.to_string();
+        let args = (&id, epoch.number, until_secs, u8::from(epoch.is_disabled), now_secs);
+        let (of_sessions, of_tokens) = ([self.epochs_key(&slot_of(e164))], [self.epochs_key(&slot_of(&id))]);
+        let raised: (Result<(), _>, Result<(), _>) =
+            tokio::join!(self.script(&EPOCH_RAISE, &of_sessions, args), self.script(&EPOCH_RAISE, &of_tokens, args));
+        raised.0.and(raised.1)
+    }
+
+    /// The copy of a user's epoch that is for tokens. `None`: there is none, so nothing speaks against a token.
+    ///
+    /// # Errors
+    /// [`Error::Redis`].
+    pub async fn epoch_of(&self, user: UserId) -> Result<Option<Epoch>, Error> {
+        let id = user.to_string();
+        let mut command = redis::cmd("HGET");
+        command.arg(self.epochs_key(&slot_of(&id))).arg(&id);
+        let text: Option<String> = self.command(&command).await?;
+        text.map(|text| read(&text).ok_or_else(|| Error::Redis(Cause::new("an epoch that cannot be read")))).transpose()
+    }
+
+    pub(super) fn epochs_key(&self, slot: &str) -> String {
+        self.key(slot, "epochs", "users")
+    }
+}
+
+/// Reads `number:s until which it is kept:1 if the account is disabled`.
+fn read(text: &str) -> Option<Epoch> {
+    let mut parts = text.split(':');
+    let number = parts.next()?.parse().ok()?;
+    Some(Epoch { number, is_disabled: parts.nth(1)? == "1" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Epoch, read};
+
+    #[test]
+    fn an_epoch_is_a_number_an_end_and_a_flag() {
+        assert_eq!(read("3:1795276800:1"), Some(Epoch { number: 3, is_disabled: true }));
+        assert_eq!(read("18446744073709551615:0:0"), Some(Epoch { number: u64::MAX, is_disabled: false }));
+        for text in ["", "3", "x:1:1", "3:1"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}
