@@ -121,7 +121,22 @@ build: toolchain # build and package the functions for Lambda on ARM: target/lam
 	@infra/deploy/build.sh
 
 admin: # make a user an admin (PHONE=+8613800138000 STAGE=test)
-	@PHONE="$(PHONE)" infra/deploy/admin.sh
+	@PHONE="$(PHONE)" CHANGE=promote infra/deploy/admin.sh
+
+demote: # make an admin a user again (PHONE=+8613800138000 STAGE=test)
+	@PHONE="$(PHONE)" CHANGE=demote infra/deploy/admin.sh
+
+disable: # disable an account, so that nobody signs in to it (PHONE=+8613800138000 STAGE=test)
+	@PHONE="$(PHONE)" CHANGE=disable infra/deploy/admin.sh
+
+enable: # undo `make disable` (PHONE=+8613800138000 STAGE=test)
+	@PHONE="$(PHONE)" CHANGE=enable infra/deploy/admin.sh
+
+end-sessions: # end all sessions and tokens of a user (PHONE=+8613800138000 STAGE=test)
+	@PHONE="$(PHONE)" CHANGE=end_sessions infra/deploy/admin.sh
+
+delete-user: # delete a user; the job `daily` erases the row later (PHONE=+8613800138000 STAGE=test)
+	@PHONE="$(PHONE)" CHANGE=delete infra/deploy/admin.sh
 
 outputs: # print the addresses and names of a stage (STAGE=test)
 	@infra/deploy/outputs.sh

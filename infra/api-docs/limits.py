@@ -10,7 +10,7 @@ WINDOW = re.compile(r"(\d+)([smh])")
 WORDS = {
     "en": {
         "head": ["row", "counts", "by", "how much", "what it stops"],
-        "on": {"send": "messages", "try": "wrong codes"},
+        "on": {"send": "messages", "try": "wrong codes", "list": "pages of `index`"},
         "key": {
             "phone": "phone, by strangers",
             "device": "phone, by its known devices",
@@ -20,9 +20,10 @@ WORDS = {
             "ip": "address; of IPv6 its /64",
             "ip56": "/56 of an IPv6 address",
             "ip48": "/48 of an IPv6 address",
+            "user": "caller",
             "stage": "the stage",
         },
-        "span": {"s": "{} s", "m": "{} min", "h": "{} h", "1h": "hour"},
+        "span": {"s": "{} s", "m": "{} min", "h": "{} h", "1h": "hour", "1m": "minute"},
         "day": "{max} until midnight ({zone})",
         "success": "{max} until a code is used",
         "sliding": "{max} in any {span}",
@@ -35,13 +36,14 @@ WORDS = {
             "code": ("a code is good for", "{:,} s"),
             "tries": ("wrong tries that end a code", "{}"),
             "session": ("a session, from its last use", "{:,} s"),
+            "age": ("a session in all", "{:,} s"),
             "token": ("a token", "{:,} s"),
             "regions": ("regions whose numbers are taken", "{}"),
         },
     },
     "zh": {
         "head": ["名称", "计数对象", "按什么计", "上限", "防什么"],
-        "on": {"send": "短信", "try": "错误的验证码"},
+        "on": {"send": "短信", "try": "错误的验证码", "list": "`index` 的页"},
         "key": {
             "phone": "手机号（陌生设备）",
             "device": "手机号（它的已知设备）",
@@ -51,6 +53,7 @@ WORDS = {
             "ip": "来源地址（IPv6 按 /64）",
             "ip56": "IPv6 地址的 /56",
             "ip48": "IPv6 地址的 /48",
+            "user": "调用者",
             "stage": "整个环境",
         },
         "span": {"s": "{} 秒", "m": "{} 分钟", "h": "{} 小时"},
@@ -66,6 +69,7 @@ WORDS = {
             "code": ("验证码的有效期", "{:,} 秒"),
             "tries": ("输错多少次后验证码作废", "{}"),
             "session": ("会话，自最后一次使用起", "{:,} 秒"),
+            "age": ("会话的总时长", "{:,} 秒"),
             "token": ("令牌", "{:,} 秒"),
             "regions": ("接受哪些地区的手机号", "{}"),
         },
@@ -102,6 +106,7 @@ def tables(settings, stops, words):
         "code": settings["veri_code"]["ttl_secs"],
         "tries": settings["veri_code"]["tries"],
         "session": settings["session"]["ttl_secs"],
+        "age": settings["session"]["max_age_secs"],
         "token": settings["token"]["ttl_secs"],
         "regions": ", ".join(settings["phone"]["allowed_regions"]),
     }

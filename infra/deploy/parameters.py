@@ -11,6 +11,8 @@ from pathlib import Path
 
 def parameters(stage, conf):
     deploy, sms = conf.get("deploy", {}), conf["sms"]
+    if "cors_origins" in deploy:
+        sys.exit(f"error: cors_origins of conf/{stage}.toml is no longer under [deploy], but under [http]")
     budget = next(limit["max_money"] for limit in conf["limits"] if "max_money" in limit)
     # By the dearest region, so that an alarm comes too early rather than too late.
     dearest = max(sms["prices"][region] for region in conf["phone"]["allowed_regions"])
@@ -23,7 +25,7 @@ def parameters(stage, conf):
         # One more than the days within which a new one must come, so that there is one at any time.
         "SnapshotDays": math.ceil(conf["cache"].get("snapshot_max_hours", 0) / 24),
         "SmsUrl": deploy.get("sms_url", ""),
-        "CorsOrigins": ",".join(deploy.get("cors_origins", [])),
+        "CorsOrigins": ",".join(conf["http"]["cors_origins"]),
         "AlarmEmail": deploy.get("alarm_email", ""),
         "LogDays": deploy.get("log_days", 30),
     }

@@ -28,10 +28,11 @@ RIGHTS = {
     "veri_code": {"GetSecretValue veri_code", "Invoke send_sms:live"},
     "register": {"GetSecretValue veri_code", f"PutItem {USERS}"},
     "login": {"GetSecretValue veri_code", "GetSecretValue jwt", f"GetItem {USERS}"},
-    "logout": set(),
+    "logout": {"GetSecretValue jwt"},
     "user_index": {"GetSecretValue jwt", f"Query {USERS} by_id"},
     "fallback": set(),
     "send_sms": {"GetSecretValue veri_code", "GetSecretValue sms", "Publish to a phone", *OF_RUNS, *KEEPS_FAILED},
+    "change_rights": {f"UpdateItem {USERS}", *KEEPS_FAILED},
     "daily": {
         f"Query {USERS} by_id",
         f"Query {USERS} by_delete_time",
@@ -63,7 +64,7 @@ OF_THE_CACHE = {
     "elasticache:DescribeCacheClusters": ("cluster",),
     "elasticache:DescribeSnapshots": ("snapshot",),
 }
-SIGNS_IN = {"veri_code", "register", "login", "logout", "user_index", "daily", "deployed"}
+SIGNS_IN = {"veri_code", "register", "login", "logout", "user_index", "change_rights", "daily", "deployed"}
 
 
 def of_table(table, key):

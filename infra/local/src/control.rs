@@ -9,6 +9,7 @@ mod events;
 mod openapi;
 mod request;
 mod rerun;
+mod rights;
 mod router;
 mod settings;
 mod sms;

@@ -29,31 +29,6 @@ pub(super) async fn users(State(app): App, query: Query) -> Result<Reply, ApiErr
     Ok(server::json_of(StatusCode::OK, &page))
 }
 
-/// `POST users/role`: `{"phone", "role"}`.
-pub(super) async fn set_role(State(app): App, body: Body) -> Result<Reply, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "snake_case")]
-    enum Role {
-        User,
-        Admin,
-    }
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Json {
-        phone: String,
-        role: Role,
-    }
-    let body: Json = read_json(body, "the body is {\"phone\", \"role\": \"user\" or \"admin\"}").await?;
-    let data = StoredData::open(&app).await?;
-    let phone = data.phone(&body.phone).ok_or_else(|| ApiError::bad("phone has no digits, or no calling code"))?;
-    let role = match body.role {
-        Role::User => "user",
-        Role::Admin => "admin",
-    };
-    let exists = data.set_role(&phone, role).await?;
-    if exists { Ok(server::json(StatusCode::OK, "{}")) } else { Err(ApiError::unknown("the phone has no user")) }
-}
-
 /// `GET codes`: for each of the newest messages, whether the service would still accept its code.
 pub(super) async fn codes(State(app): App) -> Result<Reply, ApiError> {
     let codes = StoredData::open(&app).await?.codes().await?;

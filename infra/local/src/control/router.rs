@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, any, get, post, put};
 use http::Request;
 
 use super::request::ApiError;
-use super::{clock, console, data, environment, events, openapi, rerun, settings, sms, state};
+use super::{clock, console, data, environment, events, openapi, rerun, rights, settings, sms, state};
 use crate::app::AppState;
 
 /// Whether a request is for the control API or the console, and not for the gateway.
@@ -37,7 +37,8 @@ pub(crate) fn router(app: Arc<AppState>) -> Router {
         .route("/_stage/sms", only("GET, POST", get(sms::read).post(sms::accept)))
         .route("/_stage/state", only("GET", get(state::state)))
         .route("/_stage/users", only("GET", get(data::users)))
-        .route("/_stage/users/role", only("POST", post(data::set_role)))
+        .route("/_stage/users/rights", only("POST", post(rights::change)))
+        .route("/_stage/users/role", only("POST", post(rights::set_role)))
         .route("/", any(console::answer))
         .route("/_stage/console/", any(console::answer))
         .route("/_stage/console/{*file}", any(console::answer))

@@ -13,7 +13,6 @@ pub(crate) const SENDS: &str = "sends";
 pub(crate) const PHONE: &str = "phone";
 pub(crate) const ID: &str = "id";
 pub(crate) const SHARD: &str = "shard";
-pub(crate) const ROLE: &str = "role";
 
 /// The proof of the request that registered a user; it ends with [`RECEIPT_MAC`] characters of the MAC of the code.
 pub(crate) const RECEIPT: &str = "receipt";
@@ -81,17 +80,24 @@ impl Keys {
 
     /// Entries of a limit with a sliding window: a list of `milliseconds:id`, newest last.
     pub(crate) fn moments(&self, slot: &str, row: &str, subject: &str) -> String {
-        self.key(slot, row, subject)
+        self.key(slot, "limit", &format!("{row}:{subject}"))
     }
 
     /// The count of a limit by the day: a number.
     pub(crate) fn sum(&self, slot: &str, row: &str, date: Date, subject: &str) -> String {
-        self.key(slot, row, &format!("{date}:{subject}"))
+        self.key(slot, "limit", &format!("{row}:{date}:{subject}"))
     }
 
-    /// A session, by the hash of its id: a JSON object with `user_id` and `role`, in the slot of its user's phone.
+    /// A session, by the hash of its id: a JSON object with `user_id`, `role`, `epoch` and `opened_at` (in s), in the slot of
+    /// its user's phone.
     pub(crate) fn session(&self, phone: &str, hash: &str) -> String {
         self.key(&slot_of(phone), "session", hash)
+    }
+
+    /// A hash of the epochs of users with that phone's slot: `number:s until which it is kept:1 if disabled` by the user's id.
+    /// A session of a lower epoch is worth nothing.
+    pub(crate) fn epochs(&self, phone: &str) -> String {
+        self.key(&slot_of(phone), "epochs", "users")
     }
 
     fn key(&self, slot: &str, term: &str, name: &str) -> String {

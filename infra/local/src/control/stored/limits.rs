@@ -270,6 +270,8 @@ fn subject(row: &Row, phone: Option<&str>, ip: Option<&str>) -> Option<String> {
         "ip" => network_of(ip?),
         "ip56" => range_of(ip?, 56),
         "ip48" => range_of(ip?, 48),
+        // Neither a phone nor an address names a user.
+        "user" => None,
         _ => Some("all".to_owned()),
     }
 }

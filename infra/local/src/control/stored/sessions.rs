@@ -16,12 +16,14 @@ pub(crate) struct Session {
     /// SHA-256 of the id.
     hash: String,
     role: Value,
+    /// Seconds since the Unix epoch.
+    opened_at: Value,
     /// Without further use.
     ends_in_ms: i64,
 }
 
 impl StoredData<'_> {
-    /// The sessions of the user with that phone. Scans all keys, which is acceptable in a local cache.
+    /// The good sessions of the user with that phone. Scans all keys, which is acceptable in a local cache.
     pub(crate) async fn sessions(&mut self, phone: &str, user_id: &str) -> Result<Vec<Session>, EmulatorError> {
         let begin = self.keys.session(phone, "");
         let mut keys = Vec::new();
@@ -39,13 +41,17 @@ impl StoredData<'_> {
         }
         keys.sort_unstable();
         keys.dedup();
+        let raised: Option<String> =
+            self.cache.hget(self.keys.epochs(phone), user_id).await.map_err(EmulatorError::cache)?;
+        let epoch: u64 = raised.and_then(|text| text.split(':').next()?.parse().ok()).unwrap_or(0);
         let mut sessions = Vec::new();
         for key in keys {
             let value: Option<String> = self.cache.get(&key).await.map_err(EmulatorError::cache)?;
             let value: Value = value.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-            if value["user_id"] == user_id {
+            if value["user_id"] == user_id && value["epoch"].as_u64().unwrap_or(0) >= epoch {
                 let ends_in_ms = self.cache.pttl(&key).await.map_err(EmulatorError::cache)?;
-                sessions.push(Session { hash: key[begin.len()..].to_owned(), role: value["role"].clone(), ends_in_ms });
+                let (role, opened_at) = (value["role"].clone(), value["opened_at"].clone());
+                sessions.push(Session { hash: key[begin.len()..].to_owned(), role, opened_at, ends_in_ms });
             }
         }
         sessions.sort_by_key(|session| std::cmp::Reverse(session.ends_in_ms));

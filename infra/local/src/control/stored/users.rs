@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use dynoxide::Database;
 use dynoxide::actions::get_item::GetItemRequest;
 use dynoxide::actions::query::QueryRequest;
-use dynoxide::actions::update_item::UpdateItemRequest;
 use dynoxide::types::AttributeValue;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::keys::{BY_ID, ID, PHONE, ROLE, SHARD};
+use super::keys::{BY_ID, ID, PHONE, SHARD};
 use super::reader::StoredData;
 use crate::error::EmulatorError;
 
@@ -32,24 +31,6 @@ impl StoredData<'_> {
         let found =
             self.app.dynamodb.run(move |database| database.get_item(request).map_err(EmulatorError::dynamodb)).await?;
         Ok(found.item.map(plain))
-    }
-
-    /// Changes the role of a user, as `make admin` does on AWS; returns whether the user exists.
-    pub(crate) async fn set_role(&self, phone: &str, role: &str) -> Result<bool, EmulatorError> {
-        if self.user(phone).await?.is_none() {
-            return Ok(false);
-        }
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let request = UpdateItemRequest {
-            table_name: self.keys.users_table(),
-            key: HashMap::from([(PHONE.to_owned(), text(phone))]),
-            update_expression: Some("SET #role = :role".to_owned()),
-            expression_attribute_names: Some(HashMap::from([("#role".to_owned(), ROLE.to_owned())])),
-            expression_attribute_values: Some(HashMap::from([(":role".to_owned(), text(role))])),
-            ..UpdateItemRequest::default()
-        };
-        self.app.dynamodb.run(move |database| database.update_item(request).map_err(EmulatorError::dynamodb)).await?;
-        Ok(true)
     }
 
     /// At most `limit` users that are not deleted, who registered before the one with the id `before`.
