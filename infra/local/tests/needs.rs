@@ -13,7 +13,7 @@ use syn::{Expr, ExprCall, ImplItem, Item, Macro, Member, Token, Type};
 
 /// What a function can open, and what its policy in the template names for that.
 const RIGHTS: &[(&str, &[&str])] = &[
-    ("Cache::connect", &["CacheConnectPolicy"]),
+    ("Cache::connect", &["CacheConnectPolicy", "elasticache:Connect"]),
     ("SecretKeys::connect veri_code", &["VeriCodeSecret"]),
     ("SecretKeys::connect jwt", &["JwtSecret"]),
     ("SecretKeys::connect sms", &["SmsSecret"]),
@@ -22,7 +22,7 @@ const RIGHTS: &[(&str, &[&str])] = &[
     // Jobs that hand the rest of a long run to themselves.
     ("Tasks::new", &["-daily:live", "-deployed:live"]),
     ("Database::connect", &["UsersTable", "RunsTable"]),
-    ("ElastiCache::new", &["elasticache:"]),
+    ("ElastiCache::new", &["elasticache:Describe"]),
 ];
 
 /// Name and source of each function.

@@ -80,12 +80,11 @@ impl Setup {
     }
 }
 
-const VERBS: [&str; 10] = [
+const VERBS: [&str; 9] = [
     "deploy.sh",
     "push.sh",
     "rollback.sh",
     "logs.sh",
-    "admin.sh",
     "outputs.sh",
     "destroy.sh",
     "drill.sh",
@@ -112,7 +111,10 @@ fn a_verb_without_what_it_is_about_says_so() {
     for (verb, variables, sentence) in [
         ("push.sh", &[("STAGE", "test")][..], "type: make push FN=login STAGE=test"),
         ("push.sh", &[("STAGE", "test"), ("FN", "logn")], "there is no function logn"),
-        ("admin.sh", &[("STAGE", "test")], "type it whole"),
+        ("admin.sh", &[("STAGE", "test")], "type it whole: make admin"),
+        ("admin.sh", &[("CHANGE", "end_sessions")], "type it whole: make end-sessions"),
+        ("admin.sh", &[("STAGE", "nowhere"), ("PHONE", "+8613800138000")], "write conf/nowhere.toml"),
+        ("admin.sh", &[("PHONE", "+8613800138000"), ("PORT", "1")], "no emulator listens on http://127.0.0.1:1"),
         ("admin.sh", &[("STAGE", "test"), ("PHONE", "13800138000")], "type it whole"),
         ("restore_user.sh", &[("STAGE", "test")], "type it whole"),
         ("restore_user.sh", &[("STAGE", "test"), ("PHONE", "+8613800138000")], "FROM=badge-test-users-restored"),

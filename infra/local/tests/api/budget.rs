@@ -30,14 +30,14 @@ async fn requests_stay_within_the_budget() {
 
         let code = app.code(&phone, 2).await;
         let login = app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
-        assert_eq!(spent(app, &login).await, (2, 4, 1, 0, 1.0, 0.0), "login");
+        assert_eq!(spent(app, &login).await, (2, 5, 1, 0, 1.0, 0.0), "login");
         let somebody = login.signed_in();
 
         let page = app.send("GET", "/user/index", &[("authorization", &somebody.sid)], "").await;
-        assert_eq!(spent(app, &page).await, (2, 1, 1, 0, 0.5, 0.0), "index by session");
+        assert_eq!(spent(app, &page).await, (2, 2, 1, 0, 0.5, 0.0), "index by session");
         let jwt = format!("jwt {}", somebody.token);
         let page = app.send("GET", "/user/index", &[("authorization", &jwt)], "").await;
-        assert_eq!(spent(app, &page).await, (1, 0, 1, 0, 0.5, 0.0), "index by token");
+        assert_eq!(spent(app, &page).await, (1, 2, 1, 0, 0.5, 0.0), "index by token");
 
         let out = app.send("POST", "/user/logout", &[("authorization", &somebody.sid)], "").await;
         assert_eq!(spent(app, &out).await, (1, 1, 0, 0, 0.0, 0.0), "logout");

@@ -122,10 +122,11 @@ fn first_command(bytes: &[u8]) -> Option<(Vec<String>, usize)> {
 async fn behind_a_front(trusted: bool, kind: &str, test: impl AsyncFnOnce(&TestApp, &Front)) {
     let front = Front::new().await;
     let url = format!("rediss://{}", front.address);
-    let mut builder = TestAppBuilder::new()
-        .parameter("CacheUrl", &url)
-        .parameter("CacheUser", "badge")
-        .settings(|settings| settings.replace("kind = \"serverless\"", &format!("kind = \"{kind}\"")));
+    let mut builder =
+        TestAppBuilder::new().parameter("CacheUrl", &url).parameter("CacheUser", "badge").settings(|settings| {
+            let settings = settings.replace("kind = \"serverless\"", &format!("kind = \"{kind}\""));
+            settings.replace(r#"window = "1m", max = 60"#, r#"window = "1m", max = 10000"#)
+        });
     if trusted {
         let file = builder.folder().join("authority.pem");
         fs::write(&file, &front.certificate).unwrap();

@@ -1,11 +1,23 @@
-//! The rights that `infra/template.yaml` gives the cache's user: enough for every function, and no more.
+//! The rights that `infra/template.yaml` gives each function's user of the cache: enough for the function, and no more.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use support::{TestApp, applicant, code, root, with_app};
+use support::tree::{functions_of, yaml};
+use support::{Reply, TestApp, applicant, code, with_app};
 
 /// All rights, which the emulator itself needs.
 const ALL: &str = "on ~* +@all";
+
+/// A session that a function would make up.
+const FORGED: &str = "iwc:{00}:session:00";
+
+/// The access string of the user that a function signs in as.
+fn rights(function: &str) -> String {
+    let template = yaml("infra/template.yaml");
+    let (_, properties) = functions_of(&template).find(|(name, _)| *name == function).unwrap();
+    let user = properties["Environment"]["Variables"]["CACHE_USER"]["If"][1]["Ref"].as_str().unwrap();
+    template["Resources"][user]["Properties"]["AccessString"].as_str().unwrap().to_owned()
+}
 
 /// Sets the rights of the default user, which functions have here.
 async fn give(app: &TestApp, rights: &str) {
@@ -13,31 +25,114 @@ async fn give(app: &TestApp, rights: &str) {
     assert_eq!(app.redis(&["AUTH operator any", &give]).await, "+OK");
 }
 
+/// Sends a request while the cache takes from every function what that one may do.
+async fn under(app: &TestApp, function: &str, send: impl Future<Output = Reply>) -> Reply {
+    give(app, &rights(function)).await;
+    let reply = send.await;
+    give(app, ALL).await;
+    reply
+}
+
 #[tokio::test]
-async fn the_rights_of_the_caches_user_are_enough_and_no_more() {
-    let template = std::fs::read_to_string(root().join("infra/template.yaml")).unwrap();
-    let line = template.lines().find_map(|line| line.trim().strip_prefix("AccessString: ")).unwrap();
-    let rights = line.trim_matches('"');
+async fn the_rights_of_each_function_are_enough_for_it() {
     with_app(async |app| {
         assert_eq!(app.redis(&["ACL SETUSER operator on nopass ~* +@all"]).await, "+OK");
-        give(app, rights).await;
         let phone = app.phone();
-        let code = app.code(&phone, 1).await;
-        assert_eq!(app.post("/user/register", &applicant(&phone, &code)).await.code, 0);
-        give(app, ALL).await;
+        let asks = json!({ "phone": phone });
+        for key in [None, Some("k"), Some("k")] {
+            let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+            let sent = under(app, "veri_code", app.send("POST", "/user/veri_code", &headers, asks.to_string())).await;
+            assert_eq!(sent.code, 0);
+            app.advance(61).await;
+        }
+        let refused = under(app, "veri_code", async {
+            app.post("/user/veri_code", &asks).await;
+            app.post("/user/veri_code", &asks).await
+        });
+        assert_eq!(refused.await.code, code::TOO_MANY_REQUESTS);
+
+        let right = app.messages(&phone, 3).await[0]["code"].as_str().unwrap().to_owned();
+        let wrong = json!({ "phone": phone, "veri_code": support::other_than(&right) });
+        let judged = under(app, "register", app.post("/user/register", &applicant(&phone, "999999"))).await;
+        assert_eq!(judged.code, code::VERI_CODE_WRONG);
+        let made = under(app, "register", app.post("/user/register", &applicant(&phone, &right))).await;
+        assert_eq!(made.code, 0);
+
+        assert_eq!(under(app, "login", app.post("/user/login", &wrong)).await.code, code::VERI_CODE_WRONG);
         app.advance(61).await;
-        give(app, rights).await;
-        let user = app.log_in(&phone).await;
-        let wrong = json!({ "phone": phone, "veri_code": "000000" });
-        assert_eq!(app.post("/user/login", &wrong).await.code, code::VERI_CODE_WRONG, "a wrong code is judged too");
-        let headers = [("authorization", user.sid.as_str())];
-        assert_eq!(app.send("GET", "/user/index", &headers, "").await.code, 0);
-        assert_eq!(app.send("POST", "/user/logout", &headers, "").await.code, 0);
+        let right = app.code(&phone, 4).await;
+        let attempt = json!({ "phone": phone, "veri_code": right });
+        let before = format!("__sid__=00{}", "A".repeat(43));
+        let cookie = [("cookie", before.as_str())];
+        let login = app.send("POST", "/user/login", &cookie, attempt.to_string());
+        let user = under(app, "login", login).await.signed_in();
+
+        let (sid, jwt) = ([("authorization", user.sid.as_str())], format!("jwt {}", user.token));
+        app.advance(1_000).await;
+        for authorization in [&user.sid, &jwt] {
+            let headers = [("authorization", authorization.as_str())];
+            assert_eq!(under(app, "user_index", app.send("GET", "/user/index", &headers, "")).await.code, 0);
+        }
+        app.advance(3_601).await;
+        let page = under(app, "user_index", app.send("GET", "/user/index", &sid, "")).await;
+        assert_eq!((page.code, page.sid().as_deref()), (0, Some(user.sid.as_str())));
+        assert_eq!(under(app, "logout", app.send("POST", "/user/logout", &sid, "")).await.code, 0);
+
+        give(app, &rights("change_rights")).await;
+        for change in ["disable", "enable"] {
+            app.invoke_function("change_rights", &task(&phone, change)).await;
+        }
         for job in ["daily", "deployed"] {
+            give(app, &rights(job)).await;
             assert_eq!(app.control("POST", &format!("schedules/{job}"), "{}").await["outcome"], "ok", "{job}");
         }
-        for command in ["FLUSHALL", "KEYS *", "CONFIG GET maxmemory", "ACL LIST"] {
-            assert!(app.redis(&[command]).await.starts_with("-NOPERM"), "{command}");
+        give(app, ALL).await;
+    })
+    .await;
+}
+
+fn task(phone: &str, change: &str) -> Value {
+    json!({
+        "task_id": "t", "time_epoch_ms": 1_795_276_800_000_i64, "spawned_at_ms": 1_795_276_800_000_i64,
+        "task": { "phone": format!("+86{phone}"), "change": change, "by": "a test" }
+    })
+}
+
+#[tokio::test]
+async fn no_function_may_do_more_than_its_own() {
+    with_app(async |app| {
+        assert_eq!(app.redis(&["ACL SETUSER operator on nopass ~* +@all"]).await, "+OK");
+        let set = format!("SET {FORGED} {{}}");
+        let (script, epoch) =
+            (format!("EVAL \"return redis.call('SET',KEYS[1],'x')\" 1 {FORGED}"), "iwc:{00}:epochs:users");
+        let all: &[&str] =
+            &["veri_code", "register", "login", "logout", "user_index", "change_rights", "daily", "deployed"];
+        let but =
+            |allowed: &[&'static str]| all.iter().copied().filter(|one| !allowed.contains(one)).collect::<Vec<_>>();
+        for (command, refused) in [
+            ("FLUSHALL", but(&[])),
+            ("KEYS *", but(&[])),
+            ("CONFIG GET maxmemory", but(&[])),
+            ("ACL LIST", but(&[])),
+            ("SCRIPT FLUSH", but(&["veri_code", "register", "login"])),
+            ("SET other x", but(&[])),
+            (&*set, but(&["login"])),
+            (&*script, but(&["login"])),
+            (&*format!("GET {FORGED}"), but(&["login", "logout", "user_index"])),
+            (&*format!("DEL {FORGED}"), but(&["login", "logout"])),
+            (&*format!("HSET {epoch} u 9:9:0"), but(&["login", "change_rights"])),
+            (&*format!("HDEL {epoch} u"), but(&["login", "change_rights"])),
+            ("GET iwc:{00}:code:+8613800138000", but(&["veri_code", "register", "login"])),
+            ("HGETALL iwc:{00}:figures:2026-11-22", but(&["veri_code", "register", "login", "daily"])),
+        ] {
+            for function in refused {
+                give(app, &rights(function)).await;
+                let reply = app.redis(&[command]).await;
+                assert!(
+                    ["NOPERM", "permission", "can't"].iter().any(|word| reply.contains(word)),
+                    "{function}: {command}: {reply}"
+                );
+            }
         }
         give(app, ALL).await;
     })

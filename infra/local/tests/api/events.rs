@@ -29,6 +29,10 @@ async fn every_function_takes_its_event() {
         for function in ["cache_watch", "daily", "deployed", "send_sms"] {
             assert_eq!(app.invoke_function(function, &event(function)).await, Value::Null, "{function}");
         }
+        // Nobody has registered with the phone of that event.
+        let event = event("change_rights");
+        let refused = app.invoke("badge-local-change_rights:live", "RequestResponse", &event).await;
+        assert_eq!(refused.json()["errorType"], code::USER_NOT_FOUND.to_string());
     })
     .await;
 }

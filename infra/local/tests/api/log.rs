@@ -40,6 +40,47 @@ async fn a_request_leaves_one_line_without_its_secrets() {
 }
 
 #[tokio::test]
+async fn the_line_of_a_signed_in_caller_says_who_by_what_and_from_where() {
+    with_app(async |app| {
+        let phone = app.phone();
+        let user_id = app.register(&phone).await;
+        let code = app.code(&phone, 2).await;
+        let login = app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
+        let (sid, jwt) = (login.sid().unwrap(), format!("jwt {}", login.data["token"].as_str().unwrap()));
+        let line = async |method: &str, path: &str, headers: &[(&str, &str)]| {
+            let reply = app.send(method, path, headers, "").await;
+            app.log(&reply.request_id).await.remove(0)
+        };
+        let (one, other) = (("x-stage-source-ip", "198.51.100.7"), ("x-stage-source-ip", "198.51.100.8"));
+        let by_session = line("GET", "/user/index", &[("authorization", &sid), one]).await;
+        let by_token = line("GET", "/user/index", &[("authorization", &jwt), one]).await;
+        let elsewhere = line("GET", "/user/index", &[("authorization", &jwt), other]).await;
+        let leaves = line("POST", "/user/logout", &[("authorization", &sid), one]).await;
+        let enters = app.log(&login.request_id).await.remove(0);
+        for (line, credential) in [
+            (&enters, "veri_code"),
+            (&by_session, "session"),
+            (&by_token, "jwt"),
+            (&elsewhere, "jwt"),
+            (&leaves, "session"),
+        ] {
+            let found = (&line["user_id"], &line["role"], &line["credential"]);
+            assert_eq!(found, (&json!(user_id), &json!("user"), &json!(credential)), "{line}");
+            assert_eq!(line["network"].as_str().unwrap().len(), 16, "{line}");
+        }
+        assert_eq!((&by_session["network"], &leaves["network"]), (&by_token["network"], &by_token["network"]));
+        assert_ne!(by_token["network"], elsewhere["network"]);
+        assert!(!app.logs().contains("198.51.100."));
+        let stranger = line("GET", "/user/index", &[]).await;
+        assert!(
+            ["user_id", "role", "credential", "network"].iter().all(|name| stranger[*name].is_null()),
+            "{stranger}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_secret_in_a_path_a_query_or_a_header_is_not_logged() {
     with_app(async |app| {
         let phone = app.phone();

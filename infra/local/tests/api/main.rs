@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
 mod attack;
+mod browsers;
 mod budget;
 mod cache_access;
 mod cache_rights;
@@ -34,7 +35,9 @@ mod outage;
 mod race;
 mod readme;
 mod register;
+mod rights;
 mod rotation;
+mod sessions;
 mod settings;
 mod sms;
 mod sns;

@@ -28,13 +28,39 @@ async fn a_token_enters_under_either_scheme_until_it_expires() {
 }
 
 #[tokio::test]
-async fn a_token_is_judged_before_any_session() {
+async fn the_first_credential_that_is_good_counts() {
     with_app(async |app| {
-        let somebody = app.somebody().await;
-        let cookie = format!("__sid__={}", somebody.sid);
-        let headers = [("authorization", "jwt a.b.c"), ("cookie", cookie.as_str())];
-        let reply = app.send("GET", "/user/index", &headers, "").await;
-        assert_eq!((reply.code, reply.msg.as_str()), (code::NO_AUTH, "token认证失败"));
+        let (one, other) = (app.somebody().await, app.somebody().await);
+        let (cookie, none) = (format!("__sid__={}", one.sid), format!("__sid__=00{}", "A".repeat(43)));
+        let (jwt, old) = (format!("jwt {}", other.token), format!("Bearer {}", one.token));
+        let caller = async |headers: &[(&str, &str)]| {
+            let reply = app.send("GET", "/user/index", headers, "").await;
+            (reply.code, app.log(&reply.request_id).await[0]["user_id"].clone())
+        };
+        assert_eq!(caller(&[("authorization", &jwt), ("cookie", &cookie)]).await, (0, json!(other.user_id)));
+        assert_eq!(caller(&[("authorization", &jwt), ("cookie", &none)]).await, (0, json!(other.user_id)));
+        app.advance(1201).await;
+        for bad in ["Bearer undefined", "jwt a.b.c", &old, &jwt] {
+            let headers = [("authorization", bad), ("cookie", cookie.as_str())];
+            assert_eq!(caller(&headers).await, (0, json!(one.user_id)), "{bad}");
+            let headers = [("authorization", bad), ("cookie", none.as_str())];
+            assert_eq!(caller(&headers).await, (code::NO_AUTH, Value::Null), "{bad}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_says_who_it_is_of_and_is_another_one_each_time() {
+    with_app(async |app| {
+        let (one, other) = (app.somebody().await, app.somebody().await);
+        let [first, second] = [&one, &other].map(|who| {
+            let claims = who.token.split('.').nth(1).unwrap();
+            serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
+        });
+        assert_eq!((&first["sub"], &first["user_id"]), (&json!(one.user_id), &json!(one.user_id)));
+        assert_eq!((&first["epoch"], first["jti"].as_str().unwrap().len()), (&json!(0), 32));
+        assert_ne!(first["jti"], second["jti"]);
     })
     .await;
 }

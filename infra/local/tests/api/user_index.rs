@@ -40,7 +40,7 @@ async fn rows_have_the_columns_of_the_contract_and_hide_what_is_not_the_callers(
             "id": user_id, "create_time": row["create_time"], "update_time": null, "user_name": "张三", "gender": 1,
             "birth_day": null, "province": "", "city": "", "is_delete": 0,
         });
-        expected["phone"] = json!(format!("+86{}****{}", &phone[..3], &phone[7..]));
+        expected["phone"] = json!(format!("+86*********{}", &phone[9..]));
         assert_eq!((row, reply.next), (&expected, Some(Value::Null)));
         let time = row["create_time"].as_str().unwrap();
         assert!(time.len() == 19 && &time[4..5] == "-" && &time[10..11] == " " && &time[13..14] == ":", "{time}");
@@ -86,6 +86,46 @@ async fn an_admin_sees_every_value() {
             assert_eq!((&row["phone"], &row["birth_day"]), (&json!(format!("+86{phone}")), &json!("1990-01-02")));
         }
     })
+    .await;
+}
+
+#[tokio::test]
+async fn a_caller_gets_sixty_pages_a_minute() {
+    with_app(async |app| {
+        let (one, other) = (app.somebody().await, app.somebody().await);
+        let jwt = format!("jwt {}", one.token);
+        for nth in 0..60 {
+            index(app, if nth % 2 == 0 { &one.sid } else { &jwt }, "?limit=1").await;
+        }
+        for authorization in [&one.sid, &jwt] {
+            let refused = app.send("GET", "/user/index", &[("authorization", authorization)], "").await;
+            assert_eq!(refused.code, code::TOO_MANY_REQUESTS);
+            assert!((1..=60).contains(&refused.data["retry_after"].as_u64().unwrap()), "{refused:?}");
+        }
+        index(app, &other.sid, "").await;
+        app.advance(61).await;
+        index(app, &one.sid, "").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_that_is_open_to_admins_is_closed_to_users() {
+    with_settings(
+        |settings| settings.replace("open_to = \"users\"", "open_to = \"admins\""),
+        async |app| {
+            let (phone, user) = (app.phone(), app.somebody().await);
+            app.register(&phone).await;
+            app.change_rights(&phone, "promote").await;
+            let admin = app.log_in(&phone).await;
+            for (who, code) in [(&user, code::FORBIDDEN), (&admin, 0)] {
+                for authorization in [who.sid.clone(), format!("jwt {}", who.token)] {
+                    let reply = app.send("GET", "/user/index", &[("authorization", &authorization)], "").await;
+                    assert_eq!(reply.code, code, "{reply:?}");
+                }
+            }
+        },
+    )
     .await;
 }
 

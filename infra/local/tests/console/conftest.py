@@ -23,15 +23,16 @@ expect.set_options(timeout=TIMEOUT_MS)
 class Emulator:
     """A running local emulator with empty stores."""
 
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, port, root=ROOT):
+        self.port, self.root = port, root
         self.url = f"http://127.0.0.1:{port}"
         self.api = f"{self.url}/local/iwc/badge/user"
         self.start()
 
     def start(self):
         self.process = subprocess.Popen(
-            [os.environ["LOCAL_BIN"], "--port", str(self.port), "--stage", "local", "--at-start", "deployed"],
+            [os.environ["LOCAL_BIN"], "--root", str(self.root), "--port", str(self.port), "--stage", "local",
+             "--at-start", "deployed"],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         output = []
         for line in self.process.stdout:
@@ -94,14 +95,35 @@ def poll(question, failure):
     raise TimeoutError(failure)
 
 
-@pytest.fixture
-def emulator():
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    running = Emulator(port)
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def emulator():
+    running = Emulator(free_port())
     yield running
     running.stop()
+
+
+@pytest.fixture
+def emulator_with(tmp_path):
+    """Starts an emulator with changed settings: `emulator_with(lambda settings: …)`."""
+    started = []
+
+    def start(change):
+        (tmp_path / "conf").mkdir()
+        (tmp_path / "conf/local.toml").write_text(change((ROOT / "conf/local.toml").read_text()))
+        for name in ("infra", ".tools"):
+            (tmp_path / name).symlink_to(ROOT / name)
+        started.append(Emulator(free_port(), tmp_path))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -185,6 +185,7 @@ impl TestApp {
         assert_eq!(response.status, 200, "{method} {path}: {text}");
         assert_eq!(response.header("content-type"), Some("application/json"));
         assert_eq!(response.header("cache-control"), Some("no-store"));
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
         let mut value = response.json();
         assert!(text.starts_with("{\"code\":") && !value["data"].is_null(), "{text}");
         let reply = Reply {
@@ -196,7 +197,7 @@ impl TestApp {
             request_id: response.header("x-request-id").unwrap().to_owned(),
         };
         assert_eq!(value.as_object().unwrap().len(), if reply.next.is_some() { 4 } else { 3 }, "{text}");
-        let told = ["token", "device"].map(|name| reply.data[name].as_str().map(str::to_owned));
+        let told = ["token", "device", "session"].map(|name| reply.data[name].as_str().map(str::to_owned));
         for secret in told.into_iter().chain([reply.sid()]).flatten() {
             self.add_secret(&secret);
         }
@@ -263,6 +264,11 @@ impl TestApp {
         let phone = self.phone();
         self.register(&phone).await;
         self.log_in(&phone).await
+    }
+
+    /// Changes the rights of a registered user, as operators do.
+    pub async fn change_rights(&self, phone: &str, change: &str) {
+        self.control("POST", "users/rights", json!({ "phone": phone, "change": change })).await;
     }
 
     /// The signing key of a secret.
