@@ -115,8 +115,7 @@ pub(super) struct Written {
 }
 
 /// What is limited by whom.
-const KNOWN: &str =
-    "on `try` must be by `phone` or `device` and `day` or `success`, at most 100, or by `ip`; on `list` by `user`; \
+const KNOWN: &str = "on `try` must be by `phone` or `device` and `day` or `success`, at most 100, or by `ip`; on `list` by `user`; \
      on `send` not by `user`; `success` is a window on `try` alone";
 
 impl Written {

@@ -29,8 +29,6 @@ pub(super) struct UserItem<'a> {
     #[serde(skip_serializing_if = "is_zero")]
     epoch: u64,
     receipt: &'a str,
-    #[serde(skip_serializing_if = "is_zero")]
-    epoch: u64,
     /// A deleted user has none, and so leaves the index `by_id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<u8>,
@@ -53,8 +51,6 @@ struct StoredUser {
     epoch: u64,
     #[serde(default)]
     receipt: String,
-    #[serde(default)]
-    epoch: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -75,15 +71,9 @@ impl<'a> From<&'a User> for UserItem<'a> {
             is_disabled: user.is_disabled.into(),
             epoch: user.epoch,
             receipt: &user.receipt,
-            epoch: user.epoch,
             shard: (!user.is_delete).then(|| user.id.shard()),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// Reads a user.
@@ -104,7 +94,6 @@ pub(super) fn read_user(mut item: Item) -> Result<User, Error> {
         is_disabled: item.is_disabled != 0,
         epoch: item.epoch,
         receipt: item.receipt,
-        epoch: item.epoch,
     })
 }
 
@@ -168,7 +157,6 @@ pub(super) mod samples {
             is_disabled: false,
             epoch: 0,
             receipt: "receipt".to_owned(),
-            epoch: 0,
         }
     }
 

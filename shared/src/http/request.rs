@@ -93,7 +93,16 @@ impl Request {
             principal: (),
             method: head.method,
             path,
-            wire: Wire { config, route, stage_in_path, site, headers: head.headers, query, body, logged: Arc::default() },
+            wire: Wire {
+                config,
+                route,
+                stage_in_path,
+                site,
+                headers: head.headers,
+                query,
+                body,
+                logged: Arc::default(),
+            },
         }
     }
 

@@ -99,8 +99,6 @@ pub struct User {
     pub epoch: u64,
     /// Proof of the request that made the user; see `accounts::register`.
     pub receipt: String,
-    /// A counter that every change of rights raises.
-    pub epoch: u64,
 }
 
 #[cfg(test)]

@@ -46,7 +46,13 @@ impl SendSms {
     pub(crate) fn new(call: &Call, phone: &Phone, seed: String, good_for: Duration) -> Self {
         let good_for_ms = u64::try_from(good_for.as_millis()).unwrap_or(u64::MAX);
         let good_until_ms = call.now.millis().saturating_add(good_for_ms);
-        Self { phone: phone.e164().to_owned(), seed, good_until_ms, minutes: good_for_ms / 60_000, language: call.language }
+        Self {
+            phone: phone.e164().to_owned(),
+            seed,
+            good_until_ms,
+            minutes: good_for_ms / 60_000,
+            language: call.language,
+        }
     }
 
     /// What the message says.
