@@ -102,6 +102,8 @@ fn task(phone: &str, change: &str) -> Value {
 async fn no_function_may_do_more_than_its_own() {
     with_app(async |app| {
         assert_eq!(app.redis(&["ACL SETUSER operator on nopass ~* +@all"]).await, "+OK");
+        // A cache that works, before its rights are taken away.
+        assert_eq!(app.post("/user/veri_code", &json!({ "phone": app.phone() })).await.code, 0);
         let set = format!("SET {FORGED} {{}}");
         let (script, epoch) =
             (format!("EVAL \"return redis.call('SET',KEYS[1],'x')\" 1 {FORGED}"), "iwc:{00}:epochs:users");

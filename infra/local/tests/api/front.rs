@@ -76,6 +76,7 @@ fn read(front: Front, mut answer: Value) -> Answer {
     };
     assert_eq!(header("content-type").as_deref(), Some("application/json"));
     assert_eq!(header("cache-control").as_deref(), Some("no-store"));
+    assert_eq!(header("x-content-type-options").as_deref(), Some("nosniff"));
     assert!(header("x-request-id").is_some());
     let in_headers = header("set-cookie");
     assert_eq!(headers, json!({}), "{front:?}");
