@@ -104,11 +104,13 @@ limits = [
     { name = "d", on = "send", key = "stage", window = "day", max_money = 1000.0, reserve = 0.3 },
     { name = "e", on = "try", key = "device", window = "success", max = 100 },
     { name = "f", on = "send", key = "ip48", window = "10m", max = 120 },
+    { name = "g", on = "list", key = "user", window = "1m", max = 60 },
 ]
 [phone]
 allowed_regions = ["CN"]
 [session]
 ttl_secs = 86400
+max_age_secs = 2592000
 [token]
 ttl_secs = 1200
 [veri_code]
@@ -122,7 +124,7 @@ prices = { CN = 0.045 }
 def test_limits_are_those_of_the_settings(tmp_path):
     for stage, window in [("local", "60s"), ("prod", "10m"), ("test", "10m")]:
         (tmp_path / f"{stage}.toml").write_text(SETTINGS % window)
-    stops = dict.fromkeys("abcdef", "what")
+    stops = dict.fromkeys("abcdefg", "what")
     english = markdown(tmp_path, stops, "en")
     for row in [
         "**Stages: `local`**",
@@ -134,7 +136,9 @@ def test_limits_are_those_of_the_settings(tmp_path):
         "1,000 a day, at 0.045 a message, 30% of it for known devices alone",
         "| `e` | wrong codes | phone, by its known devices | 100 until a code is used | what |",
         "| `f` | messages | /48 of an IPv6 address | 120 in any 10 min | what |",
+        "| `g` | pages of `index` | caller | 60 in any minute | what |",
         "| a session, from its last use | 86,400 s |",
+        "| a session in all | 2,592,000 s |",
     ]:
         assert row in english
     chinese = markdown(tmp_path, stops, "zh")
