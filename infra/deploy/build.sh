@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the functions as they are shipped, for Lambda's ARM processors, and packs them: target/lambda/<function>.zip.
 # With a name, that one alone. With BUILT_IN=<folder> nothing is built: what this machine has built there is packed for an
-# emulator of AWS that runs it here (`make test-deploy`).
+# emulator of AWS that runs it here (`make test-deploy`). With MARKED=1 packages differ from all before.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
@@ -18,7 +18,7 @@ if [ -n "${BUILT_IN-}" ]; then
         mkdir -p "target/lambda/$name"
         strip -o "target/lambda/$name/bootstrap" "$BUILT_IN/$name"
     done
-    exec python3 infra/deploy/pack.py --here ${1:+"$1"}
+    exec python3 infra/deploy/pack.py --here ${MARKED:+--mark} ${1:+"$1"}
 fi
 [ -d "$(rustc --print sysroot)/lib/rustlib/$TARGET" ] ||
     fail "Rust's library for $TARGET is missing; type: rustup target add $TARGET"
@@ -32,4 +32,4 @@ fi
 if [ -n "${1-}" ]; then what="--bin $1"; else what=--bins; fi
 # shellcheck disable=SC2086 # words
 PATH="$TOOLS/bin:$PATH" cargo lambda build --release --arm64 --locked $FUNCTIONS_ALONE $what --lambda-dir "$PWD/target/lambda"
-python3 infra/deploy/pack.py ${1:+"$1"}
+python3 infra/deploy/pack.py ${MARKED:+--mark} ${1:+"$1"}

@@ -4,12 +4,14 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
+. infra/deploy/stack.sh
 
 need_stage deploy
 mkdir -p target/lambda
 python3 infra/deploy/parameters.py "$STAGE" >target/lambda/parameters
 need_account
-infra/deploy/build.sh
+[ "${1-}" = --diff ] || prepare_stack
+MARKED=${RETRY-} infra/deploy/build.sh
 
 # Code goes to Lambda by a bucket, one for all stages of the account and the region.
 bucket="badge-code-$ACCOUNT-$REGION"
@@ -38,12 +40,13 @@ if [ "${1-}" = --diff ]; then
     exec "$AWS" cloudformation delete-change-set --change-set-name "$changes"
 fi
 
-is_there() { "$AWS" cloudformation describe-stacks --stack-name "badge-$STAGE" >/dev/null 2>&1; }
-
 before=target/lambda/before.$STAGE
 : >"$before"
-if is_there; then live_versions >"$before"; fi
-stack
+case $(stack_state) in "" | REVIEW_IN_PROGRESS) ;; *) live_versions >"$before" ;; esac
+stack || {
+    print_failures
+    fail "the stack badge-$STAGE was not deployed; the lines above say why. Type the same again once that is mended"
+}
 remember "$before"
 smoke || {
     [ -s "$before" ] || fail "the stage is up and does not work; there is no version before to go back to"

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Deletes a stage with all that it stores. Of prod, users, secrets and failed events stay, and it needs CONFIRM.
+# Deletes a stage with all that it stores, also one of which pieces are missing already. Of prod, users, secrets and failed
+# events stay, and it needs CONFIRM.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
+. infra/deploy/stack.sh
 
 need_stage destroy
 if [ "$STAGE" = prod ] && [ "${CONFIRM-}" != "badge-prod" ]; then
@@ -10,17 +12,38 @@ if [ "$STAGE" = prod ] && [ "${CONFIRM-}" != "badge-prod" ]; then
 fi
 need_account
 "$AWS" cloudformation delete-stack --stack-name "badge-$STAGE"
-"$AWS" cloudformation wait stack-delete-complete --stack-name "badge-$STAGE" ||
-    fail "the stack badge-$STAGE is not gone; its events in the console say why"
+"$AWS" cloudformation wait stack-delete-complete --stack-name "badge-$STAGE" || {
+    print_failures
+    fail "the stack badge-$STAGE is not gone; the lines above say why"
+}
 if [ "$STAGE" = prod ]; then
     say "What prod stores stays: the table badge-prod-users, the queue badge-prod-failed-events, the secrets badge/prod/*"
     exit
 fi
+
+# gone WHAT CODE COMMAND...: runs a command that deletes; that there is nothing to delete (an error with CODE) is as good.
+left=
+gone() {
+    what=$1 code=$2
+    shift 2
+    error=$("$@" 2>&1 >/dev/null) && return
+    case $error in
+    *"$code"*) ;;
+    *)
+        say "$what was not deleted: $error"
+        left=1
+        ;;
+    esac
+}
+
 # The template keeps these on every stage, because a mistake in it must not empty prod.
-"$AWS" dynamodb delete-table --table-name "badge-$STAGE-users" >/dev/null
-queue=$("$AWS" sqs get-queue-url --queue-name "badge-$STAGE-failed-events" --query QueueUrl --output text)
-"$AWS" sqs delete-queue --queue-url "$queue"
+gone "the table badge-$STAGE-users" ResourceNotFoundException \
+    "$AWS" dynamodb delete-table --table-name "badge-$STAGE-users"
+queue=$("$AWS" sqs get-queue-url --queue-name "badge-$STAGE-failed-events" --query QueueUrl --output text 2>/dev/null || true)
+[ -z "$queue" ] || gone "the queue badge-$STAGE-failed-events" NonExistentQueue "$AWS" sqs delete-queue --queue-url "$queue"
 for secret in jwt veri_code sms; do
-    "$AWS" secretsmanager delete-secret --secret-id "badge/$STAGE/$secret" --force-delete-without-recovery >/dev/null
+    gone "the secret badge/$STAGE/$secret" ResourceNotFoundException \
+        "$AWS" secretsmanager delete-secret --secret-id "badge/$STAGE/$secret" --force-delete-without-recovery
 done
+[ -z "$left" ] || fail "not all of $STAGE is gone; type the same again once the lines above are mended"
 say "The stage $STAGE is gone"

@@ -4,6 +4,7 @@
     pack.py FUNCTION   that one, marked as pushed: Lambda makes no second version of the same bytes, so what is pushed
                        must not be what the next deployment brings
     pack.py --here ... the same for this machine, which refuses neither, and is quick rather than small
+    pack.py --mark ... all of them marked, after a deployment that failed: Lambda has kept the versions that it made
 
 The same binary and settings give the same bytes whenever they are packed, so that a deployment of nothing new changes
 nothing.
@@ -56,12 +57,13 @@ def pack(folder, is_pushed, is_here):
 
 def main(arguments):
     is_here = "--here" in arguments
-    only = next((argument for argument in arguments if argument != "--here"), None)
+    is_marked = "--mark" in arguments
+    only = next((argument for argument in arguments if not argument.startswith("--")), None)
     folders = sorted(one.parent for one in BUILT.glob("*/bootstrap") if only in (None, one.parent.name))
     if not folders:
         sys.exit(f"error: nothing was built in {BUILT}" + (f" for {only}" if only else "") + "; type: make build")
     for folder in folders:
-        pack(folder, only is not None, is_here)
+        pack(folder, is_marked or only is not None, is_here)
 
 
 main(sys.argv[1:])

@@ -2,6 +2,7 @@
 
 mod clients;
 mod elasticache;
+mod hosts;
 mod http_client;
 mod iam_token;
 mod secrets;

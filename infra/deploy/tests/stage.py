@@ -46,6 +46,7 @@ class Stage:
         template = (ROOT / "infra/template.yaml").read_text()
         (folder / "infra/template.yaml").write_text(for_emulator(template, emulator_port, cache_port))
         # As whoever deploys a stage fills it in.
+        self.set_conf('provider = "sns"', 'provider = "http"')
         self.set_conf('sms_url = ""', f'sms_url = "{sink.url}"')
         # Nobody can move the emulator's clock, so a phone cools down sooner.
         self.set_conf('key = "phone", window = "60s", max = 1', f'key = "phone", window = "{COOL_DOWN_S}s", max = 1')

@@ -120,12 +120,113 @@ fn a_verb_without_what_it_is_about_says_so() {
         ("restore_user.sh", &[("STAGE", "test"), ("PHONE", "+8613800138000")], "FROM=badge-test-users-restored"),
         ("destroy.sh", &[("STAGE", "prod")], "CONFIRM=badge-prod"),
         ("destroy.sh", &[("STAGE", "prod"), ("CONFIRM", "yes")], "CONFIRM=badge-prod"),
-        ("deploy.sh", &[("STAGE", "test")], "sms_url under [deploy]"),
+        ("deploy.sh", &[("STAGE", "test")], "type: export AWS_REGION="),
         ("outputs.sh", &[("STAGE", "test")], "type: export AWS_REGION="),
     ] {
         let refusal = setup.refusal(verb, variables);
         assert!(refusal.contains(sentence), "{verb} {variables:?}: {refusal}");
     }
+}
+
+#[test]
+fn settings_that_a_deployment_cannot_use_are_refused_before_it_begins() {
+    let setup = Setup::new(AWS);
+    let file = setup.0.path().join("conf/test.toml");
+    let settings = fs::read_to_string(&file).unwrap();
+    for (old, new, sentence) in [("provider = \"sns\"", "provider = \"http\"", "sms_url under [deploy]")] {
+        fs::write(&file, settings.replace(old, new)).unwrap();
+        let refusal = setup.refusal("deploy.sh", &[("STAGE", "test")]);
+        assert!(refusal.contains(sentence), "{new}: {refusal}");
+    }
+}
+
+/// A stand-in for `aws` of which `cloudformation` tells a state, and that writes down what is called.
+const STACK: &str = r#"#!/bin/sh
+echo "$1 $2" >>"$ALIASES/calls"
+case "$1 $2" in
+"sts get-caller-identity") echo 000000000000 ;;
+"cloudformation describe-stacks") [ -s "$ALIASES/state" ] && cat "$ALIASES/state" ;;
+"cloudformation describe-stack-resource") echo "$TABLE" ;;
+"cloudformation describe-stack-events") cat "$ALIASES/events" ;;
+"cloudformation wait" | "cloudformation delete-stack" | "dynamodb update-table" | "dynamodb wait") ;;
+"dynamodb delete-table") echo 'ResourceNotFoundException: no such table' >&2; [ -n "${TABLE_IS_THERE-}" ] ;;
+"dynamodb scan") echo "${ROWS:-0}" ;;
+"sqs get-queue-url") echo 'NonExistentQueue' >&2; exit 1 ;;
+"secretsmanager delete-secret") echo "${SECRET_ERROR:-ResourceNotFoundException}" >&2; exit 1 ;;
+*) echo "not played: $*" >&2; exit 1 ;;
+esac
+"#;
+
+const EVENTS: &str = r#"{"StackEvents": [
+    {"StackId": "s", "PhysicalResourceId": "s", "LogicalResourceId": "badge-test", "ResourceStatus": "ROLLBACK_COMPLETE"},
+    {"StackId": "s", "LogicalResourceId": "SubnetB", "ResourceType": "AWS::EC2::Subnet", "ResourceStatus": "CREATE_FAILED",
+     "ResourceStatusReason": "Resource creation cancelled"},
+    {"StackId": "s", "LogicalResourceId": "Cache", "ResourceType": "AWS::ElastiCache::ServerlessCache",
+     "ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": "not in this zone"},
+    {"StackId": "s", "PhysicalResourceId": "s", "LogicalResourceId": "badge-test", "ResourceStatus": "CREATE_IN_PROGRESS"},
+    {"StackId": "s", "LogicalResourceId": "Old", "ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": "of another day"}
+]}"#;
+
+/// What `prepare_stack` says and calls for a stack in that state, and whether it is content.
+fn prepared(state: &str, variables: &[(&str, &str)]) -> (bool, String, String) {
+    let setup = Setup::new(STACK);
+    setup.set("state", state);
+    setup.set("events", EVENTS);
+    let script = ". infra/deploy/lib.sh; . infra/deploy/stack.sh; need_account; prepare_stack; echo \"retry=$RETRY\"";
+    let mut all = vec![("STAGE", "test"), ("AWS_REGION", "us-east-1"), ("TABLE", "DELETE_COMPLETE")];
+    all.extend(variables);
+    let output = setup.run(script, &all);
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap(), setup.alias("calls"))
+}
+
+#[test]
+fn what_is_left_of_a_first_deployment_that_failed_is_deleted() {
+    for state in ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"] {
+        let (is_ready, text, calls) = prepared(state, &[]);
+        assert!(is_ready && calls.contains("cloudformation delete-stack"), "{state}: {text} {calls}");
+        assert!(!calls.contains("dynamodb"), "{state}: a table that the rollback has deleted is looked for");
+    }
+    let (is_ready, text, calls) = prepared("ROLLBACK_FAILED", &[("TABLE", "DELETE_FAILED"), ("TABLE_IS_THERE", "1")]);
+    assert!(is_ready && calls.contains("dynamodb delete-table"), "{text} {calls}");
+    let (is_ready, text, calls) = prepared("ROLLBACK_FAILED", &[("TABLE", "DELETE_FAILED"), ("ROWS", "1")]);
+    assert!(!is_ready && text.contains("has users"), "{text}");
+    assert!(!calls.contains("dynamodb delete-table"), "{calls}");
+}
+
+#[test]
+fn a_deployment_goes_on_after_one_that_failed_and_waits_for_one_under_way() {
+    for (state, retry) in [("", ""), ("REVIEW_IN_PROGRESS", ""), ("CREATE_COMPLETE", ""), ("UPDATE_ROLLBACK_COMPLETE", "1")] {
+        let (is_ready, text, calls) = prepared(state, &[]);
+        assert!(is_ready && text.contains(&format!("retry={retry}\n")), "{state}: {text}");
+        assert!(!calls.contains("delete"), "{state}: {calls}");
+    }
+    for (state, sentence) in
+        [("UPDATE_IN_PROGRESS", "is busy (UPDATE_IN_PROGRESS)"), ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback")]
+    {
+        let (is_ready, text, calls) = prepared(state, &[]);
+        assert!(!is_ready && text.contains(sentence), "{state}: {text}");
+        assert!(!calls.contains("delete"), "{state}: {calls}");
+    }
+}
+
+#[test]
+fn the_events_that_failed_are_those_of_the_newest_operation() {
+    let (_, text, _) = prepared("UPDATE_ROLLBACK_FAILED", &[]);
+    assert!(text.contains("Cache (AWS::ElastiCache::ServerlessCache) CREATE_FAILED: not in this zone"), "{text}");
+    assert!(!text.contains("SubnetB") && !text.contains("of another day"), "{text}");
+}
+
+#[test]
+fn a_stage_of_which_pieces_are_missing_is_destroyed_all_the_same() {
+    let setup = Setup::new(STACK);
+    let test = [("STAGE", "test"), ("AWS_REGION", "us-east-1")];
+    let output = setup.run("infra/deploy/destroy.sh", &test);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && text.contains("The stage test is gone"), "{text}");
+    let refused = [test[0], test[1], ("SECRET_ERROR", "AccessDeniedException: not yours")];
+    let refusal = setup.refusal("destroy.sh", &refused);
+    assert!(refusal.contains("badge/test/sms was not deleted: AccessDeniedException"), "{refusal}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use aws_types::region::Region;
 use aws_types::sdk_config::{self, SdkConfig};
 
 use super::http_client::HttpClient;
+use super::tls::public_authorities;
 use crate::config::{AwsEnv, Config};
 use crate::error::{Cause, StartError};
 
@@ -54,8 +55,17 @@ impl Clients {
         if let Some(http) = self.http.get() {
             return Ok(http.clone());
         }
-        let http = HttpClient::new(&self.env.authorities, CONNECT, CALL)?;
+        let http = HttpClient::new(&[&self.env.authorities], CONNECT, CALL)?;
         Ok(self.http.get_or_init(|| http).clone())
+    }
+
+    /// A client of its own for a service that is not AWS's: it trusts the public authorities too. Who does not call it does
+    /// not link their certificates.
+    ///
+    /// # Errors
+    /// As [`Self::http`].
+    pub fn public_http(&self) -> Result<HttpClient, StartError> {
+        HttpClient::new(&[&self.env.authorities, public_authorities().as_bytes()], CONNECT, CALL)
     }
 
     /// The credentials of the function's role.

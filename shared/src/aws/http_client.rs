@@ -37,14 +37,14 @@ pub struct HttpResponse {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl HttpClient {
-    /// A client that trusts AWS's authorities and those of `authorities` (PEM, may be empty). `connect` is the longest
+    /// A client that trusts AWS's authorities and those of `more` (PEM, each may be empty). `connect` is the longest
     /// that opening a connection may take, `call` the longest for a whole call.
     ///
     /// # Errors
-    /// What is wrong with `authorities`.
-    pub(super) fn new(authorities: &[u8], connect: Duration, call: Duration) -> Result<Self, StartError> {
+    /// What is wrong with `more`.
+    pub(super) fn new(more: &[&[u8]], connect: Duration, call: Duration) -> Result<Self, StartError> {
         let mut trusted = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
-        if !authorities.is_empty() {
+        for authorities in more.iter().copied().filter(|authorities| !authorities.is_empty()) {
             // The connector would panic.
             client_config(authorities)?;
             trusted = trusted.with_pem_certificate(authorities);

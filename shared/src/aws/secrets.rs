@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tracing::warn;
 
 use super::clients::Clients;
+use super::hosts;
 use super::signed::SignedService;
 use super::ttl_cache::TtlCache;
 use crate::clock;
@@ -39,9 +40,7 @@ impl SecretKeys {
     /// # Errors
     /// A secret that cannot be used.
     pub async fn connect(clients: &Clients, name: &str) -> Result<Self, StartError> {
-        // Dual-stack, because functions inside the network reach AWS over IPv6 (there is no NAT gateway).
-        let address =
-            clients.address("AWS_ENDPOINT_URL_SECRETS_MANAGER", |region| format!("secretsmanager.{region}.api.aws"));
+        let address = clients.address("AWS_ENDPOINT_URL_SECRETS_MANAGER", hosts::secrets_manager);
         let store = SignedService::new(clients, "secretsmanager", &address)?;
         let keys = Self { name: name.to_owned(), store, cached: TtlCache::new(TTL) };
         // No event has come yet that would bring the time.

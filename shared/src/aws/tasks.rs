@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::clients::Clients;
+use super::hosts;
 use super::signed::SignedService;
 use crate::clock::{self, Now};
 use crate::error::{Cause, Error, StartError};
@@ -61,8 +62,7 @@ impl Tasks {
     /// # Errors
     /// As [`Self::connect`].
     pub fn new(clients: &Clients) -> Result<Self, StartError> {
-        // Dual-stack, because functions inside the network reach AWS over IPv6 (there is no NAT gateway).
-        let address = clients.address("AWS_ENDPOINT_URL_LAMBDA", |region| format!("lambda.{region}.api.aws"));
+        let address = clients.address("AWS_ENDPOINT_URL_LAMBDA", hosts::lambda);
         let function_prefix = clients.config.function_prefix().map_err(StartError::of)?.to_owned();
         Ok(Self { lambda: SignedService::new(clients, "lambda", &address)?, function_prefix })
     }

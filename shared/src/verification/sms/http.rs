@@ -15,6 +15,7 @@ use crate::models::phone::Phone;
 
 /// The provider at `SMS_URL`.
 pub struct HttpProvider {
+    /// The provider can have a certificate of any public authority.
     http: HttpClient,
     url: String,
     keys: SecretKeys,
@@ -28,7 +29,7 @@ impl HttpProvider {
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let url = clients.config.sms_url().map_err(StartError::of)?.to_owned();
         let keys = SecretKeys::connect(clients, &clients.config.secrets.sms).await?;
-        Ok(Self { http: clients.http()?, url, keys })
+        Ok(Self { http: clients.public_http()?, url, keys })
     }
 
     /// Hands over a message. `id` is the same in every delivery of it.
