@@ -71,6 +71,9 @@ def only_key(key):
 
 
 def turn(store, name, secret, conf, force):
+    if name == "sms" and conf["sms"]["provider"] in ("aliyun", "tencent"):
+        provider = conf["sms"]["provider"]
+        raise Refusal(f"its key is of {provider}: make a new one there, and put it here (docs/operations.md)")
     found = store.get_secret_value(SecretId=secret)
     ring = json.loads(found["SecretString"])
     # Both by the store's own clock.

@@ -27,6 +27,6 @@ pub use self::session::Session;
 pub use self::settings::Config;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use self::settings::Deployed;
-pub use self::sms::{Sms, SmsProvider, SmsText};
+pub use self::sms::{Sms, SmsProvider, SmsText, Tencent};
 pub use self::token::Token;
 pub use self::veri_code::{TestNumber, VeriCode};

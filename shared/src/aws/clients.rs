@@ -59,13 +59,15 @@ impl Clients {
         Ok(self.http.get_or_init(|| http).clone())
     }
 
-    /// A client of its own for a service that is not AWS's: it trusts the public authorities too. Who does not call it does
-    /// not link their certificates.
+    /// A client of its own for a service that is not AWS's: it trusts the public authorities too. `call` is the longest for a
+    /// whole call. Who does not call it does not link their certificates.
     ///
     /// # Errors
     /// As [`Self::http`].
-    pub fn public_http(&self) -> Result<HttpClient, StartError> {
-        HttpClient::new(&[&self.env.authorities, public_authorities().as_bytes()], CONNECT, CALL)
+    pub fn public_http(&self, call: Duration) -> Result<HttpClient, StartError> {
+        // A service farther away than AWS's own may take longer to connect, within the time of the call.
+        let connect = CONNECT.max(call / 4);
+        HttpClient::new(&[&self.env.authorities, public_authorities().as_bytes()], connect, call)
     }
 
     /// The credentials of the function's role.

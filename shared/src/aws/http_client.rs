@@ -68,7 +68,7 @@ impl HttpClient {
     /// Sends a request and reads the whole response.
     ///
     /// # Errors
-    /// [`Error::Http`] when there is none in time (1.3 s). A status is not an error.
+    /// [`Error::Http`] when there is none in time. A status is not an error.
     pub async fn send(&self, request: http::Request<Vec<u8>>) -> Result<HttpResponse, Error> {
         let exchange = tokio::time::timeout(self.call, self.exchange(request));
         match exchange.instrument(round_trip(Backend::Http)).await {

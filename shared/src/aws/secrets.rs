@@ -30,6 +30,8 @@ enum SecretError {
 /// The keys of one secret.
 pub struct SecretKeys {
     name: String,
+    /// Whether somebody else has made the keys, and chosen their length.
+    is_foreign: bool,
     store: SignedService,
     cached: TtlCache<Arc<KeyRing>>,
 }
@@ -42,7 +44,8 @@ impl SecretKeys {
     pub async fn connect(clients: &Clients, name: &str) -> Result<Self, StartError> {
         let address = clients.address("AWS_ENDPOINT_URL_SECRETS_MANAGER", hosts::secrets_manager);
         let store = SignedService::new(clients, "secretsmanager", &address)?;
-        let keys = Self { name: name.to_owned(), store, cached: TtlCache::new(TTL) };
+        let is_foreign = name == clients.config.secrets.sms && clients.config.sms.provider.gives_keys();
+        let keys = Self { name: name.to_owned(), is_foreign, store, cached: TtlCache::new(TTL) };
         // No event has come yet that would bring the time.
         match keys.load(clock::wall_timestamp()).await {
             Ok(_) => {}
@@ -90,7 +93,8 @@ impl SecretKeys {
         }
         let value: SecretValue =
             serde_json::from_slice(&response.body).map_err(|_| self.unusable("is not a string secret"))?;
-        KeyRing::read(value.secret.expose_secret()).map(Arc::new).map_err(|why| self.unusable(why))
+        let read = if self.is_foreign { KeyRing::read_any } else { KeyRing::read };
+        read(value.secret.expose_secret()).map(Arc::new).map_err(|why| self.unusable(why))
     }
 
     fn unusable(&self, why: &str) -> SecretError {

@@ -21,6 +21,46 @@ pub struct Sms {
     /// What one message costs, by region. Any unit will do, as long as `max_money` in `limits` has the same.
     prices: BTreeMap<String, f64>,
     texts: Texts,
+    /// For the provider `aliyun`.
+    #[serde(default)]
+    pub aliyun: Aliyun,
+    /// For the provider `tencent`.
+    #[serde(default)]
+    pub tencent: Tencent,
+}
+
+/// `[sms.aliyun]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Aliyun {
+    /// Where the API is: that of mainland China, or `https://dysmsapi.ap-southeast-1.aliyuncs.com` for accounts of
+    /// alibabacloud.com.
+    pub endpoint: String,
+}
+
+impl Default for Aliyun {
+    fn default() -> Self {
+        Self { endpoint: "https://dysmsapi.aliyuncs.com".to_owned() }
+    }
+}
+
+/// `[sms.tencent]`
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tencent {
+    /// Where the API is: that of mainland China, or `https://sms.intl.tencentcloudapi.com` for international accounts.
+    pub endpoint: String,
+    /// The region of the application: `ap-guangzhou`, `ap-beijing`, `ap-nanjing`, or `ap-singapore`.
+    pub region: String,
+    /// The application's `SmsSdkAppId`.
+    pub app_id: String,
+}
+
+impl Default for Tencent {
+    fn default() -> Self {
+        let endpoint = "https://sms.tencentcloudapi.com".to_owned();
+        Self { endpoint, region: "ap-guangzhou".to_owned(), app_id: String::new() }
+    }
 }
 
 /// `[sms.texts]`: what messages say. Where a text has to be registered before it is sent, a language whose text is not
@@ -51,12 +91,44 @@ pub enum SmsProvider {
     Http,
     /// Amazon SNS.
     Sns,
+    /// Alibaba Cloud, which sends registered texts only.
+    Aliyun,
+    /// Tencent Cloud, which sends registered texts only.
+    Tencent,
+}
+
+impl SmsProvider {
+    /// Whether it has keys in the secret `sms`.
+    #[must_use]
+    pub fn has_keys(self) -> bool {
+        self != Self::Sns
+    }
+
+    /// Whether the keys are those that the provider has given us, and of a length that it has chosen.
+    pub(crate) fn gives_keys(self) -> bool {
+        matches!(self, Self::Aliyun | Self::Tencent)
+    }
 }
 
 impl Sms {
     pub(super) fn check(&self, rules: &PhoneRules) -> Result<(), SettingError> {
         let mut texts = [Some(&self.texts.zh), self.texts.en.as_ref()].into_iter().flatten();
-        require(texts.all(|text| text.text.contains("{code}")), "sms.texts", "must each have the place {code}")?;
+        require(
+            texts.clone().all(|text| text.text.contains("{code}")),
+            "sms.texts",
+            "must each have the place {code}",
+        )?;
+        let has_template = |text: &SmsText| !text.template.is_empty() || !self.provider.gives_keys();
+        require(texts.all(has_template), "sms.texts", "must each name the template that the provider has approved")?;
+        let is_tencent = self.provider == SmsProvider::Tencent;
+        require(!is_tencent || !self.tencent.app_id.is_empty(), "sms.tencent.app_id", "must be an SmsSdkAppId")?;
+        for (key, endpoint) in
+            [("sms.aliyun.endpoint", &self.aliyun.endpoint), ("sms.tencent.endpoint", &self.tencent.endpoint)]
+        {
+            // Loopback is for tests.
+            let is_safe = endpoint.starts_with("https://") || endpoint.starts_with("http://127.0.0.1:");
+            require(is_safe, key, "must begin with https://")?;
+        }
         let is_possible = self.prices.values().all(|price| (0.0..1000.0).contains(price));
         require(is_possible, "sms.prices", "must be 0 to 1000")?;
         let has_price = |code: &String| self.prices.contains_key(code);
@@ -99,6 +171,29 @@ mod tests {
     }
 
     const ZH: &str = "zh = { text = \"码{code}\", template = \"T\" }";
+
+    #[test]
+    fn providers_of_registered_texts_need_a_template_and_tencent_its_application() {
+        let rules = Rules::sample().phone;
+        let check = |provider: &str, rest: &str| {
+            let prices = "prices = { CN = 1.0 }";
+            let text = format!("provider = \"{provider}\"\nsignature = \"badge\"\n{prices}\n{rest}");
+            toml::from_str::<Sms>(&text).unwrap().check(&rules).map_err(|error| error.to_string())
+        };
+        let (bare, named) =
+            ("texts = { zh = { text = \"{code}\" } }", "texts = { zh = { text = \"{code}\", template = \"T\" } }");
+        for provider in ["sns", "http"] {
+            assert!(check(provider, bare).is_ok(), "{provider}");
+        }
+        for provider in ["aliyun", "tencent"] {
+            assert!(check(provider, bare).unwrap_err().starts_with("sms.texts"), "{provider}");
+        }
+        assert!(check("aliyun", named).is_ok());
+        assert!(check("tencent", named).unwrap_err().starts_with("sms.tencent.app_id"));
+        assert!(check("tencent", &format!("{named}\n[tencent]\napp_id = \"1400006666\"")).is_ok());
+        let plain = format!("{named}\n[aliyun]\nendpoint = \"http://sms.example\"");
+        assert!(check("aliyun", &plain).unwrap_err().starts_with("sms.aliyun.endpoint"));
+    }
 
     #[test]
     fn a_message_costs_what_its_region_costs_or_the_dearest() {

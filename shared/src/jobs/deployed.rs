@@ -40,9 +40,10 @@ impl Deployed {
             SecretKeys::connect(clients, &names.jwt)
         )?;
         let mut secrets = vec![("secret veri_code", veri_code), ("secret jwt", jwt)];
-        // Only this provider has keys.
         if config.sms.provider == SmsProvider::Http {
             config.sms_url().map_err(StartError::of)?;
+        }
+        if config.sms.provider.has_keys() {
             secrets.push(("secret sms", SecretKeys::connect(clients, &names.sms).await?));
         }
         Ok(Self {

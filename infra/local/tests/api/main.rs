@@ -40,6 +40,7 @@ mod rotation;
 mod sessions;
 mod settings;
 mod sms;
+mod sms_providers;
 mod sns;
 mod stranger;
 mod token;

@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::message::Message;
-use crate::aws::{Clients, HttpClient, SecretKeys};
+use crate::aws::{CALL, Clients, HttpClient, SecretKeys};
 use crate::clock::{Now, wall_millis};
 use crate::error::{Cause, Error, StartError};
 use crate::models::keys::KeyRing;
@@ -29,7 +29,7 @@ impl HttpProvider {
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let url = clients.config.sms_url().map_err(StartError::of)?.to_owned();
         let keys = SecretKeys::connect(clients, &clients.config.secrets.sms).await?;
-        Ok(Self { http: clients.public_http()?, url, keys })
+        Ok(Self { http: clients.public_http(CALL)?, url, keys })
     }
 
     /// Hands over a message. `id` is the same in every delivery of it.

@@ -101,6 +101,16 @@ impl<'a> Message<'a> {
         &self.text.template
     }
 
+    /// The places of the text with what stands in them, in the order of the text; the signature is none.
+    pub(super) fn places(&self) -> Vec<(String, String)> {
+        let mut found: Vec<_> = [("code", self.code.to_owned()), ("minutes", self.minutes.to_string())]
+            .into_iter()
+            .filter_map(|(name, value)| Some((self.text.text.find(&format!("{{{name}}}"))?, name, value)))
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, name, value)| (name.to_owned(), value)).collect()
+    }
+
     /// What the template is filled with.
     pub(super) fn params(&self) -> TemplateParams<'a> {
         TemplateParams { code: self.code, minutes: self.minutes.to_string() }
@@ -132,6 +142,21 @@ mod tests {
         assert_eq!(message.text(), "[{code}] 012345 is good for 5 min");
         assert_eq!((message.template(), message.signature()), ("T1", "{code}"));
         assert_eq!(serde_json::to_value(message.params()).unwrap(), json!({ "code": "012345", "minutes": "5" }));
+    }
+
+    #[test]
+    fn places_stand_in_the_order_of_the_text() {
+        let now = Now::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
+        for (text, expected) in [
+            ("[{signature}] {code}, {minutes} min", &[("code", "012345"), ("minutes", "5")][..]),
+            ("{minutes} min: {code}", &[("minutes", "5"), ("code", "012345")]),
+            ("{code}", &[("code", "012345")]),
+        ] {
+            let text = SmsText { text: text.to_owned(), template: "T1".to_owned() };
+            let places = task("en").message(&now, &text, "badge", "012345").places();
+            let places: Vec<_> = places.iter().map(|(name, value)| (&**name, &**value)).collect();
+            assert_eq!(places, expected);
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The provider that a stage has chosen.
 
+use super::aliyun::Aliyun;
 use super::http::HttpProvider;
 use super::message::Message;
 use super::sns::Sns;
+use super::tencent::Tencent;
 use crate::aws::Clients;
 use crate::clock::Now;
 use crate::config::SmsProvider;
@@ -15,6 +17,10 @@ pub enum Provider {
     Http(Box<HttpProvider>),
     /// Amazon SNS.
     Sns(Sns),
+    /// Alibaba Cloud.
+    Aliyun(Box<Aliyun>),
+    /// Tencent Cloud.
+    Tencent(Box<Tencent>),
 }
 
 impl Provider {
@@ -26,6 +32,8 @@ impl Provider {
         match clients.config.sms.provider {
             SmsProvider::Http => HttpProvider::connect(clients).await.map(|provider| Self::Http(Box::new(provider))),
             SmsProvider::Sns => Sns::new(clients).map(Self::Sns),
+            SmsProvider::Aliyun => Aliyun::connect(clients).await.map(|provider| Self::Aliyun(Box::new(provider))),
+            SmsProvider::Tencent => Tencent::connect(clients).await.map(|provider| Self::Tencent(Box::new(provider))),
         }
     }
 
@@ -36,6 +44,8 @@ impl Provider {
     pub async fn send(&self, now: &Now, id: &str, phone: &Phone, message: &Message<'_>) -> Result<(), Error> {
         match self {
             Self::Http(http) => http.send(now, id, phone, message).await,
+            Self::Aliyun(aliyun) => aliyun.send(now, id, phone, message).await,
+            Self::Tencent(tencent) => tencent.send(now, id, phone, message).await,
             Self::Sns(sns) => sns.publish(phone.e164(), &message.text(), message.signature()).await,
         }
     }
