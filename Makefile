@@ -108,8 +108,11 @@ diff: toolchain ## show what `make deploy` would change (STAGE=test)
 push: toolchain ## update the code of one function, in seconds (FN=login STAGE=test)
 	@FN="$(FN)" infra/deploy/push.sh
 
-rollback: ## restore the code before the last deploy or push (STAGE=test)
-	@infra/deploy/rollback.sh
+rollback: ## make the release before the last deploy or push live, or another one (STAGE=test TO=20261126-120000-123)
+	@TO="$(TO)" infra/deploy/rollback.sh
+
+releases: # list the releases of a stage (STAGE=test)
+	@infra/deploy/releases.sh
 
 logs: ## follow the log of a stage (FN=login STAGE=test)
 	@FN="$(FN)" infra/deploy/logs.sh

@@ -10,24 +10,23 @@ need_stage deploy
 mkdir -p target/lambda
 python3 infra/deploy/parameters.py "$STAGE" >target/lambda/parameters
 need_account
-[ "${1-}" = --diff ] || prepare_stack
+# Code goes to Lambda by a bucket, which also holds the lock and the releases.
+need_bucket
+[ "${1-}" = --diff ] || {
+    take_lock deploy
+    prepare_stack
+}
 MARKED=${RETRY-} infra/deploy/build.sh
 
-# Code goes to Lambda by a bucket, one for all stages of the account and the region.
-bucket="badge-code-$ACCOUNT-$REGION"
-if ! "$AWS" s3api head-bucket --bucket "$bucket" >/dev/null 2>&1; then
-    "$AWS" s3 mb "s3://$bucket" >/dev/null || fail "the bucket $bucket could not be made; the line above says why"
-fi
-
 sed 's|CodeUri: ../target/lambda/\(.*\)/$|CodeUri: \1.zip|' infra/template.yaml >target/lambda/template.yaml
-"$AWS" cloudformation package --template-file target/lambda/template.yaml --s3-bucket "$bucket" \
+"$AWS" cloudformation package --template-file target/lambda/template.yaml --s3-bucket "$BUCKET" \
     --output-template-file target/lambda/packaged.yaml >/dev/null
 
 stack() {
     set -- "$@" --parameter-overrides
     while IFS= read -r parameter; do set -- "$@" "$parameter"; done <target/lambda/parameters
     "$AWS" cloudformation deploy --stack-name "badge-$STAGE" --template-file target/lambda/packaged.yaml \
-        --s3-bucket "$bucket" --capabilities CAPABILITY_IAM --tags project=badge "stage=$STAGE" \
+        --s3-bucket "$BUCKET" --capabilities CAPABILITY_IAM --tags project=badge "stage=$STAGE" \
         --no-fail-on-empty-changeset "$@"
 }
 
@@ -40,17 +39,35 @@ if [ "${1-}" = --diff ]; then
     exec "$AWS" cloudformation delete-change-set --change-set-name "$changes"
 fi
 
-before=target/lambda/before.$STAGE
-: >"$before"
-case $(stack_state) in "" | REVIEW_IN_PROGRESS) ;; *) live_versions >"$before" ;; esac
+versions=target/lambda/versions.$STAGE
+: >"$versions"
+case $(stack_state) in
+"" | REVIEW_IN_PROGRESS) ;;
+*)
+    # What somebody has made live by hand is a release too, so that there is a way back to it.
+    live_versions >"$versions"
+    releases adopt "$versions"
+    ;;
+esac
 stack || {
     print_failures
     fail "the stack badge-$STAGE was not deployed; the lines above say why. Type the same again once that is mended"
 }
-remember "$before"
+stack_versions >"$versions.new"
+if cmp -s "$versions" "$versions.new"; then
+    smoke || fail "nothing has changed in code, and the stage does not work; type: make logs STAGE=$STAGE"
+    output Url
+    exit
+fi
+last=$(releases current)
+id=$(releases record deploy "$versions.new")
+# CloudFormation moves an alias only if its version is a new one: after a rollback, what is live is mended here.
+make_live "$versions.new" || fail "the lines above name the functions that are not of release $id; type the same again"
 smoke || {
-    [ -s "$before" ] || fail "the stage is up and does not work; there is no version before to go back to"
-    infra/deploy/rollback.sh
+    releases mark "$id" failed
+    [ -n "$last" ] || fail "the stage is up and does not work; there is no release before to go back to"
+    LOCKED=1 TO=$last infra/deploy/rollback.sh
     fail "the stage did not work, so its code is again the one before; settings and resources are the new ones"
 }
+releases mark "$id" live
 output Url

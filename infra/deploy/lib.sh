@@ -53,10 +53,18 @@ alias_of() {
     "$AWS" lambda get-alias --function-name "$1" --name "$2" --query FunctionVersion --output text 2>/dev/null || true
 }
 
-# set_alias FUNCTION ALIAS VERSION
+# set_alias FUNCTION ALIAS VERSION: makes the alias where there is none. An error is printed.
 set_alias() {
-    "$AWS" lambda update-alias --function-name "$1" --name "$2" --function-version "$3" >/dev/null 2>&1 ||
+    error=$("$AWS" lambda update-alias --function-name "$1" --name "$2" --function-version "$3" 2>&1 >/dev/null) && return
+    case $error in
+    *ResourceNotFoundException*)
         "$AWS" lambda create-alias --function-name "$1" --name "$2" --function-version "$3" >/dev/null
+        ;;
+    *)
+        say "$error"
+        return 1
+        ;;
+    esac
 }
 
 # at_once WORDS FUNCTION: calls a function of this file with so many words of the input at a time, many calls side by side: one
@@ -71,29 +79,69 @@ print_live() {
     [ -z "$live" ] || printf '%s %s\n' "$1" "$live"
 }
 
-# keep_before FUNCTION VERSION: where a rollback goes to.
-keep_before() { set_alias "$1" before "$2"; }
-
-# Exchanges what is live with what was before, and prints it; nothing if nothing was.
-exchange() {
+# move FUNCTION VERSION: makes it live, and prints what has changed.
+move() {
     live=$(alias_of "$1" live)
-    before=$(alias_of "$1" before)
-    case $before in "" | "$live") return 0 ;; esac
-    set_alias "$1" live "$before"
-    set_alias "$1" before "$live"
-    printf '%s: %s -> %s\n' "$1" "$live" "$before"
+    [ "$live" != "$2" ] || return 0
+    if set_alias "$1" live "$2"; then
+        printf '%s: %s -> %s\n' "$1" "${live:-nothing}" "$2"
+    else
+        say "$1 is still ${live:-nothing}, not $2"
+        return 1
+    fi
 }
 
 # Every function of the stage with the version that is live, in lines.
 live_versions() { functions_of_stage | at_once 1 print_live | sort; }
 
-# remember FILE: what was live before, as live_versions printed it, is the alias `before`, which a rollback goes to. Where
-# nothing has changed it stays what it was, or a second deployment would take the way back away.
-remember() {
-    [ -s "$1" ] || return 0
-    live_versions >"$1.now"
-    cmp -s "$1" "$1.now" || at_once 2 keep_before <"$1"
-    rm -f "$1.now"
+# The same, as the stage's stack says it.
+stack_versions() {
+    "$AWS" cloudformation list-stack-resources --stack-name "badge-$STAGE" --output text \
+        --query "StackResourceSummaries[?ResourceType=='AWS::Lambda::Version'].[PhysicalResourceId]" |
+        sed -n 's/.*:function:\([^:]*\):\([0-9][0-9]*\)$/\1 \2/p' | sort
+}
+
+# make_live FILE: sets what live_versions would print. Goes on where one function refuses, and fails in the end.
+make_live() { at_once 2 move <"$1" >&2; }
+
+# Sets BUCKET to that of code and releases, one for all stages of the account and the region, and makes it where there is
+# none. Every call on it names the account, as somebody else may have taken the name.
+need_bucket() {
+    BUCKET=badge-code-$ACCOUNT-$REGION
+    "$AWS" s3api head-bucket --bucket "$BUCKET" --expected-bucket-owner "$ACCOUNT" >/dev/null 2>&1 ||
+        "$AWS" s3 mb "s3://$BUCKET" >/dev/null || fail "the bucket $BUCKET could not be made; the line above says why"
+}
+
+# What infra/deploy/releases.py knows and does.
+releases() { AWS=$AWS BUCKET=$BUCKET ACCOUNT=$ACCOUNT STAGE=$STAGE python3 infra/deploy/releases.py "$@"; }
+
+# take_lock WHAT: one deployment at a time. The lock is given back at the end of the script, and ends by itself if that is lost.
+take_lock() {
+    releases lock "$1"
+    trap 'releases unlock' EXIT
+    trap 'exit 130' INT TERM
+}
+
+# answers FUNCTION VERSION: whether that version starts, which it does with its settings and its secrets. An endpoint is asked
+# with a method that it does not have, which it refuses before it does anything. A job or a task gets an event that it cannot
+# read: the error is then its own, and not Lambda's (`Runtime.…`, or a timeout).
+answers() {
+    probe=$(mktemp -d)
+    case $(ls -d functions/*/"$1") in
+    functions/api/*) event='{"version":"2.0","routeKey":"$default","rawPath":"/'$STAGE'/smoke","rawQueryString":"","headers":{"host":"smoke"},"requestContext":{"accountId":"0","apiId":"smoke","domainName":"smoke","domainPrefix":"smoke","http":{"method":"PUT","path":"/'$STAGE'/smoke","protocol":"HTTP/1.1","sourceIp":"127.0.0.1","userAgent":"smoke"},"requestId":"smoke","routeKey":"$default","stage":"$default","time":"01/Jan/2026:00:00:00 +0000","timeEpoch":1767225600000},"isBase64Encoded":false}' ;;
+    *) event='{}' ;;
+    esac
+    printf '%s' "$event" >"$probe/event"
+    AWS_MAX_ATTEMPTS=1 "$AWS" lambda invoke --function-name "badge-$STAGE-$1" --qualifier "$2" \
+        --payload "fileb://$probe/event" "$probe/answer" >/dev/null 2>"$probe/error" || cat "$probe/error" >"$probe/answer"
+    is_good=1
+    case $event in
+    '{}') grep -q '"errorType" *: *"\(Runtime\|Sandbox\|Extension\)\.\|Task timed out\|An error occurred' "$probe/answer" && is_good= ;;
+    *) grep -q 'code\\":5140[45]' "$probe/answer" || is_good= ;;
+    esac
+    [ -n "$is_good" ] || say "$1, version $2: $(cat "$probe/answer")"
+    rm -rf "$probe"
+    [ -n "$is_good" ]
 }
 
 # Whether the stage works: the job that looks at every part, and one request through the front.

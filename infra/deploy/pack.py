@@ -1,4 +1,5 @@
-"""Packs what was built into target/lambda: a zip for each function, with conf/ beside its binary.
+"""Packs what was built into target/lambda: a zip for each function, with conf/ beside its binary. The folder gets conf/ too, so
+that `sam deploy` and `sam sync` find all of a function there.
 
     pack.py            all of them; refuses a binary that Amazon Linux 2023 could not start, and a zip that is too large
     pack.py FUNCTION   that one, marked as pushed: Lambda makes no second version of the same bytes, so what is pushed
@@ -45,7 +46,9 @@ def pack(folder, is_pushed, is_here):
     path = BUILT / f"{folder.name}.zip"
     with zipfile.ZipFile(path, "w", compresslevel=1 if is_here else 9) as archive:
         add(archive, "bootstrap", binary, 0o755)
+        (folder / "conf").mkdir(exist_ok=True)
         for conf in sorted(Path("conf").glob("*.toml")):
+            (folder / conf).write_bytes(conf.read_bytes())
             add(archive, str(conf), conf.read_bytes(), 0o644)
         if is_pushed:
             add(archive, "pushed", str(time.time_ns()), 0o644)

@@ -43,14 +43,15 @@ prepare_stack() {
     RETRY=
     state=$(stack_state)
     case $state in
-    ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | DELETE_FAILED) discard_stack "$state" ;;
+    ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED) discard_stack "$state" ;;
+    DELETE_FAILED) fail "the stage was not deleted as a whole; type: make destroy STAGE=$STAGE" ;;
     # Of a change set that nobody has executed: there is nothing in it, and a CREATE takes it over.
     REVIEW_IN_PROGRESS | "") ;;
     UPDATE_ROLLBACK_COMPLETE) RETRY=1 ;;
     UPDATE_ROLLBACK_FAILED)
         print_failures
         fail "an update and its rollback failed. Mend what the lines above name, then type:
-    $AWS cloudformation continue-update-rollback --stack-name badge-$STAGE" ;;
+    aws cloudformation continue-update-rollback --stack-name badge-$STAGE" ;;
     *_IN_PROGRESS) fail "the stack badge-$STAGE is busy ($state); wait until it is done" ;;
     esac
 }

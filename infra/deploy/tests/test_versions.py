@@ -3,7 +3,12 @@
 Settings are part of a function's package, so another time-to-live of codes is another `veri_code`, and clients see it.
 """
 
+import json
+import time
 from contextlib import contextmanager
+
+from parts import REGION
+from stage import STAGE
 
 FIRST_S = 300
 
@@ -34,27 +39,33 @@ def test_a_second_deployment_changes_nothing(stage):
     assert "Nothing would change" in stage.done("diff")
     assert "No changes to deploy" in stage.done("deploy")
     assert stage.versions() == live
-    assert stage.versions("before") == {}, "the way back is to what is live"
     is_done, output = stage.make("rollback")
-    assert not is_done and "there is no version before" in output
+    assert not is_done and "there is no release before" in output
+    assert stage.done("releases").count(" live ") == 1, "nothing new is no release"
 
 
-def test_a_push_makes_one_function_live_and_a_rollback_goes_back(stage):
+def test_a_push_makes_one_function_live_and_a_rollback_goes_back_however_often(stage):
     before = stage.versions()
     with ttl(stage, 240):
         stage.done("push", FN="veri_code")
     after = stage.versions()
     assert {name for name in after if after[name] != before[name]} == {"veri_code"}
     assert lives_for(stage) == 240
+    for _ in range(2):
+        stage.done("rollback")
+        assert (stage.versions(), lives_for(stage)) == (before, FIRST_S)
+    newest = next(line.split()[0] for line in stage.done("releases").splitlines() if "push veri_code" in line)
+    stage.done("rollback", TO=newest)
+    assert (stage.versions(), lives_for(stage)) == (after, 240)
     stage.done("rollback")
-    assert (stage.versions(), lives_for(stage)) == (before, FIRST_S)
+    assert stage.versions() == before
 
 
-def test_a_push_that_does_not_work_goes_back_by_itself(stage):
+def test_a_push_that_does_not_work_never_becomes_live(stage):
     live = stage.versions()
     with broken(stage):
         is_done, output = stage.make("push", FN="user_index")
-    assert not is_done and "its code is again the one before" in output
+    assert not is_done and "the one that was live still is" in output
     assert stage.versions() == live
     assert stage.index()["code"] == 10006
 
@@ -63,10 +74,15 @@ def test_a_deployment_makes_every_function_live_and_a_rollback_goes_back(stage):
     before = stage.versions()
     with ttl(stage, 180):
         stage.done("deploy")
-    after = stage.versions()
-    assert all(after[name] != before[name] for name in before), (before, after)
-    assert lives_for(stage) == 180
-    stage.done("rollback")
+        after = stage.versions()
+        assert all(after[name] != before[name] for name in before), (before, after)
+        assert lives_for(stage) == 180
+        stage.done("rollback")
+        assert (stage.versions(), lives_for(stage)) == (before, FIRST_S)
+        # What is live is not what the stack says: a deployment of the same code mends it.
+        stage.done("deploy")
+        assert (stage.versions(), lives_for(stage)) == (after, 180)
+        stage.done("rollback")
     assert (stage.versions(), lives_for(stage)) == (before, FIRST_S)
 
 
@@ -76,3 +92,28 @@ def test_a_deployment_that_does_not_work_goes_back_by_itself(stage):
         is_done, output = stage.make("deploy")
     assert not is_done and "its code is again the one before" in output
     assert (stage.versions(), lives_for(stage)) == (live, FIRST_S)
+
+
+def test_a_version_that_somebody_made_live_by_hand_is_a_release_too(stage):
+    before = stage.versions()
+    client, name = stage.aws("lambda"), stage.name("login")
+    client.update_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    with ttl(stage, 200):
+        stage.done("push", FN="veri_code")
+    stage.done("rollback")
+    assert stage.versions() == before | {"login": "1"}
+    client.update_alias(FunctionName=name, Name="live", FunctionVersion=before["login"])
+    assert stage.versions() == before
+
+
+def test_two_deployments_at_once_are_one_and_a_refusal(stage):
+    held = {"what": "deploy", "by": "bob", "from": "2026-11-26T12:00:00Z", "until": time.time() + 60}
+    bucket = f"badge-code-000000000000-{REGION}"
+    lock = {"Bucket": bucket, "Key": f"releases/{STAGE}/lock"}
+    stage.aws("s3").put_object(**lock, Body=json.dumps(held))
+    for verb in ("deploy", "rollback"):
+        is_done, output = stage.make(verb)
+        assert not is_done and "bob has been at `make deploy` of this stage" in output
+    stage.aws("s3").put_object(**lock, Body=json.dumps(held | {"until": time.time() - 1}))
+    stage.done("deploy")
+    assert lives_for(stage) == FIRST_S

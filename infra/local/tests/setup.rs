@@ -10,17 +10,34 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// A stand-in for `aws`: aliases are files; there is nothing else.
+#[path = "setup/deployment.rs"]
+mod deployment;
+
+/// A stand-in for `aws`: aliases and objects are files; there is nothing else. `THROTTLED` names a function whose alias does not
+/// move.
 const AWS: &str = r#"#!/bin/sh
 option() { while [ $# -gt 1 ]; do [ "$1" != "$OPTION" ] || echo "$2"; shift; done; }
 function=$(OPTION=--function-name option "$@")
 name=$(OPTION=--name option "$@")
+object=$ALIASES/$(OPTION=--key option "$@" | tr / _)
 case "$1 $2" in
-"sts get-caller-identity") echo 000000000000 ;;
+"sts get-caller-identity")
+    case "$*" in *json*) echo '{"Arn": "arn:aws:iam::000000000000:user/ann"}' ;; *) echo 000000000000 ;; esac ;;
 "cloudformation list-stack-resources") printf 'badge-test-a\nbadge-test-b\n' ;;
 "lambda get-alias") cat "$ALIASES/$function.$name" ;;
-"lambda update-alias") [ -f "$ALIASES/$function.$name" ] && OPTION=--function-version option "$@" >"$ALIASES/$function.$name" ;;
+"lambda update-alias")
+    [ "$function" != "${THROTTLED-}" ] || { echo 'TooManyRequestsException: Rate exceeded' >&2; exit 254; }
+    [ -f "$ALIASES/$function.$name" ] || { echo 'ResourceNotFoundException: no such alias' >&2; exit 254; }
+    OPTION=--function-version option "$@" >"$ALIASES/$function.$name" ;;
 "lambda create-alias") OPTION=--function-version option "$@" >"$ALIASES/$function.$name" ;;
+"s3api head-bucket") ;;
+"s3api put-object")
+    case "$*" in *--if-none-match*) [ ! -f "$object" ] || { echo PreconditionFailed >&2; exit 254; } ;; esac
+    cp "$(OPTION=--body option "$@")" "$object" ;;
+"s3api get-object") cp "$object" "$9" 2>/dev/null && echo '{"ETag": "tag"}' ;;
+"s3api delete-object") rm -f "$object" ;;
+"s3api list-objects-v2")
+    cd "$ALIASES" && ls | sed -n 's|^releases_test_\(release-.*\)|{"Key": "releases/test/\1"}|p' | paste -sd, - | sed 's|.*|{"Contents": [&]}|' ;;
 *) echo "not played: $*" >&2; exit 1 ;;
 esac
 "#;
@@ -49,7 +66,9 @@ impl Setup {
     fn run(&self, script: &str, variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("PATH=$PWD/bin:$PATH; export PATH; {script}")).current_dir(self.0.path());
-        for ours in ["STAGE", "FN", "PHONE", "CONFIRM", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"] {
+        for ours in
+            ["STAGE", "FN", "TO", "LOCKED", "PHONE", "CONFIRM", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"]
+        {
             command.env_remove(ours);
         }
         command.env("ALIASES", self.0.path().join("aliases"));
@@ -69,21 +88,15 @@ impl Setup {
     fn alias(&self, alias: &str) -> String {
         fs::read_to_string(self.0.path().join("aliases").join(alias)).unwrap_or_default().trim().to_owned()
     }
-
-    /// What `deploy.sh` does around a deployment that makes `a` live in that version.
-    fn deploy(&self, version: &str) {
-        let script = format!(
-            ". infra/deploy/lib.sh; need_account; live_versions >before; set_alias badge-test-a live {version}; remember before"
-        );
-        let output = self.run(&script, &[("STAGE", "test"), ("AWS_REGION", "us-east-1")]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
 }
 
-const VERBS: [&str; 9] = [
+const ON_TEST: [(&str, &str); 2] = [("STAGE", "test"), ("AWS_REGION", "us-east-1")];
+
+const VERBS: [&str; 10] = [
     "deploy.sh",
     "push.sh",
     "rollback.sh",
+    "releases.sh",
     "logs.sh",
     "outputs.sh",
     "destroy.sh",
@@ -133,100 +146,9 @@ fn settings_that_a_deployment_cannot_use_are_refused_before_it_begins() {
     let setup = Setup::new(AWS);
     let file = setup.0.path().join("conf/test.toml");
     let settings = fs::read_to_string(&file).unwrap();
-    for (old, new, sentence) in [("provider = \"sns\"", "provider = \"http\"", "sms_url under [deploy]")] {
-        fs::write(&file, settings.replace(old, new)).unwrap();
-        let refusal = setup.refusal("deploy.sh", &[("STAGE", "test")]);
-        assert!(refusal.contains(sentence), "{new}: {refusal}");
-    }
-}
-
-/// A stand-in for `aws` of which `cloudformation` tells a state, and that writes down what is called.
-const STACK: &str = r#"#!/bin/sh
-echo "$1 $2" >>"$ALIASES/calls"
-case "$1 $2" in
-"sts get-caller-identity") echo 000000000000 ;;
-"cloudformation describe-stacks") [ -s "$ALIASES/state" ] && cat "$ALIASES/state" ;;
-"cloudformation describe-stack-resource") echo "$TABLE" ;;
-"cloudformation describe-stack-events") cat "$ALIASES/events" ;;
-"cloudformation wait" | "cloudformation delete-stack" | "dynamodb update-table" | "dynamodb wait") ;;
-"dynamodb delete-table") echo 'ResourceNotFoundException: no such table' >&2; [ -n "${TABLE_IS_THERE-}" ] ;;
-"dynamodb scan") echo "${ROWS:-0}" ;;
-"sqs get-queue-url") echo 'NonExistentQueue' >&2; exit 1 ;;
-"secretsmanager delete-secret") echo "${SECRET_ERROR:-ResourceNotFoundException}" >&2; exit 1 ;;
-*) echo "not played: $*" >&2; exit 1 ;;
-esac
-"#;
-
-const EVENTS: &str = r#"{"StackEvents": [
-    {"StackId": "s", "PhysicalResourceId": "s", "LogicalResourceId": "badge-test", "ResourceStatus": "ROLLBACK_COMPLETE"},
-    {"StackId": "s", "LogicalResourceId": "SubnetB", "ResourceType": "AWS::EC2::Subnet", "ResourceStatus": "CREATE_FAILED",
-     "ResourceStatusReason": "Resource creation cancelled"},
-    {"StackId": "s", "LogicalResourceId": "Cache", "ResourceType": "AWS::ElastiCache::ServerlessCache",
-     "ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": "not in this zone"},
-    {"StackId": "s", "PhysicalResourceId": "s", "LogicalResourceId": "badge-test", "ResourceStatus": "CREATE_IN_PROGRESS"},
-    {"StackId": "s", "LogicalResourceId": "Old", "ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": "of another day"}
-]}"#;
-
-/// What `prepare_stack` says and calls for a stack in that state, and whether it is content.
-fn prepared(state: &str, variables: &[(&str, &str)]) -> (bool, String, String) {
-    let setup = Setup::new(STACK);
-    setup.set("state", state);
-    setup.set("events", EVENTS);
-    let script = ". infra/deploy/lib.sh; . infra/deploy/stack.sh; need_account; prepare_stack; echo \"retry=$RETRY\"";
-    let mut all = vec![("STAGE", "test"), ("AWS_REGION", "us-east-1"), ("TABLE", "DELETE_COMPLETE")];
-    all.extend(variables);
-    let output = setup.run(script, &all);
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8(text).unwrap(), setup.alias("calls"))
-}
-
-#[test]
-fn what_is_left_of_a_first_deployment_that_failed_is_deleted() {
-    for state in ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"] {
-        let (is_ready, text, calls) = prepared(state, &[]);
-        assert!(is_ready && calls.contains("cloudformation delete-stack"), "{state}: {text} {calls}");
-        assert!(!calls.contains("dynamodb"), "{state}: a table that the rollback has deleted is looked for");
-    }
-    let (is_ready, text, calls) = prepared("ROLLBACK_FAILED", &[("TABLE", "DELETE_FAILED"), ("TABLE_IS_THERE", "1")]);
-    assert!(is_ready && calls.contains("dynamodb delete-table"), "{text} {calls}");
-    let (is_ready, text, calls) = prepared("ROLLBACK_FAILED", &[("TABLE", "DELETE_FAILED"), ("ROWS", "1")]);
-    assert!(!is_ready && text.contains("has users"), "{text}");
-    assert!(!calls.contains("dynamodb delete-table"), "{calls}");
-}
-
-#[test]
-fn a_deployment_goes_on_after_one_that_failed_and_waits_for_one_under_way() {
-    for (state, retry) in [("", ""), ("REVIEW_IN_PROGRESS", ""), ("CREATE_COMPLETE", ""), ("UPDATE_ROLLBACK_COMPLETE", "1")] {
-        let (is_ready, text, calls) = prepared(state, &[]);
-        assert!(is_ready && text.contains(&format!("retry={retry}\n")), "{state}: {text}");
-        assert!(!calls.contains("delete"), "{state}: {calls}");
-    }
-    for (state, sentence) in
-        [("UPDATE_IN_PROGRESS", "is busy (UPDATE_IN_PROGRESS)"), ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback")]
-    {
-        let (is_ready, text, calls) = prepared(state, &[]);
-        assert!(!is_ready && text.contains(sentence), "{state}: {text}");
-        assert!(!calls.contains("delete"), "{state}: {calls}");
-    }
-}
-
-#[test]
-fn the_events_that_failed_are_those_of_the_newest_operation() {
-    let (_, text, _) = prepared("UPDATE_ROLLBACK_FAILED", &[]);
-    assert!(text.contains("Cache (AWS::ElastiCache::ServerlessCache) CREATE_FAILED: not in this zone"), "{text}");
-    assert!(!text.contains("SubnetB") && !text.contains("of another day"), "{text}");
-}
-
-#[test]
-fn a_stage_of_which_pieces_are_missing_is_destroyed_all_the_same() {
-    let setup = Setup::new(STACK);
-    let test = [("STAGE", "test"), ("AWS_REGION", "us-east-1")];
-    let output = setup.run("infra/deploy/destroy.sh", &test);
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success() && text.contains("The stage test is gone"), "{text}");
-    let refused = [test[0], test[1], ("SECRET_ERROR", "AccessDeniedException: not yours")];
-    let refusal = setup.refusal("destroy.sh", &refused);
-    assert!(refusal.contains("badge/test/sms was not deleted: AccessDeniedException"), "{refusal}");
+    fs::write(&file, settings.replace("provider = \"sns\"", "provider = \"http\"")).unwrap();
+    let refusal = setup.refusal("deploy.sh", &[("STAGE", "test")]);
+    assert!(refusal.contains("sms_url under [deploy]"), "{refusal}");
 }
 
 #[test]
@@ -279,32 +201,6 @@ fn keys_are_not_rotated_without_a_region_or_credentials() {
         let refusal = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && refusal.contains(sentence) && refusal.lines().count() == 1, "{refusal}");
     }
-}
-
-#[test]
-fn a_rollback_goes_to_what_was_live_before_the_last_change() {
-    let setup = Setup::new(AWS);
-    setup.set("badge-test-a.live", "1");
-    setup.set("badge-test-b.live", "7");
-    setup.deploy("2");
-    // A deployment of nothing new does not take the way back away.
-    setup.deploy("2");
-    let variables = [("STAGE", "test"), ("AWS_REGION", "us-east-1")];
-    let rollback = || setup.run("infra/deploy/rollback.sh", &variables);
-    assert!(rollback().status.success());
-    assert_eq!((setup.alias("badge-test-a.live"), setup.alias("badge-test-b.live")), ("1".to_owned(), "7".to_owned()));
-    assert!(rollback().status.success());
-    assert_eq!(setup.alias("badge-test-a.live"), "2", "and forth again");
-}
-
-#[test]
-fn there_is_no_way_back_from_a_first_deployment() {
-    let setup = Setup::new(AWS);
-    setup.set("badge-test-a.live", "1");
-    setup.set("badge-test-b.live", "1");
-    let refusal = setup.refusal("rollback.sh", &[("STAGE", "test"), ("AWS_REGION", "us-east-1")]);
-    assert!(refusal.contains("there is no version before"), "{refusal}");
-    assert_eq!(setup.alias("badge-test-a.live"), "1");
 }
 
 #[test]
