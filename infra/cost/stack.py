@@ -39,6 +39,7 @@ FREE = {
     "AWS::ElastiCache::User",
     "AWS::ElastiCache::UserGroup",
     "AWS::IAM::ManagedPolicy",
+    "AWS::Budgets::Budget",  # one that only notifies
 }
 # What `bill.idle` has a line for.
 PRICED = {
@@ -88,6 +89,8 @@ class Stack:
                 return self.value(yes if self.value({"Condition": condition}) else no)
             case {"Fn::Equals": [left, right]}:
                 return str(self.value(left)) == str(self.value(right))
+            case {"Fn::And": parts}:
+                return all(self.value(part) for part in parts)
             case {"Fn::Not": [one]}:
                 return not self.value(one)
         return node

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Deletes a stage with all that it stores, also one of which pieces are missing already. Of prod, users, secrets and failed
-# events stay, and it needs CONFIRM.
+# Deletes a stage with all that it stores, also one of which pieces are missing already. Of a protected one, users, secrets and
+# failed events stay, and it needs CONFIRM.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
 . infra/deploy/stack.sh
 
 need_stage destroy
-if [ "$STAGE" = prod ] && [ "${CONFIRM-}" != "badge-prod" ]; then
-    fail "this deletes prod; to confirm, type: make destroy STAGE=prod CONFIRM=badge-prod"
+is_protected=$(python3 infra/deploy/parameters.py "$STAGE" | grep -x "Protected=true" || true)
+if [ -n "$is_protected" ] && [ "${CONFIRM-}" != "badge-$STAGE" ]; then
+    fail "this deletes $STAGE, which is protected; to confirm, type: make destroy STAGE=$STAGE CONFIRM=badge-$STAGE"
 fi
 need_account
 "$AWS" cloudformation delete-stack --stack-name "badge-$STAGE"
@@ -16,8 +17,8 @@ need_account
     print_failures
     fail "the stack badge-$STAGE is not gone; the lines above say why"
 }
-if [ "$STAGE" = prod ]; then
-    say "What prod stores stays: the table badge-prod-users, the queue badge-prod-failed-events, the secrets badge/prod/*"
+if [ -n "$is_protected" ]; then
+    say "What $STAGE stores stays: the table badge-$STAGE-users, the queue badge-$STAGE-failed-events, the secrets badge/$STAGE/*"
     exit
 fi
 
@@ -36,7 +37,7 @@ gone() {
     esac
 }
 
-# The template keeps these on every stage, because a mistake in it must not empty prod.
+# The template keeps these on every stage, because a mistake in it must not empty one.
 gone "the table badge-$STAGE-users" ResourceNotFoundException \
     "$AWS" dynamodb delete-table --table-name "badge-$STAGE-users"
 queue=$("$AWS" sqs get-queue-url --queue-name "badge-$STAGE-failed-events" --query QueueUrl --output text 2>/dev/null || true)

@@ -9,6 +9,28 @@ import tomllib
 from pathlib import Path
 
 
+# Settings of [deploy] that are a parameter as they stand. What is left out has the template's default.
+SETTINGS = {
+    "protected": "Protected",
+    "watch_all": "WatchAll",
+    "requests_per_second": "RequestsPerSecond",
+    "requests_at_once": "RequestsAtOnce",
+    "codes_per_second": "CodesPerSecond",
+    "codes_at_once": "CodesAtOnce",
+    "send_concurrency": "SendConcurrency",
+    "concurrency": "Concurrency",
+    "cache_gb": "CacheGb",
+    "cache_ecpu": "CacheEcpu",
+    "cache_url": "CacheUrl",
+    "cache_user": "CacheUser",
+    "budget_usd": "BudgetUsd",
+}
+
+
+def text(value):
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def parameters(stage, conf):
     deploy, sms = conf.get("deploy", {}), conf["sms"]
     if "cors_origins" in deploy:
@@ -18,7 +40,11 @@ def parameters(stage, conf):
     dearest = max(sms["prices"][region] for region in conf["phone"]["allowed_regions"])
     if sms["provider"] == "http" and not deploy.get("sms_url"):
         sys.exit(f'error: [sms] of conf/{stage}.toml has the provider "http", so sms_url under [deploy] must say where it is')
-    return {
+    known = set(SETTINGS) | {"alarm_email", "log_days", "sms_url"}
+    if unknown := set(deploy) - known:
+        sys.exit(f"error: [deploy] of conf/{stage}.toml has no setting {', '.join(sorted(unknown))}; there are: {', '.join(sorted(known))}")
+    settings = {SETTINGS[name]: text(value) for name, value in deploy.items() if name in SETTINGS}
+    return settings | {
         "Stage": stage,
         "TimeZone": conf["time_zone"],
         "SmsPerDay": max(1, int(budget / dearest)),

@@ -149,6 +149,12 @@ fn settings_that_a_deployment_cannot_use_are_refused_before_it_begins() {
     fs::write(&file, settings.replace("provider = \"sns\"", "provider = \"http\"")).unwrap();
     let refusal = setup.refusal("deploy.sh", &[("STAGE", "test")]);
     assert!(refusal.contains("sms_url under [deploy]"), "{refusal}");
+    fs::write(&file, settings.replace("protected = false", "protect = true")).unwrap();
+    let refusal = setup.refusal("deploy.sh", &[("STAGE", "test")]);
+    assert!(refusal.contains("no setting protect; there are:"), "{refusal}");
+    fs::write(&file, settings.replace("protected = false", "protected = true")).unwrap();
+    let refusal = setup.refusal("destroy.sh", &[("STAGE", "test")]);
+    assert!(refusal.contains("CONFIRM=badge-test"), "{refusal}");
 }
 
 #[test]

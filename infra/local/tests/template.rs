@@ -9,9 +9,6 @@ use serde_json::{Map, Value, json};
 use support::root;
 use support::tree::{functions_of, of_type, read, texts, yaml};
 
-/// Optional parameters of a deployment: they name a cache that is not the stage's own.
-const NOT_IN_CONF: [&str; 2] = ["CacheUrl", "CacheUser"];
-
 /// Rights to everything, each for a reason that stands beside it in the template.
 const EVERYTHING: [&str; 1] = ["sns:Publish"];
 
@@ -73,7 +70,8 @@ fn functions_are_given_the_variables_that_they_read() {
     let source = read("shared/src/config/settings.rs") + &read("shared/src/config/cache.rs");
     let calls = ["given(\"", "needed(\""].into_iter().flat_map(|call| source.split(call).skip(1));
     let wanted = calls.filter_map(|argument| argument.split('"').next());
-    // Lambda itself gives one.
+    // Lambda itself gives one, and one only makes versions differ.
+    let given: BTreeSet<_> = given.difference(&BTreeSet::from(["SETTINGS_HASH"])).copied().collect();
     let wanted: BTreeSet<_> = wanted.filter(|name| *name != "LAMBDA_TASK_ROOT").collect();
     let of_some = BTreeSet::from(["CACHE_USER"]);
     assert_eq!(given, wanted.difference(&of_some).copied().collect());
@@ -127,10 +125,10 @@ fn the_network_has_two_zones_one_way_out_and_none_in() {
 fn users_are_retained_and_runs_expire() {
     let template = template();
     let users = &template["Resources"]["UsersTable"];
-    let in_prod = json!({ "If": ["IsProd", true, false] });
-    assert_eq!(template["Conditions"]["IsProd"], json!({ "Equals": [reference("Stage"), "prod"] }));
-    assert_eq!(users["Properties"]["DeletionProtectionEnabled"], in_prod);
-    assert_eq!(users["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], in_prod);
+    let if_protected = json!({ "If": ["IsProtected", true, false] });
+    assert_eq!(template["Conditions"]["IsProtected"], json!({ "Equals": [reference("Protected"), "true"] }));
+    assert_eq!(users["Properties"]["DeletionProtectionEnabled"], if_protected);
+    assert_eq!(users["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], if_protected);
     for resource in ["UsersTable", "FailedEventsQueue", "JwtSecret", "VeriCodeSecret", "SmsSecret"] {
         // What a first deployment has made before it failed goes again, or its name would stop the next one.
         assert_eq!(template["Resources"][resource]["DeletionPolicy"], "RetainExceptOnCreate", "{resource}");
@@ -153,8 +151,10 @@ fn the_cache_signs_in_by_iam_and_its_bill_has_a_bound() {
     let cache = &resources["Cache"]["Properties"];
     let name = json!({ "Sub": "badge-${Stage}" });
     assert_eq!(cache["ServerlessCacheName"], name);
-    assert!(cache["CacheUsageLimits"]["DataStorage"]["Maximum"].as_u64().unwrap() <= 5);
-    assert!(cache["CacheUsageLimits"]["ECPUPerSecond"]["Maximum"].as_u64().unwrap() >= 1000, "less is refused");
+    assert_eq!(cache["CacheUsageLimits"]["DataStorage"]["Maximum"], reference("CacheGb"));
+    assert_eq!(cache["CacheUsageLimits"]["ECPUPerSecond"]["Maximum"], reference("CacheEcpu"));
+    assert!(template["Parameters"]["CacheGb"]["Default"].as_u64().unwrap() <= 5);
+    assert!(template["Parameters"]["CacheEcpu"]["MinValue"].as_u64().unwrap() >= 1000, "less is refused");
     assert_eq!(cache["UserGroupId"], reference("CacheUserGroup"));
     let users: Vec<_> = of_type(&template, "AWS::ElastiCache::User").collect();
     let members: Vec<_> = users.iter().map(|(id, _)| reference(id)).collect();
@@ -201,11 +201,13 @@ fn the_cache_signs_in_by_iam_and_its_bill_has_a_bound() {
 fn nothing_is_reserved_so_that_a_new_account_can_be_deployed_to() {
     let template = template();
     let globals = ("Globals", &template["Globals"]["Function"]);
+    let if_set = json!({ "If": ["ReservesSends", reference("SendConcurrency"), reference("AWS::NoValue")] });
     for (name, function) in functions_of(&template).chain([globals]) {
-        for key in ["ReservedConcurrentExecutions", "ProvisionedConcurrencyConfig"] {
-            assert!(function[key].is_null(), "{name}: {key}");
-        }
+        assert!(function["ProvisionedConcurrencyConfig"].is_null(), "{name}");
+        let expected = if name == "send_sms" { &if_set } else { &Value::Null };
+        assert_eq!(&function["ReservedConcurrentExecutions"], expected, "{name}");
     }
+    assert_eq!(template["Parameters"]["SendConcurrency"]["Default"], 0);
 }
 
 #[test]
@@ -228,8 +230,8 @@ fn a_midnight_is_that_of_the_stage() {
 fn the_front_throttles_and_logs_no_person() {
     let template = template();
     let api = &template["Resources"]["Api"]["Properties"];
-    let limit =
-        |of: &Value| (of["ThrottlingRateLimit"].as_u64().unwrap(), of["ThrottlingBurstLimit"].as_u64().unwrap());
+    let default = |of: &Value| template["Parameters"][of["Ref"].as_str().unwrap()]["Default"].as_u64().unwrap();
+    let limit = |of: &Value| (default(&of["ThrottlingRateLimit"]), default(&of["ThrottlingBurstLimit"]));
     let routes: BTreeSet<String> = functions_of(&template)
         .flat_map(|(_, function)| function["Events"].as_object().unwrap_or(&Map::new()).clone())
         .filter_map(|(_, event)| {
@@ -311,14 +313,24 @@ fn alarms_reach_the_topic_and_miss_no_endpoint() {
         let name = alarm["AlarmName"]["Sub"].as_str().unwrap().trim_start_matches("badge-${Stage}-");
         assert!(operations.contains(&format!("`{name}`")), "{id}: what is to be done");
         assert_eq!(alarm["AlarmActions"], json!([reference("AlarmTopic")]), "{id}");
-        assert!(body.contains(&format!("\"${{{id}.Arn}}\"")), "{id} is not on the dashboard");
+        // A dashboard cannot name what only some stages have.
+        let is_everywhere = template["Resources"][id.as_str()]["Condition"].is_null();
+        assert_eq!(body.contains(&format!("\"${{{id}.Arn}}\"")), is_everywhere, "{id} and the dashboard");
         let is_of_cache = id.as_str() == "CacheAlarm";
         assert_eq!(alarm["TreatMissingData"], if is_of_cache { "breaching" } else { "notBreaching" }, "{id}");
         let watched = alarm["Metrics"].as_array().into_iter().flatten();
         let lambda = |one: &&Value| one["MetricStat"]["Metric"]["Namespace"] == "AWS/Lambda";
         let watched: BTreeSet<_> = watched.filter(lambda).map(|one| one["Id"].as_str().unwrap()).collect();
-        assert!(watched.is_empty() || watched == endpoints, "{id} watches {watched:?}");
+        let is_of_account = id.as_str() == "ConcurrencyAlarm";
+        assert!(watched.is_empty() || is_of_account || watched == endpoints, "{id} watches {watched:?}");
     }
+    for id in ["SmsRefused", "CacheEcpu", "CacheStorage", "TableThrottles", "Concurrency"] {
+        assert_eq!(template["Resources"][format!("{id}Alarm")]["Condition"], "WatchesAll", "{id}");
+    }
+    let percent = |id: &str| template["Resources"][format!("{id}Alarm")]["Properties"]["Metrics"][1]["Expression"].clone();
+    assert_eq!(percent("CacheEcpu"), json!({ "Sub": "100 * work / (60 * ${CacheEcpu})" }));
+    assert_eq!(percent("CacheStorage"), json!({ "Sub": "100 * stored / (1000000000 * ${CacheGb})" }));
+    assert_eq!(percent("Concurrency"), json!({ "Sub": "100 * running / ${Concurrency}" }));
     let ids: BTreeSet<_> = alarms.iter().map(|(id, _)| id.as_str()).collect();
     for id in ["ErrorLines", "FunctionErrors", "NearTimeout", "Throttles", "Front", "FailedEvents", "Cache"] {
         assert!(ids.contains(format!("{id}Alarm").as_str()), "{id}");
@@ -347,8 +359,11 @@ fn what_differs_between_stages_is_written_in_conf_alone() {
     let given: BTreeMap<_, _> = given.lines().map(|line| line.split_once('=').unwrap()).collect();
     let template = template();
     let declared: BTreeSet<_> = template["Parameters"].as_object().unwrap().keys().map(String::as_str).collect();
-    let known: BTreeSet<_> = given.keys().copied().chain(NOT_IN_CONF).collect();
-    assert_eq!(known, declared);
+    let script = read("infra/deploy/parameters.py");
+    let known: BTreeSet<_> = declared.iter().copied().filter(|name| script.contains(&format!("\"{name}\""))).collect();
+    assert_eq!(known, declared, "a parameter without a setting");
+    assert!(given.keys().all(|name| declared.contains(name)), "{given:?}");
+    assert_eq!((given["Protected"], given["WatchAll"]), ("true", "true"));
     // 1000 a day at 0.045 a message; a snapshot within 26 hours.
     assert_eq!((given["SmsPerDay"], given["SnapshotDays"]), ("22222", "2"));
     assert_eq!(given["TimeZone"], "Asia/Shanghai");
