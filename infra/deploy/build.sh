@@ -12,6 +12,15 @@ TOOLS=$PWD/.tools/lambda
 if [ -n "${1-}" ]; then
     ls -d functions/*/"$1" >/dev/null 2>&1 || fail "there is no function $1 in functions/"
 fi
+# Packages of a build before, as a pipeline promotes them from one stage to the next; after a deployment that failed they have
+# to be marked, so that they are packed again.
+if [ -n "${PREBUILT-}" ]; then
+    for folder in functions/*/*; do
+        [ -f "target/lambda/${folder##*/}.zip" ] || fail "target/lambda/${folder##*/}.zip is missing, and PREBUILT=1 builds nothing"
+    done
+    [ -z "${MARKED-}" ] || python3 infra/deploy/pack.py --remark
+    exit
+fi
 if [ -n "${BUILT_IN-}" ]; then
     for folder in functions/*/${1:-*}; do
         name=${folder##*/}

@@ -5,6 +5,7 @@ that `sam deploy` and `sam sync` find all of a function there.
     pack.py FUNCTION   that one, marked as pushed: Lambda makes no second version of the same bytes, so what is pushed
                        must not be what the next deployment brings
     pack.py --here ... the same for this machine, which refuses neither, and is quick rather than small
+    pack.py --remark   adds such a mark to packages that are there
     pack.py --mark ... all of them marked, after a deployment that failed: Lambda has kept the versions that it made
 
 The same binary and settings give the same bytes whenever they are packed, so that a deployment of nothing new changes
@@ -58,7 +59,22 @@ def pack(folder, is_pushed, is_here):
         sys.exit(f"error: {path} has more than 4 MB")
 
 
+def remark():
+    """Marks packages whose binaries are not at hand."""
+    for path in sorted(BUILT.glob("*.zip")):
+        with zipfile.ZipFile(path) as old:
+            files = [(one.filename, old.read(one), one.external_attr >> 16) for one in old.infolist()]
+        with zipfile.ZipFile(path, "w", compresslevel=9) as new:
+            for name, data, mode in files:
+                if name != "pushed":
+                    add(new, name, data, mode)
+            add(new, "pushed", str(time.time_ns()), 0o644)
+
+
 def main(arguments):
+    if "--remark" in arguments:
+        remark()
+        return
     is_here = "--here" in arguments
     is_marked = "--mark" in arguments
     only = next((argument for argument in arguments if not argument.startswith("--")), None)
