@@ -112,6 +112,8 @@ fn the_network_has_two_zones_one_way_out_and_none_in() {
     assert_eq!(endpoint["VpcEndpointType"], "Gateway");
     assert_eq!(endpoint["ServiceName"], json!({ "Sub": "com.amazonaws.${AWS::Region}.dynamodb" }));
     assert_eq!(endpoint["RouteTableIds"], json!([route["RouteTableId"]]));
+    let reached = &endpoint["PolicyDocument"]["Statement"][0]["Resource"];
+    assert!(texts(reached).concat().ends_with(":table/badge-${Stage}-*"), "tables of others are reached: {reached}");
     for (id, group) in of_type(&template, "AWS::EC2::SecurityGroup") {
         for rule in group["SecurityGroupIngress"].as_array().into_iter().flatten() {
             assert_eq!(rule["SourceSecurityGroupId"], reference("FunctionGroup"), "{id}");
@@ -327,7 +329,8 @@ fn alarms_reach_the_topic_and_miss_no_endpoint() {
     for id in ["SmsRefused", "CacheEcpu", "CacheStorage", "TableThrottles", "Concurrency"] {
         assert_eq!(template["Resources"][format!("{id}Alarm")]["Condition"], "WatchesAll", "{id}");
     }
-    let percent = |id: &str| template["Resources"][format!("{id}Alarm")]["Properties"]["Metrics"][1]["Expression"].clone();
+    let percent =
+        |id: &str| template["Resources"][format!("{id}Alarm")]["Properties"]["Metrics"][1]["Expression"].clone();
     assert_eq!(percent("CacheEcpu"), json!({ "Sub": "100 * work / (60 * ${CacheEcpu})" }));
     assert_eq!(percent("CacheStorage"), json!({ "Sub": "100 * stored / (1000000000 * ${CacheGb})" }));
     assert_eq!(percent("Concurrency"), json!({ "Sub": "100 * running / ${Concurrency}" }));

@@ -106,7 +106,10 @@ fn a_panic_unwinds_in_what_is_shipped() {
 fn cargo_lambda_ships_the_settings_and_leaves_the_rest_to_the_template() {
     let deploy = &toml("Cargo.toml")["workspace"]["metadata"]["lambda"]["deploy"];
     assert_eq!(deploy.as_table().unwrap().keys().collect::<Vec<_>>(), ["include"]);
-    assert_eq!(deploy["include"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect::<Vec<_>>(), ["conf"]);
+    assert_eq!(
+        deploy["include"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect::<Vec<_>>(),
+        ["conf"]
+    );
     for (kind, name) in functions() {
         assert!(toml(format!("functions/{kind}/{name}/Cargo.toml"))["package"].get("metadata").is_none(), "{name}");
     }

@@ -118,7 +118,7 @@ fn a_rollback_sets_the_release_before_the_newest_however_often_it_is_typed() {
     setup.set("badge-test-a.live", "1");
     setup.set("badge-test-b.live", "7");
     setup.deploy("2");
-    let rollback = |more: &[(&str, &str)]| setup.run("infra/deploy/rollback.sh", &[&ON_TEST, more].concat());
+    let rollback = |more: &[(&str, &str)]| setup.run("infra/deploy/rollback.sh", &[&ON_TEST[..], more].concat());
     for _ in 0..2 {
         assert!(rollback(&[]).status.success());
         assert_eq!(setup.live(), ["1", "7"], "what was live before anything was recorded");
