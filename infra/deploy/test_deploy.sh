@@ -20,4 +20,4 @@ python=$PWD/.tools/venv/bin/python
 cd infra/deploy/tests
 # In this order, and without what pytest would leave in the folder.
 exec "$python" -m pytest -p no:cacheprovider --quiet --durations=5 ${ONLY:+-k "$ONLY"} \
-    test_front.py test_messages.py test_schedules.py test_rights.py test_versions.py test_end.py
+    test_front.py test_messages.py test_schedules.py test_rights.py test_versions.py test_failures.py test_end.py
