@@ -39,6 +39,8 @@ FREE = {
     "AWS::ElastiCache::User",
     "AWS::ElastiCache::UserGroup",
     "AWS::IAM::ManagedPolicy",
+    "AWS::ApiGatewayV2::DomainName",
+    "AWS::ApiGatewayV2::ApiMapping",
     "AWS::Budgets::Budget",  # one that only notifies
 }
 # What `bill.idle` has a line for.

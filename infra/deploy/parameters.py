@@ -24,6 +24,8 @@ SETTINGS = {
     "cache_url": "CacheUrl",
     "cache_user": "CacheUser",
     "budget_usd": "BudgetUsd",
+    "domain": "DomainName",
+    "certificate": "CertificateArn",
 }
 
 
@@ -43,6 +45,8 @@ def parameters(stage, conf):
     known = set(SETTINGS) | {"alarm_email", "log_days", "sms_url"}
     if unknown := set(deploy) - known:
         sys.exit(f"error: [deploy] of conf/{stage}.toml has no setting {', '.join(sorted(unknown))}; there are: {', '.join(sorted(known))}")
+    if bool(deploy.get("domain")) != bool(deploy.get("certificate")):
+        sys.exit(f"error: [deploy] of conf/{stage}.toml needs both, domain and certificate, or neither")
     settings = {SETTINGS[name]: text(value) for name, value in deploy.items() if name in SETTINGS}
     return settings | {
         "Stage": stage,

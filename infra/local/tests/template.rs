@@ -266,6 +266,20 @@ fn the_front_throttles_and_logs_no_person() {
 }
 
 #[test]
+fn a_name_of_its_own_closes_the_front_s_own_name() {
+    let template = template();
+    let resources = &template["Resources"];
+    let api = &resources["Api"]["Properties"];
+    assert_eq!(api["DisableExecuteApiEndpoint"], json!({ "If": ["HasDomain", true, false] }));
+    assert_eq!(resources["DomainMapping"]["Properties"]["Stage"], reference("Api.Stage"));
+    let tls = &resources["Domain"]["Properties"]["DomainNameConfigurations"][0];
+    assert_eq!((&tls["SecurityPolicy"], &tls["EndpointType"]), (&json!("TLS_1_2"), &json!("REGIONAL")));
+    for made in ["Domain", "DomainMapping"] {
+        assert_eq!(resources[made]["Condition"], "HasDomain", "{made}");
+    }
+}
+
+#[test]
 fn every_line_has_an_end_and_no_function_makes_a_log_of_its_own() {
     let template = template();
     let groups: BTreeSet<_> = of_type(&template, "AWS::Logs::LogGroup")
