@@ -191,6 +191,19 @@ fn a_name_that_rust_or_cargo_reserves_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_key_that_the_provider_has_given_is_not_rotated() {
+    let setup = Setup::new(AWS);
+    let file = setup.0.path().join("conf/test.toml");
+    let settings = fs::read_to_string(&file).unwrap();
+    fs::write(&file, settings.replace("provider = \"sns\"", "provider = \"aliyun\"")).unwrap();
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/venv/bin/python");
+    let script = format!("PYTHONDONTWRITEBYTECODE=1 '{}' infra/deploy/rotate.py test sms", python.display());
+    let output = setup.run(&script, &[("AWS_REGION", "us-east-1")]);
+    let refusal = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && refusal.contains("its key is of aliyun"), "{refusal}");
+}
+
+#[test]
 fn keys_are_not_rotated_without_a_region_or_credentials() {
     let setup = Setup::new(AWS);
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/venv/bin/python");
