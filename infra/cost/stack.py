@@ -25,6 +25,7 @@ BY_USE = {
     "AWS::SNS::Subscription",
     "AWS::Logs::LogGroup",
     "AWS::Logs::MetricFilter",
+    "AWS::EC2::FlowLog",
 }
 FREE = {
     "AWS::EC2::VPC",
@@ -39,6 +40,7 @@ FREE = {
     "AWS::ElastiCache::User",
     "AWS::ElastiCache::UserGroup",
     "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Role",
     "AWS::ApiGatewayV2::DomainName",
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::Budgets::Budget",  # one that only notifies

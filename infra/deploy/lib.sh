@@ -108,8 +108,13 @@ make_live() { at_once 2 move <"$1" >&2; }
 # none. Every call on it names the account, as somebody else may have taken the name.
 need_bucket() {
     BUCKET=badge-code-$ACCOUNT-$REGION
-    "$AWS" s3api head-bucket --bucket "$BUCKET" --expected-bucket-owner "$ACCOUNT" >/dev/null 2>&1 ||
-        "$AWS" s3 mb "s3://$BUCKET" >/dev/null || fail "the bucket $BUCKET could not be made; the line above says why"
+    "$AWS" s3api head-bucket --bucket "$BUCKET" --expected-bucket-owner "$ACCOUNT" >/dev/null 2>&1 && return
+    "$AWS" s3 mb "s3://$BUCKET" >/dev/null || fail "the bucket $BUCKET could not be made; the line above says why"
+    # Packages stay: a rollback of CloudFormation reads those of before. Uploads that were broken off do not.
+    "$AWS" s3api put-bucket-lifecycle-configuration --bucket "$BUCKET" --expected-bucket-owner "$ACCOUNT" \
+        --lifecycle-configuration '{"Rules": [{"ID": "broken-off", "Status": "Enabled", "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}]}' ||
+        say "the bucket $BUCKET has no lifecycle; the line above says why"
 }
 
 # What infra/deploy/releases.py knows and does.

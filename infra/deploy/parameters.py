@@ -24,6 +24,7 @@ SETTINGS = {
     "cache_url": "CacheUrl",
     "cache_user": "CacheUser",
     "budget_usd": "BudgetUsd",
+    "flow_logs": "FlowLogs",
     "domain": "DomainName",
     "certificate": "CertificateArn",
 }

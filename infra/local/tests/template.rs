@@ -288,7 +288,11 @@ fn every_line_has_an_end_and_no_function_makes_a_log_of_its_own() {
             id.as_str()
         })
         .collect();
-    assert_eq!(groups, BTreeSet::from(["AccessLog", "FunctionLog"]));
+    assert_eq!(groups, BTreeSet::from(["AccessLog", "FlowLogGroup", "FunctionLog"]));
+    for id in ["FlowLogGroup", "FlowLogRole", "FlowLog"] {
+        assert_eq!(template["Resources"][id]["Condition"], "LogsFlows", "{id}");
+    }
+    assert_eq!(template["Resources"]["FlowLog"]["Properties"]["TrafficType"], "REJECT");
     let globals = &template["Globals"]["Function"];
     assert_eq!(globals["LoggingConfig"]["LogGroup"], reference("FunctionLog"));
     let policy = &template["Resources"]["LogPolicy"]["Properties"]["PolicyDocument"]["Statement"];
