@@ -315,19 +315,13 @@ fn rights_are_exact() {
 }
 
 #[test]
-fn alarms_reach_the_topic_and_miss_no_endpoint() {
+fn alarms_reach_the_topic_and_miss_no_function() {
     let template = template();
     let alarms: Vec<_> = of_type(&template, "AWS::CloudWatch::Alarm").collect();
     let body = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Sub"];
     let body = body.as_str().unwrap();
     let shown: Value = serde_json::from_str(body).unwrap();
     assert!(shown["widgets"].as_array().unwrap().len() > 3);
-    let endpoints: BTreeSet<_> = functions_of(&template)
-        .filter(|(_, function)| {
-            function["Events"].as_object().unwrap_or(&Map::new()).values().any(|event| event["Type"] == "HttpApi")
-        })
-        .map(|(name, _)| name)
-        .collect();
     let operations = read("docs/operations.md");
     for (id, alarm) in &alarms {
         let name = alarm["AlarmName"]["Sub"].as_str().unwrap().trim_start_matches("badge-${Stage}-");
@@ -338,11 +332,6 @@ fn alarms_reach_the_topic_and_miss_no_endpoint() {
         assert_eq!(body.contains(&format!("\"${{{id}.Arn}}\"")), is_everywhere, "{id} and the dashboard");
         let is_of_cache = id.as_str() == "CacheAlarm";
         assert_eq!(alarm["TreatMissingData"], if is_of_cache { "breaching" } else { "notBreaching" }, "{id}");
-        let watched = alarm["Metrics"].as_array().into_iter().flatten();
-        let lambda = |one: &&Value| one["MetricStat"]["Metric"]["Namespace"] == "AWS/Lambda";
-        let watched: BTreeSet<_> = watched.filter(lambda).map(|one| one["Id"].as_str().unwrap()).collect();
-        let is_of_account = id.as_str() == "ConcurrencyAlarm";
-        assert!(watched.is_empty() || is_of_account || watched == endpoints, "{id} watches {watched:?}");
     }
     for id in ["SmsRefused", "CacheEcpu", "CacheStorage", "TableThrottles", "Concurrency"] {
         assert_eq!(template["Resources"][format!("{id}Alarm")]["Condition"], "WatchesAll", "{id}");
@@ -355,6 +344,12 @@ fn alarms_reach_the_topic_and_miss_no_endpoint() {
     let ids: BTreeSet<_> = alarms.iter().map(|(id, _)| id.as_str()).collect();
     for id in ["ErrorLines", "FunctionErrors", "NearTimeout", "Throttles", "Front", "FailedEvents", "Cache"] {
         assert!(ids.contains(format!("{id}Alarm").as_str()), "{id}");
+    }
+    // A metric of Lambda without a dimension is that of all functions.
+    for (id, metric) in [("FunctionErrors", "Errors"), ("Throttles", "Throttles")] {
+        let alarm = &template["Resources"][format!("{id}Alarm")]["Properties"];
+        assert_eq!((&alarm["Namespace"], &alarm["MetricName"]), (&json!("AWS/Lambda"), &json!(metric)));
+        assert_eq!(alarm["Dimensions"], Value::Null, "{id}");
     }
     for percent in [50, 80, 100] {
         let alarm = &template["Resources"][format!("Sms{percent}Alarm")]["Properties"];
