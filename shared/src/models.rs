@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod changed_by;
+pub mod client;
 pub mod device;
 pub mod idempotency_key;
 pub mod keys;
