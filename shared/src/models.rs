@@ -19,4 +19,5 @@ pub mod session_id;
 pub mod tick;
 mod unicode;
 pub mod user;
+pub mod user_id;
 pub mod veri_code;
