@@ -1,8 +1,15 @@
 //! What people do with their accounts. Each use case is a struct whose fields are what it needs.
 
+pub mod admin;
+pub mod export;
 pub mod list;
 pub mod login;
+mod own;
+pub mod own_sessions;
+pub mod profile;
+pub mod refresh;
 pub mod register;
 pub mod rights;
+mod row;
 pub mod sessions;
 mod tokens;

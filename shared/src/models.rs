@@ -1,6 +1,8 @@
 //! Types without I/O: what a request can say, what a row has, and who asks. A value that exists is a good one.
 
 pub mod call;
+pub mod changed_by;
+pub mod client;
 pub mod device;
 pub mod idempotency_key;
 pub mod keys;
@@ -17,4 +19,5 @@ pub mod session_id;
 pub mod tick;
 mod unicode;
 pub mod user;
+pub mod user_id;
 pub mod veri_code;

@@ -29,6 +29,9 @@ SEEN_AT_LEAST = {
     "login": {11001, 11003},
     "logout": {0, 10006},
     "user_index": {0, 10005, 10006, 11001},
+    "user_me": {0, 10005, 10006},
+    "user_update": {0, 10005, 10006, 11001},
+    "admin_user": {10005, 10006, 10007},
 }
 OURS = {15001, 15002, 15003, 15004, 50000}
 PHONES = [f"1390000{n:04}" for n in range(8)]
@@ -80,17 +83,24 @@ class Credentials:
 
 
 SESSION_WAYS = [as_generated, cookie, header("{session}")]
+ALL_WAYS = [
+    *SESSION_WAYS,
+    header("jwt {token}"),
+    header("Bearer {token}"),
+    header("jwt {token}x"),
+    header("Bearer {session}"),
+]
+# Nobody is signed in at `end_sessions`, which would end the sessions of all other routes.
 WAYS = {
     "logout": Credentials(SESSION_WAYS),
-    "user_index": Credentials(
-        [
-            *SESSION_WAYS,
-            header("jwt {token}"),
-            header("Bearer {token}"),
-            header("jwt {token}x"),
-            header("Bearer {session}"),
-        ]
-    ),
+    "user_token": Credentials(SESSION_WAYS),
+    "user_export": Credentials(SESSION_WAYS),
+    "user_index": Credentials(ALL_WAYS),
+    "user_me": Credentials(ALL_WAYS),
+    "user_update": Credentials(ALL_WAYS),
+    "user_sessions": Credentials(ALL_WAYS),
+    "admin_user": Credentials(ALL_WAYS),
+    "admin_update": Credentials(ALL_WAYS),
 }
 
 

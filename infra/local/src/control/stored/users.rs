@@ -89,12 +89,13 @@ fn plain(item: HashMap<String, AttributeValue>) -> User {
     item.into_iter().map(|(name, value)| (name, json(value))).collect()
 }
 
-/// Attributes of a user are texts and numbers.
+/// Attributes of a user are texts and numbers, and one is a map of texts.
 fn json(value: AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => text.into(),
         AttributeValue::N(number) => serde_json::from_str(&number).unwrap_or_else(|_| number.into()),
         AttributeValue::BOOL(is_so) => is_so.into(),
+        AttributeValue::M(parts) => parts.into_iter().map(|(name, value)| (name, json(value))).collect(),
         _ => Value::Null,
     }
 }

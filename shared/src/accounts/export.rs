@@ -1,0 +1,67 @@
+//! All that is stored about a user, for the user.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::own::OwnRow;
+use super::own_sessions::{OwnSession, list};
+use super::row::OwnUser;
+use super::sessions::Authenticator;
+use crate::aws::Clients;
+use crate::config::Action;
+use crate::error::{Error, StartError};
+use crate::models::call::Call;
+use crate::models::principal::Principal;
+use crate::models::user::UserId;
+use crate::verification::user_limit;
+
+/// Everything, for its owner.
+#[derive(Serialize)]
+pub struct Exported {
+    user: OwnUser,
+    sessions: Vec<OwnSession>,
+    /// What has changed, and when.
+    events: Vec<Value>,
+}
+
+/// What an export needs.
+pub struct Export(OwnRow);
+
+impl Export {
+    /// Opens all that it needs, side by side.
+    ///
+    /// # Errors
+    /// What stops the cold start.
+    pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
+        OwnRow::connect(clients).await.map(Self)
+    }
+
+    /// The caller's row, sessions and events. The limit is asked beside the row.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`], a credential that is no longer good, or a backend.
+    pub async fn all(&self, call: &Call, principal: Principal) -> Result<Exported, Error> {
+        let (cache, config, caller) = (self.0.authenticator().cache(), &self.0.config, principal.user_id);
+        let (refusal, found) =
+            tokio::join!(user_limit(cache, config, call, (Action::Export, caller)), self.0.find(call, principal));
+        let (user, principal) = found?;
+        if let Some(refusal) = refusal {
+            return Err(refusal);
+        }
+        let (sessions, events) =
+            tokio::try_join!(list(cache, config, call, &principal, &user.phone), events_of(user.id))?;
+        Ok(Exported { user: OwnUser::new(user, &config.zone), sessions, events })
+    }
+}
+
+/// The audit events of a user, without the ids of admins. There is no table of them yet.
+#[expect(clippy::unused_async, reason = "a table answers in time")]
+async fn events_of(_user: UserId) -> Result<Vec<Value>, Error> {
+    Ok(Vec::new())
+}
+
+impl AsRef<Authenticator> for Export {
+    fn as_ref(&self) -> &Authenticator {
+        self.0.authenticator()
+    }
+}
