@@ -78,7 +78,7 @@ pub fn files(extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Every function: its kind (`api`, `jobs`, `tasks`) and its name.
+/// Every function: its kind (`api`, `jobs`, `streams`, `tasks`) and its name.
 #[must_use]
 pub fn functions() -> Vec<(String, String)> {
     let of_kind = |kind: String| folders(format!("functions/{kind}")).into_iter().map(move |name| (kind.clone(), name));
