@@ -67,6 +67,13 @@ for (let cursor = ''; cursor !== null; ) {
 }
 // endregion
 
+// region admin_audit
+// For admins: who changed what of a user. Others get 10007.
+const about = new URLSearchParams({ id: user.data.user_id, limit: 20 });
+const events = await call('GET', `/admin/audit?${about}`).catch((refusal) => console.log(refusal.message));
+for (const event of events?.data ?? []) console.log(event.at, event.changed_by?.role, event.fields);
+// endregion
+
 // region logout
 await call('POST', '/user/logout');
 // endregion

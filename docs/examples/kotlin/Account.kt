@@ -81,6 +81,20 @@ fun main() {
     }
     // endregion
 
+    // region admin_audit
+    // For admins: who changed what of a user. Others get 10007.
+    try {
+        val about = login.getString("user_id")
+        val events = call("GET", "/admin/audit?id=$about&limit=20").getJSONArray("data")
+        for (at in 0 until events.length()) {
+            val event = events.getJSONObject(at)
+            println("${event.getString("at")} ${event.getJSONArray("fields")}")
+        }
+    } catch (refusal: IllegalStateException) {
+        println(refusal.message)
+    }
+    // endregion
+
     // region logout
     call("POST", "/user/logout")
     // endregion

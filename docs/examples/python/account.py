@@ -61,6 +61,16 @@ while cursor is not None:
     cursor = page["next"]
 # endregion
 
+# region admin_audit
+# For admins: who changed what of a user. Others get 10007.
+try:
+    events = call("GET", "/admin/audit", params={"id": user["user_id"], "limit": 20})["data"]
+    for event in events:
+        print(event["at"], event.get("changed_by"), event["fields"])
+except RuntimeError as refusal:
+    print(refusal)
+# endregion
+
 # region logout
 call("POST", "/user/logout")
 # endregion

@@ -29,6 +29,7 @@ SEEN_AT_LEAST = {
     "login": {11001, 11003},
     "logout": {0, 10006},
     "user_index": {0, 10005, 10006, 11001},
+    "admin_audit": {10006, 10007, 11001},
 }
 OURS = {15001, 15002, 15003, 15004, 50000}
 PHONES = [f"1390000{n:04}" for n in range(8)]
@@ -80,17 +81,17 @@ class Credentials:
 
 
 SESSION_WAYS = [as_generated, cookie, header("{session}")]
+ALL_WAYS = [
+    *SESSION_WAYS,
+    header("jwt {token}"),
+    header("Bearer {token}"),
+    header("jwt {token}x"),
+    header("Bearer {session}"),
+]
 WAYS = {
     "logout": Credentials(SESSION_WAYS),
-    "user_index": Credentials(
-        [
-            *SESSION_WAYS,
-            header("jwt {token}"),
-            header("Bearer {token}"),
-            header("jwt {token}x"),
-            header("Bearer {session}"),
-        ]
-    ),
+    "user_index": Credentials(ALL_WAYS),
+    "admin_audit": Credentials(ALL_WAYS),
 }
 
 
