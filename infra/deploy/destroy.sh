@@ -1,5 +1,5 @@
 #!/bin/sh
-# Deletes a stage with all that it stores. Of prod, users, secrets and failed events stay, and it needs CONFIRM.
+# Deletes a stage with all that it stores. Of prod, users, the audit, secrets and failed events stay, and it needs CONFIRM.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
@@ -13,13 +13,17 @@ need_account
 "$AWS" cloudformation wait stack-delete-complete --stack-name "badge-$STAGE" ||
     fail "the stack badge-$STAGE is not gone; its events in the console say why"
 if [ "$STAGE" = prod ]; then
-    say "What prod stores stays: the table badge-prod-users, the queue badge-prod-failed-events, the secrets badge/prod/*"
+    say "What prod stores stays: the tables badge-prod-users and -audit, the queues badge-prod-failed-events and -changes, the secrets badge/prod/*"
     exit
 fi
 # The template keeps these on every stage, because a mistake in it must not empty prod.
-"$AWS" dynamodb delete-table --table-name "badge-$STAGE-users" >/dev/null
-queue=$("$AWS" sqs get-queue-url --queue-name "badge-$STAGE-failed-events" --query QueueUrl --output text)
-"$AWS" sqs delete-queue --queue-url "$queue"
+for table in users audit; do
+    "$AWS" dynamodb delete-table --table-name "badge-$STAGE-$table" >/dev/null
+done
+for failed in events changes; do
+    queue=$("$AWS" sqs get-queue-url --queue-name "badge-$STAGE-failed-$failed" --query QueueUrl --output text)
+    "$AWS" sqs delete-queue --queue-url "$queue"
+done
 for secret in jwt veri_code sms; do
     "$AWS" secretsmanager delete-secret --secret-id "badge/$STAGE/$secret" --force-delete-without-recovery >/dev/null
 done

@@ -132,6 +132,8 @@ pub enum Reason {
     NotInRange(u32),
     /// Not a cursor that this service gave.
     NotACursor,
+    /// Not an id of this service.
+    NotAnId,
     /// Has to be 1 to 255 printable ASCII characters.
     NotAKey,
 }

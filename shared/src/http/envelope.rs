@@ -158,6 +158,7 @@ fn explain(reason: Reason, language: Language) -> String {
             ("必须是1到255个可见ASCII字符".to_owned(), "must be 1 to 255 printable ASCII characters".to_owned())
         }
         Reason::NotACursor => ("不是本服务给出的游标".to_owned(), "is not a cursor that this service gave".to_owned()),
+        Reason::NotAnId => ("不是有效的ID".to_owned(), "is not an id".to_owned()),
     };
     choose(language, zh, en)
 }
