@@ -10,7 +10,7 @@ WINDOW = re.compile(r"(\d+)([smh])")
 WORDS = {
     "en": {
         "head": ["row", "counts", "by", "how much", "what it stops"],
-        "on": {"send": "messages", "try": "wrong codes", "list": "pages of `index`"},
+        "on": {"send": "messages", "try": "wrong codes", "list": "pages of `index`", "export": "exports"},
         "key": {
             "phone": "phone, by strangers",
             "device": "phone, by its known devices",
@@ -43,7 +43,7 @@ WORDS = {
     },
     "zh": {
         "head": ["名称", "计数对象", "按什么计", "上限", "防什么"],
-        "on": {"send": "短信", "try": "错误的验证码", "list": "`index` 的页"},
+        "on": {"send": "短信", "try": "错误的验证码", "list": "`index` 的页", "export": "导出"},
         "key": {
             "phone": "手机号（陌生设备）",
             "device": "手机号（它的已知设备）",

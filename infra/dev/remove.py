@@ -53,7 +53,6 @@ def in_template(name, route):
     if route:
         path = re.escape(PREFIX + route)
         text = cut(text, rf'^        \w+:\n          Type: HttpApi\n.* Method: ANY, Path: "{path}" .*\n', f"ANY {route} of the fallback")
-        text = cut(text, rf"^        - Id: {name}\n(?:          .*\n)+", f"{name} in the alarm")
         text = re.sub(rf'^        "\w+ {path}": .*\n', "", text, flags=re.M)
         text = re.sub(r"^(?: *#.*\n)?      RouteSettings:\n(?!        )", "", text, flags=re.M)
     if re.search(rf"\b{resource}\b", text):

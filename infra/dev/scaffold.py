@@ -51,8 +51,6 @@ PREFIX = "/{stage}/iwc/badge"
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 # Lambda allows 64 characters, of which the prefix of a stage's functions has up to 29.
 LONGEST_NAME = 32
-# Amazon CloudWatch User Guide, "CloudWatch service quotas": metrics of one alarm.
-METRICS_OF_AN_ALARM = 10
 # The Rust Reference, "Keywords": strict, reserved and weak.
 KEYWORDS = set(
     "as async await break const continue crate dyn else enum extern false fn for if impl in let loop match mod move mut pub ref "
@@ -149,12 +147,6 @@ def endpoint(name, method, route):
         f'{{ ApiId: !Ref Api, Method: ANY, Path: "{PREFIX}{route}" }}'
     )
     template = f"{head}  FallbackFunction:\n{block}{event}\n\n{rest}"
-    # The alarm of endpoints names each of them.
-    watched = r"        - Id: fallback\n          ReturnData: false\n.*\n"
-    own = lambda found: found[0].replace("fallback", name).replace("FallbackFunction", f"{camel(name)}Function")  # noqa: E731
-    template = re.sub(watched, lambda found: own(found) + found[0], template)
-    if template.count("MetricName: Errors,") > METRICS_OF_AN_ALARM:
-        print(f"warning: CloudWatch takes {METRICS_OF_AN_ALARM} metrics in an alarm; divide FunctionErrorsAlarm in two")
     description = insert(DESCRIPTION.read_text(), "components:", form("endpoint.openapi", words))
     description = insert(description, "  examples:", form("endpoint.reply", words))
     before = "  - target: $.components.securitySchemes"

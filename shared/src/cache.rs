@@ -4,6 +4,7 @@
 mod client;
 pub mod codes;
 mod connection;
+mod devices;
 pub mod epochs;
 pub mod limits;
 mod script;
@@ -14,6 +15,7 @@ mod test_server;
 
 pub use self::client::{Cache, slot_of};
 pub use self::codes::{Candidate, CodeTry, Day, PhoneState, StoredCode, Try, TryLimit, TryLimits, Use};
+pub use self::devices::ListedSession;
 pub use self::epochs::Epoch;
 pub use self::limits::{Decision, IdempotencyRecord, Row, SENDS, Spend};
 pub use self::sessions::{FoundSession, NewSession, SessionKey, SessionLife};

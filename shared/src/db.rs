@@ -5,6 +5,7 @@ mod changes;
 mod database;
 mod deletions;
 mod item;
+mod lists;
 mod rights;
 mod runs;
 mod schema;

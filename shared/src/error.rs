@@ -38,6 +38,9 @@ pub enum Error {
     /// Parameters that are present and cannot be accepted, each with the reason.
     #[error("invalid: {0:?}")]
     Invalid(Vec<(&'static str, Reason)>),
+    /// A change of a profile that changes nothing.
+    #[error("nothing to change")]
+    NothingToChange,
     /// Registration of a phone that has a live user.
     #[error("the phone is taken")]
     PhoneTaken,
@@ -132,8 +135,16 @@ pub enum Reason {
     NotInRange(u32),
     /// Not a cursor that this service gave.
     NotACursor,
-    /// Not an id of this service.
+    /// Has to be true or false.
+    NotAFlag,
+    /// Not the id of a user.
     NotAnId,
+    /// Has to be `user` or `admin`.
+    NotARole,
+    /// Has to be `live`, `disabled` or `deleted`.
+    NotAState,
+    /// Cannot stand beside that other parameter.
+    NotBeside(&'static str),
     /// Has to be 1 to 255 printable ASCII characters.
     NotAKey,
 }

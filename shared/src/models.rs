@@ -3,6 +3,7 @@
 pub mod audit_event;
 pub mod call;
 pub mod changed_by;
+pub mod client;
 pub mod device;
 pub mod idempotency_key;
 pub mod keys;

@@ -11,6 +11,6 @@ pub(crate) use self::code::code_of_seed;
 pub use self::code::{Codes, Recipient};
 #[cfg(feature = "fuzz")]
 pub(crate) use self::device::{sign, verify};
-pub(crate) use self::limits::page_limit;
+pub(crate) use self::limits::user_limit;
 pub use self::sending::{Sender, Sent};
 pub use self::tries::{Attempt, Standing, verdict};

@@ -49,8 +49,50 @@ curl -sS -b cookies -c cookies "$BADGE/user/index?limit=20"
 # endregion
 echo
 
+# region user_me
+curl -sS -b cookies -c cookies "$BADGE/user/me"
+# endregion
+echo
+
+# region user_update
+# null clears an optional field.
+curl -sS -b cookies -c cookies "$BADGE/user/update" -d '{"user_name": "李四", "city": null}'
+# endregion
+echo
+
+# region user_token
+curl -sS -b cookies -c cookies -X POST "$BADGE/user/token"
+# endregion
+echo
+
+# region user_sessions
+curl -sS -b cookies -c cookies "$BADGE/user/sessions"
+# endregion
+echo
+
+# region end_sessions
+curl -sS -b cookies -c cookies "$BADGE/user/end_sessions" -d '{"others": true}'
+# endregion
+echo
+
+# region user_export
+curl -sS -b cookies -c cookies "$BADGE/user/export"
+# endregion
+echo
+
+# region admin_user
+# For admins; others get 10007.
+curl -sS -b cookies -c cookies -G "$BADGE/admin/user" --data-urlencode "phone=$PHONE"
+# endregion
+echo
+
+# region admin_update
+curl -sS -b cookies -c cookies "$BADGE/admin/update" -d "{\"phone\": \"$PHONE\", \"reset_tries\": true}"
+# endregion
+echo
+
 # region admin_audit
-# For admins: who changed what of a user.
+# Who changed what of a user.
 USER_ID=$(curl -sS -b cookies "$BADGE/user/index?limit=1" |
   sed -E 's/^.*"id":"([^"]+)".*$/\1/')
 curl -sS -b cookies -c cookies \

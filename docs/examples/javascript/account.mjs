@@ -67,12 +67,51 @@ for (let cursor = ''; cursor !== null; ) {
 }
 // endregion
 
-// region admin_audit
-// For admins: who changed what of a user. Others get 10007.
-const about = new URLSearchParams({ id: user.data.user_id, limit: 20 });
-const events = await call('GET', `/admin/audit?${about}`).catch((refusal) => console.log(refusal.message));
-for (const event of events?.data ?? []) console.log(event.at, event.changed_by?.role, event.fields);
+// region user_me
+const me = await call('GET', '/user/me');
+console.log(me.data.role);
 // endregion
+
+// region user_update
+// null clears an optional field.
+await call('POST', '/user/update', { user_name: '李四', city: null });
+// endregion
+
+// region user_token
+const renewed = await call('POST', '/user/token');
+console.log(renewed.data.expires_in);
+// endregion
+
+// region user_sessions
+const sessions = await call('GET', '/user/sessions');
+for (const one of sessions.data) console.log(one.opened_at, one.client, one.network);
+// endregion
+
+// region end_sessions
+await call('POST', '/user/end_sessions', { others: true });
+// endregion
+
+// region user_export
+const everything = await call('GET', '/user/export');
+console.log(JSON.stringify(everything.data));
+// endregion
+
+if (me.data.role === 'admin') {
+  // region admin_user
+  const found = await call('GET', `/admin/user?${new URLSearchParams({ phone })}`);
+  console.log(found.data.state);
+  // endregion
+
+  // region admin_update
+  await call('POST', '/admin/update', { phone, reset_tries: true });
+  // endregion
+
+  // region admin_audit
+  const about = new URLSearchParams({ id: user.data.user_id, limit: 20 });
+  const events = await call('GET', `/admin/audit?${about}`);
+  for (const event of events.data) console.log(event.at, event.changed_by?.role, event.fields);
+  // endregion
+}
 
 // region logout
 await call('POST', '/user/logout');

@@ -81,19 +81,50 @@ fun main() {
     }
     // endregion
 
-    // region admin_audit
-    // For admins: who changed what of a user. Others get 10007.
-    try {
-        val about = login.getString("user_id")
-        val events = call("GET", "/admin/audit?id=$about&limit=20").getJSONArray("data")
+    // region user_me
+    val me = call("GET", "/user/me").getJSONObject("data")
+    println(me.getString("role"))
+    // endregion
+
+    // region user_update
+    // NULL clears an optional field.
+    call("POST", "/user/update", JSONObject().put("user_name", "李四").put("city", JSONObject.NULL))
+    // endregion
+
+    // region user_token
+    println(call("POST", "/user/token").getJSONObject("data").getInt("expires_in"))
+    // endregion
+
+    // region user_sessions
+    println(call("GET", "/user/sessions").getJSONArray("data"))
+    // endregion
+
+    // region end_sessions
+    call("POST", "/user/end_sessions", JSONObject().put("others", true))
+    // endregion
+
+    // region user_export
+    println(call("GET", "/user/export").getJSONObject("data"))
+    // endregion
+
+    if (me.getString("role") == "admin") {
+        // region admin_user
+        val found = call("GET", "/admin/user?phone=${URLEncoder.encode(phone, "UTF-8")}").getJSONObject("data")
+        println(found.getString("state"))
+        // endregion
+
+        // region admin_update
+        call("POST", "/admin/update", JSONObject().put("phone", phone).put("reset_tries", true))
+        // endregion
+
+        // region admin_audit
+        val events = call("GET", "/admin/audit?id=${login.getString("user_id")}&limit=20").getJSONArray("data")
         for (at in 0 until events.length()) {
             val event = events.getJSONObject(at)
             println("${event.getString("at")} ${event.getJSONArray("fields")}")
         }
-    } catch (refusal: IllegalStateException) {
-        println(refusal.message)
+        // endregion
     }
-    // endregion
 
     // region logout
     call("POST", "/user/logout")

@@ -61,15 +61,46 @@ while cursor is not None:
     cursor = page["next"]
 # endregion
 
-# region admin_audit
-# For admins: who changed what of a user. Others get 10007.
-try:
-    events = call("GET", "/admin/audit", params={"id": user["user_id"], "limit": 20})["data"]
-    for event in events:
-        print(event["at"], event.get("changed_by"), event["fields"])
-except RuntimeError as refusal:
-    print(refusal)
+# region user_me
+me = call("GET", "/user/me")["data"]
+print(me["role"])
 # endregion
+
+# region user_update
+# None clears an optional field.
+call("POST", "/user/update", json={"user_name": "李四", "city": None})
+# endregion
+
+# region user_token
+print(call("POST", "/user/token")["data"]["expires_in"])
+# endregion
+
+# region user_sessions
+for one in call("GET", "/user/sessions")["data"]:
+    print(one["opened_at"], one["client"], one["network"])
+# endregion
+
+# region end_sessions
+call("POST", "/user/end_sessions", json={"others": True})
+# endregion
+
+# region user_export
+print(call("GET", "/user/export")["data"])
+# endregion
+
+if me["role"] == "admin":
+    # region admin_user
+    print(call("GET", "/admin/user", params={"phone": phone})["data"]["state"])
+    # endregion
+
+    # region admin_update
+    call("POST", "/admin/update", json={"phone": phone, "reset_tries": True})
+    # endregion
+
+    # region admin_audit
+    for event in call("GET", "/admin/audit", params={"id": user["user_id"], "limit": 20})["data"]:
+        print(event["at"], event.get("changed_by"), event["fields"])
+    # endregion
 
 # region logout
 call("POST", "/user/logout")

@@ -26,12 +26,23 @@ OF_RUNS = {f"{operation} {RUNS}" for operation in ("PutItem", "UpdateItem", "Del
 # Of everything that is invoked asynchronously: what failed goes to the queue, by Lambda with the function's role.
 KEEPS_FAILED = {f"SendMessage {QUEUE}"}
 
+# To find a user's row by its phone and by its id.
+OWN_ROW = {f"GetItem {USERS}", f"Query {USERS} by_id"}
+
 RIGHTS = {
     "veri_code": {"GetSecretValue veri_code", "Invoke send_sms:live"},
     "register": {"GetSecretValue veri_code", f"PutItem {USERS}"},
     "login": {"GetSecretValue veri_code", "GetSecretValue jwt", f"GetItem {USERS}"},
     "logout": {"GetSecretValue jwt"},
-    "user_index": {"GetSecretValue jwt", f"Query {USERS} by_id"},
+    "user_index": {"GetSecretValue jwt", f"Query {USERS} by_id", f"Query {USERS} by_disabled"},
+    "user_me": {"GetSecretValue jwt", *OWN_ROW},
+    "user_update": {"GetSecretValue jwt", *OWN_ROW, f"UpdateItem {USERS}"},
+    "user_token": {"GetSecretValue jwt"},
+    "user_sessions": {"GetSecretValue jwt", *OWN_ROW},
+    "end_sessions": {"GetSecretValue jwt", *OWN_ROW, f"UpdateItem {USERS}"},
+    "user_export": {"GetSecretValue jwt", *OWN_ROW, f"Query {AUDIT}"},
+    "admin_user": {"GetSecretValue jwt", *OWN_ROW},
+    "admin_update": {"GetSecretValue jwt", *OWN_ROW, f"UpdateItem {USERS}"},
     "admin_audit": {"GetSecretValue jwt", f"Query {AUDIT}", f"Query {USERS} by_id"},
     "fallback": set(),
     # Lambda sends what it could not write to the queue, with its role. It can neither read nor delete an event.
@@ -70,9 +81,10 @@ OF_THE_CACHE = {
     "elasticache:DescribeCacheClusters": ("cluster",),
     "elasticache:DescribeSnapshots": ("snapshot",),
 }
-SIGNS_IN = {
-    "veri_code", "register", "login", "logout", "user_index", "admin_audit", "change_rights", "daily", "deployed",
-}  # fmt: skip
+SIGNS_IN = {"veri_code", "register", "login", "logout", "user_index", "change_rights", "daily", "deployed"} | {
+    *("user_me", "user_update", "user_token", "user_sessions", "end_sessions", "user_export", "admin_user", "admin_update"),
+    "admin_audit",
+}
 
 
 def of_table(table, key):
@@ -102,7 +114,7 @@ def calls(stage):
     for table, key in ((USERS, "phone"), (RUNS, "run"), (AUDIT, "id"), (OTHER, "phone")):
         for name, operation, arguments in of_table(table, key):
             yield f"{name} {table}", "dynamodb", operation, arguments
-    for index, key in (("by_id", "shard"), ("by_delete_time", "is_delete")):
+    for index, key in (("by_id", "shard"), ("by_delete_time", "is_delete"), ("by_disabled", "is_disabled")):
         yield f"Query {USERS} {index}", "dynamodb", "query", query(USERS, key, "N", "99", IndexName=index)
     for secret in ("jwt", "veri_code", "sms"):
         found = {"SecretId": f"badge/{STAGE}/{secret}"}

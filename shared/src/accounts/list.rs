@@ -7,24 +7,24 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::row::Row;
 use super::sessions::Authenticator;
 use crate::aws::Clients;
-use crate::clock;
-use crate::config::Config;
+use crate::config::{Action, Config};
 use crate::db::{Database, Users};
 use crate::error::{Error, Reason, StartError};
 use crate::models::call::Call;
 use crate::models::params::{Field, Fields, Params, Required, Rules, text_or_integer};
 use crate::models::principal::Principal;
-use crate::models::profile::Seen;
 use crate::models::role::Role;
-use crate::models::user::{User, UserId};
-use crate::verification::page_limit;
+use crate::models::user::{User, UserId, UserState};
+use crate::verification::user_limit;
 
 /// How many users a page has and where it starts.
 pub struct PageRequest {
     pub(crate) limit: Option<Limit>,
     pub(crate) cursor: Option<Cursor>,
+    pub(crate) state: Option<UserState>,
 }
 
 impl Params for PageRequest {
@@ -35,7 +35,8 @@ impl Params for PageRequest {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let limit = fields.read_optional("limit");
         let cursor = fields.read_optional("cursor");
-        Some(Self { limit: limit?, cursor: cursor? })
+        let state = fields.read_optional("state");
+        Some(Self { limit: limit?, cursor: cursor?, state: state? })
     }
 }
 
@@ -69,6 +70,12 @@ impl Field for Cursor {
     }
 }
 
+impl Field for UserState {
+    fn parse(value: &Value, _: &Rules) -> Result<Self, Reason> {
+        value.as_str().and_then(Self::of).ok_or(Reason::NotAState)
+    }
+}
+
 /// A page, and the cursor of the next one.
 pub struct Page {
     users: Vec<User>,
@@ -76,19 +83,6 @@ pub struct Page {
     config: Arc<Config>,
     /// `None` on the last page.
     pub next: Option<String>,
-}
-
-/// A user as a list shows it. The columns and their order are those of the old service; the profile's columns follow from
-/// its table.
-#[derive(Serialize)]
-struct Row<'a> {
-    id: UserId,
-    create_time: String,
-    update_time: Option<String>,
-    #[serde(flatten)]
-    profile: Seen<'a>,
-    phone: String,
-    is_delete: u8,
 }
 
 /// The list of users, for those who are signed in.
@@ -109,14 +103,16 @@ impl UserList {
         Ok(Self { users: Users::new(&database, &config)?, authenticator, config })
     }
 
-    /// One page of users that are not deleted, newest first, as `viewer` sees it. Whether the rights of a token still hold is
+    /// One page of users, newest first, as `viewer` sees it: those of a state, or all that are not deleted. Whether the rights of a token still hold is
     /// asked beside the query. When the cache does not answer, pages are not counted.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::TooManyRequests`], a credential that is no longer good, or [`Error::Db`].
     pub async fn page(&self, call: &Call, request: PageRequest, viewer: Principal) -> Result<Page, Error> {
         let audience = self.config.index.open_to;
-        if !audience.includes(viewer.role) {
+        // Only admins choose a state.
+        let may = |role| audience.includes(role) && (role == Role::Admin || request.state.is_none());
+        if !may(viewer.role) {
             return Err(Error::Forbidden);
         }
         let limit = request.limit.map_or(LIMIT_DEFAULT, |limit| limit.0) as usize;
@@ -124,12 +120,12 @@ impl UserList {
         // One more than asked for shows whether there is a next page.
         let caller = viewer.user_id;
         let (users, viewer, refusal) = tokio::join!(
-            self.users.newest(before, limit + 1),
+            self.users.newest(request.state, before, limit + 1),
             self.authenticator.confirm(call, viewer),
-            page_limit(self.authenticator.cache(), &self.config, call, caller)
+            user_limit(self.authenticator.cache(), &self.config, call, (Action::List, caller))
         );
         let viewer = viewer?.role;
-        if !audience.includes(viewer) {
+        if !may(viewer) {
             return Err(Error::Forbidden);
         }
         if let Some(refusal) = refusal {
@@ -152,22 +148,7 @@ impl AsRef<Authenticator> for UserList {
 /// The rows.
 impl Serialize for Page {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.users.iter().map(|user| self.row(user)))
-    }
-}
-
-impl Page {
-    fn row<'a>(&self, user: &'a User) -> Row<'a> {
-        let time = |millis| clock::display(millis, &self.config.zone);
-        let phone = if self.viewer == Role::Admin { user.phone.e164().to_owned() } else { user.phone.hidden() };
-        Row {
-            id: user.id,
-            create_time: time(user.create_time),
-            update_time: user.update_time.map(time),
-            profile: user.profile.seen_by(self.viewer),
-            phone,
-            is_delete: u8::from(user.is_delete),
-        }
+        to.collect_seq(self.users.iter().map(|user| Row::of(user, self.viewer, &self.config.zone)))
     }
 }
 

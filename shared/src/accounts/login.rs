@@ -11,6 +11,7 @@ use crate::aws::{Clients, SecretKeys};
 use crate::cache::Cache;
 use crate::db::{Database, Users};
 use crate::error::{Error, StartError};
+use crate::jwt::Bearer;
 use crate::models::call::Call;
 use crate::models::params::{Fields, Params, Required};
 use crate::models::phone::Phone;
@@ -144,7 +145,7 @@ impl Login {
         if user.is_disabled {
             return Err(Error::AccountDisabled);
         }
-        let token = self.tokens.sign(call, user).await?;
+        let token = self.tokens.sign(call, &Bearer { user_id: user.id, role: user.role, epoch: user.epoch }).await?;
         let device = self.codes.device_token(call, &phone, user.id, user.epoch, call.now.millis()).await?;
         let code = self.codes.code_try(call, &attempt, standing)?;
         let (session, (), (), network) = tokio::join!(
@@ -156,7 +157,8 @@ impl Login {
         let (token, expires_in) = (token.token, token.expires_in);
         let reply = LoginReply { user_id: user.id, token, expires_in, device, session: None };
         let credential = Credential::VeriCode { id: session? };
-        let principal = Principal { user_id: user.id, role: user.role, epoch: user.epoch, credential, network };
+        let phone = Some(user.phone.clone());
+        let principal = Principal { user_id: user.id, role: user.role, epoch: user.epoch, credential, phone, network };
         Ok(SignedIn { principal, reply })
     }
 }

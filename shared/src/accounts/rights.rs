@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
+use super::sessions::Sessions;
 use crate::aws::{Clients, Task};
-use crate::cache::{Cache, Epoch};
-use crate::config::Config;
+use crate::cache::Cache;
 use crate::db::{Database, Users};
 use crate::error::{Error, StartError};
 use crate::models::call::Call;
@@ -39,8 +39,7 @@ impl Task for ChangeRights {
 /// What a change of rights needs.
 pub struct Rights {
     users: Users,
-    cache: Cache,
-    config: Arc<Config>,
+    sessions: Sessions,
 }
 
 impl Rights {
@@ -51,7 +50,7 @@ impl Rights {
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let config = Arc::clone(&clients.config);
         let (database, cache) = tokio::try_join!(Database::connect(clients), Cache::connect(clients))?;
-        Ok(Self { users: Users::new(&database, &config)?, cache, config })
+        Ok(Self { users: Users::new(&database, &config)?, sessions: Sessions::new(cache, config) })
     }
 
     /// Changes the row and then raises the copies of the user's epoch: from then on no session and no token holds that was
@@ -70,9 +69,6 @@ impl Rights {
         let by: String = by.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
         let (user_id, request_id) = (changed.id.to_string(), &call.request_id);
         info!(target: AUDIT, request_id, by, change = change.as_str(), user_id, epoch = changed.epoch);
-        let epoch = Epoch { number: changed.epoch, is_disabled: changed.is_disabled };
-        let now = call.now.secs();
-        let until = now + self.config.session.max_age_secs.max(self.config.token.ttl_secs);
-        self.cache.raise_epoch(phone.e164(), changed.id, epoch, (now, until)).await
+        self.sessions.raise_epoch(call, &changed).await
     }
 }

@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::tokens::Tokens;
 use crate::aws::Clients;
-use crate::cache::{Cache, CodeTry, FoundSession, NewSession, SessionKey, SessionLife, slot_of};
+use crate::cache::{Cache, CodeTry, Epoch, FoundSession, NewSession, SessionKey, SessionLife, slot_of};
 use crate::config::Config;
 use crate::error::{Cause, Error, StartError, TokenFault};
+use crate::jwt::Bearer;
 use crate::models::call::Call;
+use crate::models::phone::Phone;
 use crate::models::principal::{Credential, Principal};
 use crate::models::role::Role;
 use crate::models::session_id::SessionId;
@@ -28,14 +30,29 @@ pub struct Credentials {
 
 /// The value of a session in the cache.
 #[derive(Serialize, Deserialize)]
-struct SessionData {
-    user_id: UserId,
-    role: Role,
+pub(super) struct SessionData {
+    pub(super) user_id: UserId,
+    pub(super) role: Role,
     /// The user's epoch. Sessions of earlier releases have none, and no age.
     #[serde(default)]
-    epoch: u64,
+    pub(super) epoch: u64,
     /// Seconds since the Unix epoch.
-    opened_at: Option<u64>,
+    pub(super) opened_at: Option<u64>,
+    /// The user's phone, as E.164, by which the row is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) phone: Option<String>,
+    /// What the client called itself.
+    #[serde(default)]
+    pub(super) client: String,
+    /// The network that it came from, without its last part.
+    #[serde(default)]
+    pub(super) network: String,
+}
+
+impl SessionData {
+    fn write(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|cause| Error::Internal(Cause::of(&cause)))
+    }
 }
 
 /// The sessions of a stage.
@@ -58,9 +75,16 @@ impl Sessions {
     /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], or [`Error::Redis`].
     pub async fn open(&self, call: &Call, code: &CodeTry<'_>, user: &User) -> Result<SessionId, Error> {
         let id = SessionId::new(&slot_of(user.phone.e164()))?;
-        let data =
-            SessionData { user_id: user.id, role: user.role, epoch: user.epoch, opened_at: Some(call.now.secs()) };
-        let value = serde_json::to_string(&data).map_err(|cause| Error::Internal(Cause::of(&cause)))?;
+        let value = SessionData {
+            user_id: user.id,
+            role: user.role,
+            epoch: user.epoch,
+            opened_at: Some(call.now.secs()),
+            phone: Some(user.phone.e164().to_owned()),
+            client: call.client.clone(),
+            network: call.network.masked(),
+        }
+        .write()?;
         let session = NewSession { key: key(&id), value: &value, ttl_secs: self.config.session.ttl_secs };
         let life = self.life(call);
         // A session that is not among those of its user is as good as others, and ends like them.
@@ -98,13 +122,34 @@ impl Sessions {
         first_good(ids, found)
     }
 
+    /// Raises the copies of a user's epoch to that of the row: from then on no session and no token holds that was made before.
+    ///
+    /// # Errors
+    /// [`Error::Redis`]: old credentials may still be good.
+    pub(super) async fn raise_epoch(&self, call: &Call, user: &User) -> Result<(), Error> {
+        let epoch = Epoch { number: user.epoch, is_disabled: user.is_disabled };
+        let now = call.now.secs();
+        let until = now + self.config.session.max_age_secs.max(self.config.token.ttl_secs);
+        self.cache.raise_epoch(user.phone.e164(), user.id, epoch, (now, until)).await
+    }
+
+    /// Raises the epoch as above, but for this session, which gets the rights of now.
+    ///
+    /// # Errors
+    /// [`Error::Redis`].
+    pub async fn keep_alone(&self, call: &Call, id: &SessionId, user: &User) -> Result<(), Error> {
+        let session = key(id);
+        let (stamped, raised) = tokio::join!(self.cache.stamp_session(&session, user), self.raise_epoch(call, user));
+        stamped.and(raised)
+    }
+
     fn life(&self, call: &Call) -> SessionLife {
         let settings = &self.config.session;
         SessionLife { now_secs: call.now.secs(), ttl_secs: settings.ttl_secs, max_age_secs: settings.max_age_secs }
     }
 }
 
-fn key(id: &SessionId) -> SessionKey {
+pub(super) fn key(id: &SessionId) -> SessionKey {
     SessionKey { slot: id.slot().to_owned(), hash: id.hash() }
 }
 
@@ -116,8 +161,9 @@ fn first_good(ids: Vec<SessionId>, found: Vec<Result<FoundSession, Error>>) -> R
             Ok(FoundSession::Good { value, renews_cookie }) => {
                 let Ok(data) = serde_json::from_str::<SessionData>(&value) else { continue };
                 let credential = Credential::Session { id, renews_cookie };
-                let SessionData { user_id, role, epoch, .. } = data;
-                return Ok(Principal { user_id, role, epoch, credential, network: None });
+                let SessionData { user_id, role, epoch, phone, .. } = data;
+                let phone = phone.map(Phone::stored);
+                return Ok(Principal { user_id, role, epoch, credential, phone, network: None });
             }
             Ok(FoundSession::Disabled) if matches!(outcome, Error::NotLoggedIn) => outcome = Error::AccountDisabled,
             Ok(_) => {}
@@ -150,6 +196,16 @@ impl Authenticator {
         &self.cache
     }
 
+    /// The sessions that it finds.
+    pub(super) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// What signs and verifies tokens.
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     /// Who sends a request with these credentials. A good token is found without a round trip; else the sessions are tried.
     ///
     /// # Errors
@@ -165,10 +221,30 @@ impl Authenticator {
         match verified {
             Ok(bearer) => {
                 let credential = Credential::Token { sessions };
-                Ok(Principal { user_id: bearer.user_id, role: bearer.role, epoch: bearer.epoch, credential, network })
+                let Bearer { user_id, role, epoch } = bearer;
+                Ok(Principal { user_id, role, epoch, credential, phone: None, network })
             }
-            Err(refusal) => self.by_session(call, sessions, refusal, network).await,
+            Err(refusal) => self.find(call, sessions, refusal, network).await,
         }
+    }
+
+    /// Who sends a request that only a session may send. A token is not looked at.
+    ///
+    /// # Errors
+    /// [`Error::NotLoggedIn`], [`Error::AccountDisabled`], or [`Error::Redis`].
+    pub async fn by_session(&self, call: &Call, credentials: Credentials) -> Result<Principal, Error> {
+        let network = self.tokens.network(call).await;
+        self.find(call, credentials.sessions, None, network).await
+    }
+
+    /// Who sends a request that only an admin may send, by the rights of now.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], and as [`Self::identify`]; [`Error::Redis`] also of a token.
+    pub async fn admin(&self, call: &Call, credentials: Credentials) -> Result<Principal, Error> {
+        let principal = self.identify(call, credentials).await?;
+        let principal = self.confirm_strictly(call, principal).await?;
+        if principal.role == Role::Admin { Ok(principal) } else { Err(Error::Forbidden) }
     }
 
     /// Whether the rights of a token still hold. If not, the sessions that came along are tried. When the cache does not
@@ -177,19 +253,52 @@ impl Authenticator {
     /// # Errors
     /// As [`Self::identify`].
     pub(super) async fn confirm(&self, call: &Call, principal: Principal) -> Result<Principal, Error> {
-        let Credential::Token { sessions } = principal.credential else { return Ok(principal) };
-        let (user_id, epoch, network) = (principal.user_id, principal.epoch, principal.network);
-        let confirmed = |role, sessions| {
-            Ok(Principal { user_id, role, epoch, credential: Credential::Token { sessions }, network: network.clone() })
-        };
-        match self.cache.epoch_of(user_id).await {
-            Err(_) => confirmed(Role::User, sessions),
-            Ok(Some(raised)) if raised.number > epoch => {
-                let refusal =
-                    if raised.is_disabled { Error::AccountDisabled } else { Error::Token(TokenFault::Unacceptable) };
-                self.by_session(call, sessions, Some(refusal), network).await
-            }
-            Ok(_) => confirmed(principal.role, sessions),
+        match self.confirm_epoch(&principal).await {
+            Err(Error::Redis(_)) => Ok(Principal { role: Role::User, ..principal }),
+            Err(refusal) => self.instead(call, principal, refusal).await,
+            Ok(()) => Ok(principal),
+        }
+    }
+
+    /// The same for a request that changes something: a cache that does not answer refuses it.
+    ///
+    /// # Errors
+    /// As [`Self::identify`]; [`Error::Redis`] also of a token.
+    pub(super) async fn confirm_strictly(&self, call: &Call, principal: Principal) -> Result<Principal, Error> {
+        match self.confirm_epoch(&principal).await {
+            Err(error @ Error::Redis(_)) => Err(error),
+            Err(refusal) => self.instead(call, principal, refusal).await,
+            Ok(()) => Ok(principal),
+        }
+    }
+
+    /// Who comes with the sessions beside a token that is refused.
+    ///
+    /// # Errors
+    /// The refusal, unless one of the sessions is good.
+    pub(super) async fn instead(&self, call: &Call, refused: Principal, refusal: Error) -> Result<Principal, Error> {
+        let Credential::Token { sessions } = refused.credential else { return Err(refusal) };
+        self.find(call, sessions, Some(refusal), refused.network).await
+    }
+
+    /// The principal of the session that a request brings, which may bring a token too.
+    ///
+    /// # Errors
+    /// [`Error::NotLoggedIn`], [`Error::AccountDisabled`], or [`Error::Redis`].
+    pub(super) async fn instead_of_token(&self, call: &Call, principal: Principal) -> Result<Principal, Error> {
+        match principal.credential {
+            Credential::Token { .. } => self.instead(call, principal, Error::NotLoggedIn).await,
+            Credential::Session { .. } | Credential::VeriCode { .. } => Ok(principal),
+        }
+    }
+
+    /// A session was compared with the epoch when it was found.
+    async fn confirm_epoch(&self, principal: &Principal) -> Result<(), Error> {
+        let Credential::Token { .. } = principal.credential else { return Ok(()) };
+        match self.cache.epoch_of(principal.user_id).await? {
+            Some(raised) if raised.number > principal.epoch && raised.is_disabled => Err(Error::AccountDisabled),
+            Some(raised) if raised.number > principal.epoch => Err(Error::Token(TokenFault::Unacceptable)),
+            _ => Ok(()),
         }
     }
 
@@ -202,8 +311,8 @@ impl Authenticator {
         Ok(Principal { network: self.tokens.network(call).await, ..principal })
     }
 
-    /// By session, after a token was refused.
-    async fn by_session(
+    /// By session, perhaps after a token was refused.
+    async fn find(
         &self,
         call: &Call,
         sessions: Vec<SessionId>,

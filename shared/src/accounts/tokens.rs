@@ -10,7 +10,6 @@ use crate::config::Config;
 use crate::error::{Error, StartError};
 use crate::jwt::{self, Bearer, Claims};
 use crate::models::call::Call;
-use crate::models::user::User;
 use crate::random;
 
 /// What makes and verifies tokens.
@@ -37,19 +36,19 @@ impl Tokens {
         Ok(Self { keys, config: Arc::clone(&clients.config) })
     }
 
-    /// A token for the user, valid from now on.
+    /// A token for its bearer, valid from now on.
     ///
     /// # Errors
     /// A key that cannot be had.
-    pub(super) async fn sign(&self, call: &Call, user: &User) -> Result<NewToken, Error> {
+    pub(super) async fn sign(&self, call: &Call, bearer: &Bearer) -> Result<NewToken, Error> {
         let keys = self.keys.get(call.now.timestamp()).await?;
         let (settings, iat) = (&self.config.token, call.now.secs());
         let (iss, exp) = (settings.issuer.clone(), iat + settings.ttl_secs);
         let claims = Claims {
-            user_id: user.id,
-            sub: user.id,
-            role: user.role,
-            epoch: user.epoch,
+            user_id: bearer.user_id,
+            sub: bearer.user_id,
+            role: bearer.role,
+            epoch: bearer.epoch,
             iss,
             iat,
             exp,

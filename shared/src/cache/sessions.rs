@@ -25,6 +25,7 @@ const COOKIE_SECS: u64 = 3600;
 const MOST_SESSIONS: usize = 100;
 
 /// Where a session is stored.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SessionKey {
     /// The hash tag, which the id contains.
     pub slot: String,
@@ -158,11 +159,11 @@ impl Cache {
         self.access(|mut connection| async move { commands.exec_async(&mut connection).await }).await
     }
 
-    fn cookie_key(&self, session: &SessionKey) -> String {
+    pub(super) fn cookie_key(&self, session: &SessionKey) -> String {
         self.key(&session.slot, "cookie", &session.hash)
     }
 
-    fn session_key(&self, session: &SessionKey) -> String {
+    pub(super) fn session_key(&self, session: &SessionKey) -> String {
         self.key(&session.slot, "session", &session.hash)
     }
 }

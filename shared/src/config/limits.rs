@@ -43,6 +43,8 @@ pub enum Action {
     Try,
     /// A page of the list of users.
     List,
+    /// All that is stored about a user.
+    Export,
 }
 
 /// Who shares one count.
@@ -115,7 +117,7 @@ pub(super) struct Written {
 }
 
 /// What is limited by whom.
-const KNOWN: &str = "on `try` must be by `phone` or `device` and `day` or `success`, at most 100, or by `ip`; on `list` by `user`; \
+const KNOWN: &str = "on `try` must be by `phone` or `device` and `day` or `success`, at most 100, or by `ip`; on `list` and `export` by `user`; \
      on `send` not by `user`; `success` is a window on `try` alone";
 
 impl Written {
@@ -155,7 +157,7 @@ impl Written {
         let limit = Limit { name, on, key, window, max, is_money, reserved, unverified };
         let is_known = match (on, key) {
             (Action::Send, key) => key != Subject::User && window != Window::Success,
-            (Action::List, key) => key == Subject::User && window != Window::Success && !is_money,
+            (Action::List | Action::Export, key) => key == Subject::User && window != Window::Success && !is_money,
             // NIST SP 800-63B-4, section 3.2.2: at most 100 failures in a row.
             (Action::Try, Subject::Phone | Subject::Device) => {
                 matches!(window, Window::Day | Window::Success) && !is_money && max <= 100

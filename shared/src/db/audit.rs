@@ -5,10 +5,8 @@ use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
-use aws_sdk_dynamodb::types::Select;
 use serde::Serialize;
 
-use super::changes::OF_DELETED;
 use super::database::{Database, is_done, read, write};
 use super::item::{Item, from_item, incomplete, n, s, to_item};
 use super::users::Users;
@@ -69,6 +67,14 @@ impl AuditEvents {
         Ok(Self { database: database.clone(), table, keep_secs: config.audit.keep_secs() })
     }
 
+    /// The same, by the client that has the users' table.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn beside(users: &Users, config: &Config) -> Result<Self, StartError> {
+        Self::new(&users.database, config)
+    }
+
     /// Writes an event; one that is there already stays as it is. Two changes have the same counter only when somebody wrote
     /// by hand: the second one is placed behind the first by its number in the stream.
     ///
@@ -121,27 +127,6 @@ impl AuditEvents {
         };
         let found = read(query.send(), QueryOutput::consumed_capacity).await?;
         found.items.unwrap_or_default().into_iter().map(placed).collect()
-    }
-}
-
-impl Users {
-    /// Whether there is a user with this id, live, disabled or deleted. The index may be a moment late.
-    ///
-    /// # Errors
-    /// [`Error::Db`].
-    pub async fn is_known(&self, id: UserId) -> Result<bool, Error> {
-        let count = async |shard: u8| {
-            let query = self
-                .query("by_id")
-                .key_condition_expression("#shard = :shard AND id = :id")
-                .expression_attribute_names("#shard", "shard")
-                .expression_attribute_values(":shard", n(shard))
-                .expression_attribute_values(":id", s(id.to_string()))
-                .select(Select::Count);
-            read(query.send(), QueryOutput::consumed_capacity).await
-        };
-        let (live, deleted) = tokio::try_join!(count(id.shard()), count(id.shard() + OF_DELETED))?;
-        Ok(live.count + deleted.count > 0)
     }
 }
 

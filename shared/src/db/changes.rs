@@ -10,16 +10,13 @@ use jiff::Timestamp;
 use super::database::{failed, write};
 use super::item::{Item, n, s, to_item};
 use super::user_item::read_user;
-use super::users::Users;
+use super::users::{OF_DELETED, Users};
 use crate::error::Error;
 use crate::models::changed_by::ChangedBy;
 use crate::models::phone::Phone;
+use crate::models::profile::{ProfileChange, Value};
 use crate::models::role::Role;
 use crate::models::user::{User, UserId};
-
-/// What is added to the shard of a deleted user: in the index `by_id` the deleted have shards of their own, so that no list
-/// of users meets them and an admin finds them by id.
-pub(super) const OF_DELETED: u8 = 16;
 
 /// A change of a row: what it sets, what it removes, and when it takes effect.
 pub struct Change {
@@ -83,6 +80,34 @@ impl Change {
     #[must_use]
     pub fn role(self, role: Role) -> Self {
         self.set("role", s(role.as_str()))
+    }
+
+    /// Changes the profile.
+    #[must_use]
+    pub fn profile(self, change: &ProfileChange) -> Self {
+        change.iter().fold(self, |row, (field, value)| {
+            let value = match value {
+                Some(Value::Number(number)) => n(number),
+                Some(Value::Text(text)) => s(text),
+                None => s(""),
+            };
+            row.set(field.name, value)
+        })
+    }
+
+    /// Only if nobody has changed the row since it had this version.
+    #[must_use]
+    pub fn of_version(mut self, version: u64) -> Self {
+        let unchanged = "(version = :version OR (attribute_not_exists(version) AND :version = :none))";
+        self.condition.push(unchanged.to_owned());
+        self.value(":version", n(version))
+    }
+
+    /// Only if no change of rights has come after this epoch.
+    #[must_use]
+    pub fn of_epoch(mut self, epoch: u64) -> Self {
+        self.condition.push("(attribute_not_exists(epoch) OR epoch <= :epoch)".to_owned());
+        self.value(":epoch", n(epoch))
     }
 
     /// Disables or enables the account. Only a disabled one has the attribute, and so is in the index `by_disabled`.
@@ -177,12 +202,13 @@ impl Users {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use serde_json::{Value, json};
+    use serde_json::{Value as Json, json};
 
     use super::super::database::Database;
     use super::super::scripted::{Ending, Scripted};
     use super::super::user_item::samples::{ID, row, user};
     use super::*;
+    use crate::models::params::{self, Fields, Rules};
 
     pub(in crate::db) fn users(dynamodb: &Scripted) -> Users {
         Users { database: Database::new(dynamodb.config()), table: "users".to_owned(), shards: 1 }
@@ -196,8 +222,23 @@ pub(super) mod tests {
         Change::new(&by(), Timestamp::from_millisecond(7).unwrap())
     }
 
+    fn profile() -> ProfileChange {
+        let given = json!({ "gender": 2, "user_name": "b", "city": null });
+        let rules = Rules::sample();
+        params::read(&mut Fields::new(given.as_object().unwrap(), &rules)).unwrap()
+    }
+
+    #[test]
+    fn a_change_of_the_profile_sets_what_it_names() {
+        let dynamodb = Scripted::new(&[Ending::ok(&json!({ "Attributes": row() }))]);
+        dynamodb.run(users(&dynamodb).change(&user().phone, change().profile(&profile()))).unwrap();
+        let values = &dynamodb.seen()[0].body["ExpressionAttributeValues"];
+        let set = [":user_name", ":gender", ":city"].map(|name| values[name].clone());
+        assert_eq!(set, [json!({ "S": "b" }), json!({ "N": "2" }), json!({ "S": "" })]);
+    }
+
     /// Whether the expressions of an update use exactly the names and values that it has: DynamoDB refuses others.
-    pub(in crate::db) fn uses_all(body: &Value) -> bool {
+    pub(in crate::db) fn uses_all(body: &Json) -> bool {
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
         let used = text("UpdateExpression") + " " + &text("ConditionExpression");
         let words = used.split([' ', ',', '(', ')', '.']);
@@ -221,6 +262,7 @@ pub(super) mod tests {
             change().of_user(id).deleted(true).raising_epoch(),
             change().deleted(false).disabled(true).role(Role::User),
             change().restored(id).disabled(false).raising_epoch(),
+            change().of_user(id).of_epoch(7).of_version(3).profile(&profile()),
         ] {
             let dynamodb = Scripted::new(&[Ending::ok(&json!({ "Attributes": row() }))]);
             let changed = dynamodb.run(users(&dynamodb).change(&user().phone, change)).unwrap().unwrap();

@@ -34,7 +34,7 @@ pub(super) struct UserItem<'a> {
     version: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     changed_by: Option<&'a ChangedBy>,
-    /// Where in the index `by_id` it lies; see [`super::changes::OF_DELETED`].
+    /// Where in the index `by_id` it lies; a deleted user is in another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<u8>,
 }

@@ -51,7 +51,9 @@ pub(crate) fn code(error: &Error) -> u32 {
         Error::NotLoggedIn => 10006,
         Error::Forbidden => 10007,
         Error::AccountDisabled => 10008,
-        Error::NotAnObject | Error::Missing(_) | Error::MissingOne(_) | Error::Invalid(_) => 11001,
+        Error::NotAnObject | Error::Missing(_) | Error::MissingOne(_) | Error::Invalid(_) | Error::NothingToChange => {
+            11001
+        }
         Error::PhoneTaken => 11002,
         Error::VeriCodeWrong => 11003,
         Error::UserNotFound => 11004,
@@ -89,6 +91,7 @@ fn sentence(error: &Error, language: Language) -> String {
             let names = fields.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(",");
             return choose(language, format!("{names}参数无效"), format!("invalid parameters: {names}"));
         }
+        Error::NothingToChange => ("没有可更新的参数", "no parameters to update"),
         Error::PhoneTaken => ("手机号已注册", "phone is already registered"),
         Error::VeriCodeWrong => ("验证码错误或已过期", "verification code is wrong or has expired"),
         Error::UserNotFound => ("用户不存在", "user not found"),
@@ -154,11 +157,17 @@ fn explain(reason: Reason, language: Language) -> String {
         }
         Reason::NotACode => ("必须是6位数字".to_owned(), "must be 6 digits".to_owned()),
         Reason::NotInRange(max) => (format!("必须是1到{max}的整数"), format!("must be a whole number from 1 to {max}")),
+        Reason::NotAFlag => ("必须是true或false".to_owned(), "must be true or false".to_owned()),
+        Reason::NotAnId => ("不是用户编号".to_owned(), "is not the id of a user".to_owned()),
+        Reason::NotARole => ("必须是user或admin".to_owned(), "must be user or admin".to_owned()),
+        Reason::NotAState => {
+            ("必须是live、disabled或deleted".to_owned(), "must be live, disabled or deleted".to_owned())
+        }
+        Reason::NotBeside(name) => (format!("不能与{name}同时使用"), format!("cannot stand beside {name}")),
         Reason::NotAKey => {
             ("必须是1到255个可见ASCII字符".to_owned(), "must be 1 to 255 printable ASCII characters".to_owned())
         }
         Reason::NotACursor => ("不是本服务给出的游标".to_owned(), "is not a cursor that this service gave".to_owned()),
-        Reason::NotAnId => ("不是有效的ID".to_owned(), "is not an id".to_owned()),
     };
     choose(language, zh, en)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use ::http::header::ACCEPT_LANGUAGE;
+use ::http::header::{ACCEPT_LANGUAGE, USER_AGENT};
 use ::http::{HeaderMap, HeaderName, Method};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -19,6 +19,7 @@ use crate::clock::Now;
 use crate::config::Config;
 use crate::error::Error;
 use crate::models::call::Call;
+use crate::models::client::client_name;
 use crate::models::idempotency_key::IdempotencyKey;
 use crate::models::language::Language;
 use crate::models::network::Network;
@@ -85,11 +86,12 @@ impl Request {
         let (head, body) = request.into_parts();
         let now = Now::new(front.time, config.zone.clone());
         let language = language::preferred(joined(&head.headers, ACCEPT_LANGUAGE).as_deref());
+        let client = client_name(joined(&head.headers, USER_AGENT).as_deref().unwrap_or_default());
         let device = auth::device(&head.headers);
         let site = Site::of(&head.headers, &config.http, config.is_local());
         let FrontInfo { path, route, stage_in_path, query, source_ip, .. } = front;
         Self {
-            call: Call { now, request_id, network: Network::of(&source_ip), language, device },
+            call: Call { now, request_id, network: Network::of(&source_ip), language, client, device },
             principal: (),
             method: head.method,
             path,

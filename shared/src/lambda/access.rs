@@ -31,6 +31,12 @@ pub struct Anyone;
 /// Who brings a session or a token.
 pub struct SignedIn;
 
+/// Who brings a session. A token does not open such an endpoint.
+pub struct BySession;
+
+/// Who brings a session or a token, and is an admin now.
+pub struct Admin;
+
 /// Who brings a session. All that the request brings have ended when the handler begins: the round trip that finds them ends
 /// them. A token does not open such an endpoint.
 pub struct EndsSession;
@@ -48,6 +54,30 @@ impl<S: AsRef<Authenticator> + Sync> Access<S> for SignedIn {
 
     async fn admit(&self, state: &S, request: &Request) -> Result<Principal, Error> {
         state.as_ref().identify(&request.call, request.credentials()).await
+    }
+
+    fn principal(principal: &Principal) -> Option<&Principal> {
+        Some(principal)
+    }
+}
+
+impl<S: AsRef<Authenticator> + Sync> Access<S> for BySession {
+    type Principal = Principal;
+
+    async fn admit(&self, state: &S, request: &Request) -> Result<Principal, Error> {
+        state.as_ref().by_session(&request.call, request.credentials()).await
+    }
+
+    fn principal(principal: &Principal) -> Option<&Principal> {
+        Some(principal)
+    }
+}
+
+impl<S: AsRef<Authenticator> + Sync> Access<S> for Admin {
+    type Principal = Principal;
+
+    async fn admit(&self, state: &S, request: &Request) -> Result<Principal, Error> {
+        state.as_ref().admin(&request.call, request.credentials()).await
     }
 
     fn principal(principal: &Principal) -> Option<&Principal> {

@@ -340,7 +340,14 @@ mod tests {
     struct Somebody;
 
     fn principal(credential: Credential) -> Principal {
-        Principal { user_id: UserId::new(1, 1).unwrap(), role: Role::User, epoch: 0, credential, network: None }
+        Principal {
+            user_id: UserId::new(1, 1).unwrap(),
+            role: Role::User,
+            epoch: 0,
+            credential,
+            phone: None,
+            network: None,
+        }
     }
 
     const ID: &str = "3f_0123456789-0123456789-0123456789-012345678";

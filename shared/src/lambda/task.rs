@@ -40,7 +40,14 @@ where
                         phone = spawned.task.masked_phone();
                         let (now, network) = (Now::new(at, zone), Network::of(""));
                         let request_id = context.request_id.clone();
-                        let call = Call { now, request_id, network, language: Language::default(), device: None };
+                        let call = Call {
+                            now,
+                            request_id,
+                            network,
+                            language: Language::default(),
+                            client: String::new(),
+                            device: None,
+                        };
                         catch_panic(handler(state, call, spawned.task_id, spawned.task)).await.flatten()
                     }
                     Err(error) => Err(error),

@@ -15,6 +15,8 @@ pub struct Call {
     pub network: Network,
     /// The language in which the caller is spoken to.
     pub language: Language,
+    /// What the client calls itself; see [`crate::models::client`].
+    pub client: String,
     /// The token of a known device, as the client sent it: nothing in it is verified yet.
     pub device: Option<String>,
 }

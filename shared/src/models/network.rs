@@ -28,6 +28,16 @@ impl Network {
         &self.name
     }
 
+    /// What its user may be shown: an address without its last part.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        match (self.range(48), self.name.rsplit_once('.')) {
+            (Some(range), _) => range,
+            (None, Some((rest, _))) => format!("{rest}.*"),
+            (None, None) => self.name.clone(),
+        }
+    }
+
     /// The range of IPv6 addresses with the same first `bits`, of which a customer or a provider may have many
     /// networks; none of an IPv4 address.
     #[must_use]
@@ -57,6 +67,18 @@ mod tests {
             ("", "unknown"),
         ] {
             assert_eq!(Network::of(source_ip).as_str(), network, "{source_ip}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_lacks_the_last_part() {
+        for (source_ip, shown) in [
+            ("203.0.113.7", "203.0.113.*"),
+            ("::ffff:203.0.113.7", "203.0.113.*"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+            ("", "unknown"),
+        ] {
+            assert_eq!(Network::of(source_ip).masked(), shown, "{source_ip}");
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use super::phone::{Phone, PhoneRules};
 use super::unicode;
+use super::user::UserId;
 use crate::error::{Error, Reason};
 
 /// Parameters that a route needs, and how it names those that are missing. Both ways are those of the old service.
@@ -124,6 +125,29 @@ impl<'a> Fields<'a> {
         parse(value, self.rules).map(Some).map_err(|reason| self.invalid.push((name, reason))).ok()
     }
 
+    /// Whether the field is there and null, which clears an optional value.
+    pub fn is_null(&mut self, name: &'static str) -> bool {
+        let is_null = self.given.get(name).is_some_and(Value::is_null);
+        if is_null {
+            self.logged.names.push(name);
+        }
+        is_null
+    }
+
+    /// Reads a field that is true or false; here `false` is as good a value as `true`. Null is as if it were absent.
+    pub fn read_flag(&mut self, name: &'static str) -> Option<Option<bool>> {
+        if self.given.get(name) == Some(&Value::Bool(false)) {
+            self.logged.names.push(name);
+            return Some(Some(false));
+        }
+        self.read_as(name, |value, _| value.as_bool().ok_or(Reason::NotAFlag))
+    }
+
+    /// Refuses a field for a reason that only the whole request gives.
+    pub fn refuse(&mut self, name: &'static str, reason: Reason) {
+        self.invalid.push((name, reason));
+    }
+
     /// What the log may show.
     #[must_use]
     pub fn into_logged(self) -> LoggedParams {
@@ -219,6 +243,12 @@ impl Field for Phone {
 
     fn masked(&self) -> Option<String> {
         Some(self.masked())
+    }
+}
+
+impl Field for UserId {
+    fn parse(value: &Value, _: &Rules) -> Result<Self, Reason> {
+        value.as_str().and_then(|text| text.parse().ok()).ok_or(Reason::NotAnId)
     }
 }
 

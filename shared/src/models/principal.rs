@@ -1,5 +1,6 @@
 //! Who is asking.
 
+use super::phone::Phone;
 use super::role::Role;
 use super::session_id::SessionId;
 use super::user::UserId;
@@ -14,6 +15,9 @@ pub struct Principal {
     pub epoch: u64,
     /// What they came with.
     pub credential: Credential,
+    /// The phone that the session was opened or stamped with; none for a token, or a session of an earlier release. The row
+    /// decides whether it is still theirs.
+    pub phone: Option<Phone>,
     /// The network that they come from, as the log names it.
     pub network: Option<String>,
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value as Json;
 
-use super::params::{Fields, Rules, short_text, text_or_integer};
+use super::params::{Fields, Params, Required, Rules, short_text, text_or_integer};
 use super::role::Role;
 use crate::error::Reason;
 
@@ -120,6 +120,44 @@ impl Profile {
     }
 }
 
+/// A change of a profile: fields, and what they are from now on; nothing where an optional field is cleared.
+pub struct ProfileChange(Vec<(&'static ProfileField, Option<Value>)>);
+
+impl Params for ProfileChange {
+    fn required() -> Required {
+        Required::Nothing
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let (mut changes, mut is_good) = (Vec::new(), true);
+        for field in FIELDS.iter().filter(|field| field.is_changeable) {
+            if !field.is_required && fields.is_null(field.name) {
+                changes.push((field, None));
+                continue;
+            }
+            match fields.read_as(field.name, |value, rules| field.kind.parse(value, rules)) {
+                Some(Some(value)) => changes.push((field, Some(value))),
+                Some(None) => {}
+                None => is_good = false,
+            }
+        }
+        is_good.then_some(Self(changes))
+    }
+}
+
+impl ProfileChange {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each changed field with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static ProfileField, Option<&Value>)> {
+        self.0.iter().map(|(field, value)| (*field, value.as_ref()))
+    }
+}
+
 /// As a row stores it: an attribute each.
 impl Serialize for Profile {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -190,6 +228,7 @@ impl fmt::Display for Value {
 mod tests {
     use serde_json::json;
 
+    use super::super::params;
     use super::*;
 
     fn parse(kind: Kind, value: &Json) -> Result<Value, Reason> {
@@ -271,6 +310,21 @@ mod tests {
         let value = |field: &ProfileField| values.iter().find(|(name, _)| *name == field.name).unwrap().1.clone();
         assert_eq!(Profile::from_row(|field| Ok::<_, ()>(value(field))), Ok(profile));
         assert_eq!(Profile::from_row(|field| Err::<_, &str>(field.name)), Err("user_name"));
+    }
+
+    #[test]
+    fn a_change_has_what_was_sent_and_null_clears_what_is_optional() {
+        let rules = Rules::sample();
+        let read = |given: Json| {
+            let mut fields = Fields::new(given.as_object().unwrap(), &rules);
+            let change = params::read::<ProfileChange>(&mut fields).ok()?;
+            Some(change.iter().map(|(field, value)| (field.name, value.map(ToString::to_string))).collect::<Vec<_>>())
+        };
+        let text = |text: &str| Some(text.to_owned());
+        let given = json!({ "user_name": " b ", "gender": 0, "birth_day": null, "province": null, "city": "310100" });
+        assert_eq!(read(given), Some(vec![("user_name", text("b")), ("province", None), ("city", text("310100"))]));
+        assert_eq!(read(json!({ "user_name": null, "city": "", "phone": "13800138000" })), Some(vec![]));
+        assert_eq!(read(json!({ "gender": 3, "city": "310100" })), None);
     }
 
     #[test]

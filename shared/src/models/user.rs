@@ -110,6 +110,40 @@ pub struct User {
     pub changed_by: Option<ChangedBy>,
 }
 
+/// What has become of a user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserState {
+    /// Neither disabled nor deleted.
+    Live,
+    /// The account is disabled.
+    Disabled,
+    /// Deleted, perhaps disabled too; the row stays for a while.
+    Deleted,
+}
+
+impl UserState {
+    /// Reads the word of requests and replies.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [("live", Self::Live), ("disabled", Self::Disabled), ("deleted", Self::Deleted)]
+            .into_iter()
+            .find_map(|(name, state)| (name == word).then_some(state))
+    }
+}
+
+impl User {
+    /// What has become of the user.
+    #[must_use]
+    pub fn state(&self) -> UserState {
+        match (self.is_delete, self.is_disabled) {
+            (true, _) => UserState::Deleted,
+            (false, true) => UserState::Disabled,
+            (false, false) => UserState::Live,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

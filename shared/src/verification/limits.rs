@@ -78,11 +78,16 @@ pub(super) fn tries(config: &Config, client: Client) -> Result<TryLimits<'_>, Er
     Ok(TryLimits { per_code: config.veri_code.tries, per_day, in_a_row })
 }
 
-/// Counts a page of the list that a user asks for, and refuses one too many. A cache that does not answer refuses none.
-pub(crate) async fn page_limit(cache: &Cache, config: &Config, call: &Call, user: UserId) -> Option<Error> {
+/// Counts what a signed-in user does, and refuses one too many. A cache that does not answer refuses none.
+pub(crate) async fn user_limit(
+    cache: &Cache,
+    config: &Config,
+    call: &Call,
+    (action, user): (Action, UserId),
+) -> Option<Error> {
     // A user is the same on every device.
     let (user, client) = (user.to_string(), Client::Stranger);
-    let rows = config.limits.on(Action::List, client).map(|limit| row(limit, client, user.clone(), 1));
+    let rows = config.limits.on(action, client).map(|limit| row(limit, client, user.clone(), 1));
     let rows: Vec<_> = rows.collect();
     if rows.is_empty() {
         return None;

@@ -139,6 +139,30 @@ async fn a_user_without_events_has_an_empty_page_and_events_outlive_their_user()
 }
 
 #[tokio::test]
+async fn an_export_has_the_events_and_does_not_say_which_admin() {
+    with_app(async |app| {
+        let (admins_phone, phone) = (app.phone(), app.phone());
+        app.register(&admins_phone).await;
+        app.change_rights(&admins_phone, "promote").await;
+        let admin = app.log_in(&admins_phone).await;
+        let user_id = app.register(&phone).await;
+        let change = json!({ "id": user_id, "end_sessions": true }).to_string();
+        let changed = app.send("POST", "/admin/update", &[("authorization", &admin.sid)], change).await;
+        assert_eq!(changed.code, 0, "{changed:?}");
+        let user = app.log_in(&phone).await;
+        app.streams_are_empty().await;
+        let seen = audit(app, &admin.sid, &format!("?id={user_id}")).await;
+        assert_eq!(seen.data[0]["changed_by"]["user_id"], json!(admin.user_id), "an admin sees it");
+        let export = app.send("GET", "/user/export", &[("authorization", &user.sid)], "").await;
+        let events = &export.data["events"];
+        assert_eq!((export.code, events.as_array().unwrap().len()), (0, 2), "{events}");
+        assert_eq!((&events[0]["changed_by"]["role"], &events[0]["fields"]), (&json!("admin"), &json!(["epoch"])));
+        assert!(!export.data.to_string().contains(&admin.user_id), "{events}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_store_that_fails_is_told_in_time_and_the_next_request_is_answered() {
     with_app(async |app| {
         let sid = admin(app).await;

@@ -68,7 +68,8 @@ async fn a_day_has_its_figures() {
             "refused_tries_per_ip": 0, "refused_device_cool_down": 0, "refused_device_sends_per_day": 0,
             "refused_sends_per_ip_day": 0, "refused_sends_per_ip56": 0, "refused_sends_per_ip48": 0,
             "refused_sends_per_ip48_day": 0, "refused_tries_in_a_row": 0, "refused_device_tries_per_day": 0,
-            "refused_device_tries_in_a_row": 0, "refused_pages_per_user": 0
+            "refused_device_tries_in_a_row": 0, "refused_pages_per_user": 0,
+            "refused_exports_per_user": 0
         });
         assert_eq!(report(&fired)["figures"], expected);
         let day = report(&fired)["day"].as_str().unwrap().to_owned();
