@@ -70,16 +70,15 @@ fn events_of(change: &RowChange) -> Result<Vec<AuditEvent>, Error> {
     }
 }
 
-/// A new user. A row that is new and whose counter is not was moved by a change of phone.
+/// A new user. A row that is new and whose counter is not, or that somebody wrote who was signed in, was moved by a change of
+/// phone.
 fn inserted(new: &Row, change: &RowChange) -> Result<AuditEvent, Error> {
-    let version = version(new);
-    let (fields, time) = if version > 1 {
-        (vec!["phone".to_owned()], "update_time")
-    } else {
-        (differing(&Row::new(), new), "create_time")
-    };
+    let (version, changed_by) = (version(new), changed_by(new));
+    let is_moved = version > 1 || changed_by.as_ref().is_some_and(|by| by.credential == "session");
+    let (fields, time) =
+        if is_moved { (vec!["phone".to_owned()], "update_time") } else { (differing(&Row::new(), new), "create_time") };
     let at = number(new, time).unwrap_or(change.at_ms);
-    Ok(AuditEvent { id: id(new)?, version, at, changed_by: changed_by(new), values: values(&fields, new), fields })
+    Ok(AuditEvent { id: id(new)?, version, at, changed_by, values: values(&fields, new), fields })
 }
 
 /// A change of a row. Every write of this service raises the counter. One that does not was made by hand: it is told, by
@@ -145,9 +144,9 @@ mod tests {
     const ID: &str = "0193a5f0-0000-7000-8000-000000000003";
     const OTHER: &str = "0193a5f0-0000-7000-8000-000000000004";
 
-    fn by(who: &str) -> Value {
+    fn by(who: &str, credential: &str) -> Value {
         json!({ "M": {
-            "user_id": { "S": OTHER }, "role": { "S": who }, "credential": { "S": "session" }, "request_id": { "S": "r-1" },
+            "user_id": { "S": OTHER }, "role": { "S": who }, "credential": { "S": credential }, "request_id": { "S": "r-1" },
         } })
     }
 
@@ -156,7 +155,7 @@ mod tests {
             "phone": { "S": "+8613800138000" }, "id": { "S": ID }, "role": { "S": "user" }, "user_name": { "S": "张三" },
             "birth_day": { "S": "1990-01-02" }, "create_time": { "N": "1000" }, "is_delete": { "N": "0" },
             "receipt": { "S": "receipt" }, "shard": { "N": "3" }, "version": { "N": version.to_string() },
-            "changed_by": by("user"),
+            "changed_by": by("user", "code"),
         });
         row.as_object().unwrap().clone()
     }
@@ -199,7 +198,7 @@ mod tests {
     #[test]
     fn a_change_names_what_differs_and_says_who_and_when() {
         let changes = json!({
-            "version": { "N": "5" }, "update_time": { "N": "2000" }, "changed_by": by("admin"), "epoch": { "N": "1" },
+            "version": { "N": "5" }, "update_time": { "N": "2000" }, "changed_by": by("admin", "token"), "epoch": { "N": "1" },
             "role": { "S": "admin" }, "user_name": { "S": "李四" }, "birth_day": null,
         });
         let event = one(Some(row(4)), Some(with(row(4), &changes)));
@@ -223,6 +222,9 @@ mod tests {
         let moved = with(row(8), &json!({ "phone": { "S": "+8613900139000" }, "update_time": { "N": "3000" } }));
         let event = one(None, Some(moved));
         assert_eq!((event.version, event.at, event.fields), (8, 3000, vec!["phone".to_owned()]));
+        // The first change of a row from before there was a counter.
+        let first = with(row(1), &json!({ "changed_by": by("user", "session"), "update_time": { "N": "3000" } }));
+        assert_eq!(one(None, Some(first)).fields, ["phone"]);
         assert!(events(Some(row(7)), None).is_empty());
     }
 
@@ -239,7 +241,7 @@ mod tests {
     #[test]
     fn a_mark_is_the_event_of_an_erasure_and_so_is_a_new_owner_of_the_phone() {
         let deleted = with(row(4), &json!({ "is_delete": { "N": "1" }, "delete_time": { "N": "1000" } }));
-        let mark = json!({ "version": { "N": "5" }, "update_time": { "N": "2000" }, "changed_by": by("job") });
+        let mark = json!({ "version": { "N": "5" }, "update_time": { "N": "2000" }, "changed_by": by("job", "job") });
         let marked = with(deleted.clone(), &mark);
         let event = one(Some(deleted), Some(marked.clone()));
         assert_eq!((event.fields, event.changed_by.unwrap().role), (vec![ERASED.to_owned()], "job".to_owned()));
