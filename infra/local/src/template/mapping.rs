@@ -68,7 +68,7 @@ mod tests {
 
     use super::super::spec::{MappingSpec, Template, TemplateError};
 
-    const TEMPLATE: &str = r#"
+    const TEMPLATE: &str = r"
 Globals: { Function: { AutoPublishAlias: live } }
 Resources:
   Users:
@@ -91,7 +91,7 @@ Resources:
       MaximumRetryAttempts: 3
       MaximumRecordAgeInSeconds: 60
       DestinationConfig: { OnFailure: { Destination: !GetAtt Failed.Arn } }
-"#;
+";
 
     fn parse(text: &str) -> Result<Template, TemplateError> {
         Template::parse(text, &BTreeMap::new())
