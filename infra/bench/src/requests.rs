@@ -8,6 +8,9 @@
 //! | `login` | a registered phone, with the code of its second message |
 //! | `logout` | a session that was opened for it |
 //! | `user_index` | a page of 20 users, by session |
+//! | `user_me`, `user_update`, `user_token`, `user_sessions`, `end_sessions` | by session |
+//! | `user_export` | by a session that was opened for it |
+//! | `admin_user`, `admin_update` | by session, about the admin's own phone |
 //! | `send_sms` | what `veri_code` handed to Lambda |
 //! | a job | a scheduled time that has not been yet |
 
@@ -41,6 +44,10 @@ pub(crate) fn more(
     count: usize,
     stage_dir: &Path,
 ) -> Result<Vec<Vec<u8>>, Failure> {
+    if let Some((method, path, body)) = of_own(function) {
+        let cookie = service.sessions(1)?.remove(0);
+        return Ok((0..count).map(|_| request(service, method, path, &[&cookie], body)).collect());
+    }
     match function {
         "fallback" => Ok((0..count).map(|_| request(service, "GET", "/nowhere", &[], "")).collect()),
         "veri_code" => {
@@ -70,6 +77,18 @@ pub(crate) fn more(
             let path = format!("/user/index?limit={PAGE}");
             Ok((0..count).map(|_| request(service, "GET", &path, &[&cookie], "")).collect())
         }
+        "user_export" => {
+            let cookies = service.sessions(count)?;
+            Ok(cookies.iter().map(|cookie| request(service, "GET", "/user/export", &[cookie], "")).collect())
+        }
+        "admin_user" | "admin_update" => {
+            let (phone, cookie) = service.admin()?;
+            let (method, path, body) = match function {
+                "admin_user" => ("GET", format!("/admin/user?phone={phone}"), String::new()),
+                _ => ("POST", "/admin/update".to_owned(), json!({ "phone": phone, "reset_tries": true }).to_string()),
+            };
+            Ok((0..count).map(|_| request(service, method, &path, &[&cookie], &body)).collect())
+        }
         "send_sms" => {
             let codes = more(service, "veri_code", count, stage_dir)?;
             let environment = service.environment("veri_code")?;
@@ -84,12 +103,38 @@ pub(crate) fn more(
     }
 }
 
-/// Endpoints and tasks that there are events for; jobs are all alike.
-const KNOWN: [&str; 7] = ["fallback", "veri_code", "register", "login", "logout", "user_index", "send_sms"];
+/// Method, path and body of what a user asks for by session as often as it likes.
+fn of_own(function: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    match function {
+        "user_me" => Some(("GET", "/user/me", "")),
+        "user_update" => Some(("POST", "/user/update", r#"{"user_name":"a","city":"310100"}"#)),
+        "user_token" => Some(("POST", "/user/token", "")),
+        "user_sessions" => Some(("GET", "/user/sessions", "")),
+        "end_sessions" => Some(("POST", "/user/end_sessions", r#"{"others":true}"#)),
+        _ => None,
+    }
+}
 
-/// Whether there are events for the function.
+/// Endpoints that answer the good way with code 0.
+const ENDPOINTS: [&str; 13] = [
+    "veri_code",
+    "register",
+    "login",
+    "logout",
+    "user_index",
+    "user_me",
+    "user_update",
+    "user_token",
+    "user_sessions",
+    "end_sessions",
+    "user_export",
+    "admin_user",
+    "admin_update",
+];
+
+/// Whether there are events for the function; jobs are all alike.
 pub(crate) fn is_known(service: &mut Service, function: &str) -> Result<bool, Failure> {
-    Ok(KNOWN.contains(&function) || service.is_job(function)?)
+    Ok(ENDPOINTS.contains(&function) || ["fallback", "send_sms"].contains(&function) || service.is_job(function)?)
 }
 
 /// Whether that is the answer of the good way.
@@ -100,7 +145,7 @@ pub(crate) fn check(function: &str, answer: &Answer) -> Result<(), Failure> {
     };
     let is_good = answer.is_response
         && match function {
-            "veri_code" | "register" | "login" | "logout" | "user_index" => code() == Some(0),
+            endpoint if ENDPOINTS.contains(&endpoint) => code() == Some(0),
             "fallback" => code() == Some(51404),
             _ => true,
         };
@@ -120,7 +165,7 @@ pub(crate) fn request(
     body: &str,
 ) -> Vec<u8> {
     let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
-    let is_known = path.starts_with("/user/");
+    let is_known = path.starts_with("/user/") || path.starts_with("/admin/");
     let route = if is_known { format!("{method} /{{stage}}/iwc/badge{path}") } else { "$default".to_owned() };
     let path = if is_known { format!("{PREFIX}{path}") } else { path.to_owned() };
     let address = service.address();

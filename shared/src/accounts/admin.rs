@@ -96,6 +96,15 @@ impl UserChange {
         self.role.is_none() && self.disabled.is_none() && !self.end_sessions && self.delete.is_none()
     }
 
+    /// Whether it changes what only a user has who is not deleted, and does not restore it.
+    fn is_of_the_living(&self, user: &User) -> bool {
+        match self.delete {
+            Some(false) => false,
+            Some(true) => self.role.is_some_and(|role| role != user.role),
+            None => self.end_sessions || self.role.is_some_and(|role| role != user.role),
+        }
+    }
+
     /// What is left to do for this row; `None` if it is as it should be.
     fn of(&self, row: Change, user: &User) -> Option<Change> {
         let role = self.role.filter(|role| *role != user.role);
@@ -192,8 +201,7 @@ impl Admins {
         // The index is a moment behind the table, so a second look is at the row itself.
         let mut user = self.users.any_by_id(id).await?.ok_or(Error::UserNotFound)?;
         for _ in 0..TRIES {
-            let changes_the_living = change.role.is_some() || change.end_sessions;
-            if user.is_delete && change.delete != Some(false) && changes_the_living {
+            if change.is_of_the_living(&user) && user.is_delete {
                 return Err(Error::UserNotFound);
             }
             let row = Change::new(&ChangedBy::caller(call, admin), call.now.timestamp());

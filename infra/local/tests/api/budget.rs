@@ -39,8 +39,56 @@ async fn requests_stay_within_the_budget() {
         let page = app.send("GET", "/user/index", &[("authorization", &jwt)], "").await;
         assert_eq!(spent(app, &page).await, (1, 2, 1, 0, 0.5, 0.0), "index by token");
 
+        for (method, path, body, by_session, by_token) in [
+            ("GET", "/user/me", "", (2, 1, 1, 0, 1.0, 0.0), Some((1, 0, 1, 0, 0.5, 0.0))),
+            // A unit for the table and one for the index that has all attributes.
+            ("POST", "/user/update", r#"{"city":"310100"}"#, (2, 1, 1, 0, 0.0, 2.0), Some((2, 0, 2, 0, 0.5, 2.0))),
+            ("POST", "/user/token", "", (1, 1, 0, 0, 0.0, 0.0), None),
+            ("GET", "/user/sessions", "", (3, 3, 0, 0, 0.0, 0.0), Some((3, 2, 1, 0, 0.5, 0.0))),
+            ("POST", "/user/end_sessions", r#"{"id":"x"}"#, (1, 1, 0, 0, 0.0, 0.0), Some((1, 1, 0, 0, 0.0, 0.0))),
+            ("GET", "/user/export", "", (4, 4, 1, 0, 1.0, 0.0), None),
+            ("POST", "/user/end_sessions", r#"{"others":true}"#, (3, 4, 1, 0, 0.0, 2.0), None),
+        ] {
+            for (authorization, expected) in [(&jwt, by_token), (&somebody.sid, Some(by_session))] {
+                let Some(expected) = expected else { continue };
+                let reply = app.send(method, path, &[("authorization", authorization)], body).await;
+                assert_eq!((reply.code, spent(app, &reply).await), (0, expected), "{path} by {authorization}");
+            }
+        }
+
         let out = app.send("POST", "/user/logout", &[("authorization", &somebody.sid)], "").await;
         assert_eq!(spent(app, &out).await, (1, 1, 0, 0, 0.0, 0.0), "logout");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn admins_stay_within_the_budget() {
+    with_app(async |app| {
+        let phone = app.phone();
+        let id = app.register(&phone).await;
+        app.change_rights(&phone, "promote").await;
+        let admin = app.log_in(&phone).await;
+        let other = app.somebody().await.user_id;
+        let jwt = format!("jwt {}", admin.token);
+        for (method, path, body, by_session, by_token) in [
+            ("GET", format!("/admin/user?phone={phone}"), json!({}), (2, 1, 1, 0, 1.0, 0.0), (2, 1, 1, 0, 1.0, 0.0)),
+            // A query for the live and one for the deleted, side by side.
+            ("GET", format!("/admin/user?id={id}"), json!({}), (2, 1, 2, 0, 1.0, 0.0), (2, 1, 2, 0, 1.0, 0.0)),
+            (
+                "POST",
+                "/admin/update".to_owned(),
+                json!({ "id": other, "end_sessions": true }),
+                (4, 3, 3, 0, 1.0, 2.0),
+                (4, 3, 3, 0, 1.0, 2.0),
+            ),
+        ] {
+            for (authorization, expected) in [(&admin.sid, by_session), (&jwt, by_token)] {
+                let headers = [("authorization", authorization.as_str())];
+                let reply = app.send(method, &path, &headers, body.to_string()).await;
+                assert_eq!((reply.code, spent(app, &reply).await), (0, expected), "{path}");
+            }
+        }
     })
     .await;
 }
@@ -83,6 +131,14 @@ async fn what_can_be_refused_without_a_backend_is() {
             ("POST", "/user/logout", "not-a-session", ""),
             ("GET", "/user/index", "", ""),
             ("GET", "/user/index", "jwt a.b.c", ""),
+            ("GET", "/user/me", "", ""),
+            ("POST", "/user/update", "jwt a.b.c", ""),
+            ("POST", "/user/token", "jwt a.b.c", ""),
+            ("GET", "/user/sessions", "", ""),
+            ("POST", "/user/end_sessions", "", ""),
+            ("GET", "/user/export", "", ""),
+            ("GET", "/admin/user", "", ""),
+            ("POST", "/admin/update", "", ""),
             ("GET", "/user/nothing", "", ""),
             ("PUT", "/user/login", "", ""),
         ] {

@@ -73,10 +73,40 @@ async fn the_rights_of_each_function_are_enough_for_it() {
             let headers = [("authorization", authorization.as_str())];
             assert_eq!(under(app, "user_index", app.send("GET", "/user/index", &headers, "")).await.code, 0);
         }
+        for (function, method, path, body) in [
+            ("user_me", "GET", "/user/me", "{}"),
+            ("user_update", "POST", "/user/update", r#"{"city":"310100"}"#),
+            ("user_token", "POST", "/user/token", "{}"),
+            ("user_sessions", "GET", "/user/sessions", "{}"),
+            ("user_export", "GET", "/user/export", "{}"),
+            ("end_sessions", "POST", "/user/end_sessions", r#"{"others":true}"#),
+        ] {
+            assert_eq!(under(app, function, app.send(method, path, &sid, body)).await.code, 0, "{function}");
+        }
+        let rows = app.send("GET", "/user/sessions", &sid, "").await.data;
+        let mut other = rows[0]["id"].as_str().unwrap()[..2].to_owned();
+        other.push_str(&"0".repeat(64));
+        let end = json!({ "id": other }).to_string();
+        assert_eq!(under(app, "end_sessions", app.send("POST", "/user/end_sessions", &sid, end)).await.code, 0);
         app.advance(3_601).await;
         let page = under(app, "user_index", app.send("GET", "/user/index", &sid, "")).await;
         assert_eq!((page.code, page.sid().as_deref()), (0, Some(user.sid.as_str())));
         assert_eq!(under(app, "logout", app.send("POST", "/user/logout", &sid, "")).await.code, 0);
+
+        let boss_phone = app.phone();
+        app.register(&boss_phone).await;
+        app.change_rights(&boss_phone, "promote").await;
+        let boss = app.log_in(&boss_phone).await;
+        let boss = [("authorization", boss.sid.as_str())];
+        let path = format!("/admin/user?phone={phone}");
+        let found = under(app, "admin_user", app.send("GET", &path, &boss, "")).await;
+        assert_eq!(found.code, 0);
+        for body in
+            [json!({ "id": found.data["id"], "end_sessions": true }), json!({ "phone": phone, "reset_tries": true })]
+        {
+            let changed = app.send("POST", "/admin/update", &boss, body.to_string());
+            assert_eq!(under(app, "admin_update", changed).await.code, 0, "{body}");
+        }
 
         give(app, &rights("change_rights")).await;
         for change in ["disable", "enable"] {
@@ -105,10 +135,24 @@ async fn no_function_may_do_more_than_its_own() {
         let set = format!("SET {FORGED} {{}}");
         let (script, epoch) =
             (format!("EVAL \"return redis.call('SET',KEYS[1],'x')\" 1 {FORGED}"), "iwc:{00}:epochs:users");
-        let all: &[&str] =
-            &["veri_code", "register", "login", "logout", "user_index", "change_rights", "daily", "deployed"];
+        let all: &[&str] = &[
+            "veri_code",
+            "register",
+            "login",
+            "logout",
+            "user_index",
+            "user_sessions",
+            "user_export",
+            "end_sessions",
+            "admin_update",
+            "change_rights",
+            "daily",
+            "deployed",
+        ];
         let but =
             |allowed: &[&'static str]| all.iter().copied().filter(|one| !allowed.contains(one)).collect::<Vec<_>>();
+        let find_sessions =
+            ["login", "logout", "user_index", "user_sessions", "user_export", "end_sessions", "admin_update"];
         for (command, refused) in [
             ("FLUSHALL", but(&[])),
             ("KEYS *", but(&[])),
@@ -116,12 +160,13 @@ async fn no_function_may_do_more_than_its_own() {
             ("ACL LIST", but(&[])),
             ("SCRIPT FLUSH", but(&["veri_code", "register", "login"])),
             ("SET other x", but(&[])),
-            (&*set, but(&["login"])),
-            (&*script, but(&["login"])),
-            (&*format!("GET {FORGED}"), but(&["login", "logout", "user_index"])),
-            (&*format!("DEL {FORGED}"), but(&["login", "logout"])),
-            (&*format!("HSET {epoch} u 9:9:0"), but(&["login", "change_rights"])),
-            (&*format!("HDEL {epoch} u"), but(&["login", "change_rights"])),
+            // It keeps the session of a request when all others end.
+            (&*set, but(&["login", "end_sessions"])),
+            (&*script, but(&["login", "end_sessions"])),
+            (&*format!("GET {FORGED}"), but(&find_sessions)),
+            (&*format!("DEL {FORGED}"), but(&["login", "logout", "end_sessions", "admin_update"])),
+            (&*format!("HSET {epoch} u 9:9:0"), but(&["login", "end_sessions", "admin_update", "change_rights"])),
+            (&*format!("HDEL {epoch} u"), but(&["login", "end_sessions", "admin_update", "change_rights"])),
             ("GET iwc:{00}:code:+8613800138000", but(&["veri_code", "register", "login"])),
             ("HGETALL iwc:{00}:figures:2026-11-22", but(&["veri_code", "register", "login", "daily"])),
         ] {

@@ -21,6 +21,14 @@ async fn every_function_takes_its_event() {
             ("logout", code::NOT_LOGIN),
             ("user_index", code::NOT_LOGIN),
             ("admin_audit", code::NOT_LOGIN),
+            ("user_me", code::NOT_LOGIN),
+            ("user_update", code::NOT_LOGIN),
+            ("user_token", code::NOT_LOGIN),
+            ("user_sessions", code::NOT_LOGIN),
+            ("end_sessions", code::NOT_LOGIN),
+            ("user_export", code::NOT_LOGIN),
+            ("admin_user", code::NOT_LOGIN),
+            ("admin_update", code::NOT_LOGIN),
             ("fallback", code::NOT_FOUND),
         ] {
             let answer = app.invoke_function(function, &event(function)).await;

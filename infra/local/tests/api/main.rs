@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
+mod admin;
 mod admin_audit;
 mod attack;
 mod audit;
@@ -29,11 +30,13 @@ mod load;
 mod log;
 mod login;
 mod logout;
+mod me;
 mod metrics;
 mod missing_midnight;
 mod month;
 mod odd_rows;
 mod outage;
+mod own_sessions;
 mod race;
 mod readme;
 mod register;

@@ -29,6 +29,9 @@ SEEN_AT_LEAST = {
     "login": {11001, 11003},
     "logout": {0, 10006},
     "user_index": {0, 10005, 10006, 11001},
+    "user_me": {0, 10005, 10006},
+    "user_update": {0, 10005, 10006, 11001},
+    "admin_user": {10005, 10006, 10007},
     "admin_audit": {10006, 10007, 11001},
 }
 OURS = {15001, 15002, 15003, 15004, 50000}
@@ -88,9 +91,17 @@ ALL_WAYS = [
     header("jwt {token}x"),
     header("Bearer {session}"),
 ]
+# Nobody is signed in at `end_sessions`, which would end the sessions of all other routes.
 WAYS = {
     "logout": Credentials(SESSION_WAYS),
+    "user_token": Credentials(SESSION_WAYS),
+    "user_export": Credentials(SESSION_WAYS),
     "user_index": Credentials(ALL_WAYS),
+    "user_me": Credentials(ALL_WAYS),
+    "user_update": Credentials(ALL_WAYS),
+    "user_sessions": Credentials(ALL_WAYS),
+    "admin_user": Credentials(ALL_WAYS),
+    "admin_update": Credentials(ALL_WAYS),
     "admin_audit": Credentials(ALL_WAYS),
 }
 
