@@ -51,7 +51,10 @@ async fn an_admin_sees_who_changed_what_newest_first_page_by_page() {
             seen.extend(versions(&page));
             match page.next {
                 Some(Value::String(next)) => cursor = next,
-                last => break assert_eq!(last, Some(Value::Null)),
+                last => {
+                    assert_eq!(last, Some(Value::Null));
+                    break;
+                }
             }
         }
         assert_eq!(seen, [5, 4, 3, 2, 1]);
@@ -100,14 +103,14 @@ async fn parameters_that_cannot_be_are_refused_by_name_and_an_unknown_user_is_no
     with_app(async |app| {
         let sid = admin(app).await;
         for (query, message) in [
-            ("", "id参数有缺失"),
-            ("?id=", "id参数有缺失"),
-            ("?id=x", "id参数无效"),
-            (&format!("?id={NOBODY}&limit=0"), "limit参数无效"),
-            (&format!("?id={NOBODY}&limit=101&cursor=x"), "limit,cursor参数无效"),
-            (&format!("?id={NOBODY}&cursor=LTE"), "cursor参数无效"),
+            (String::new(), "id参数有缺失"),
+            ("?id=".to_owned(), "id参数有缺失"),
+            ("?id=x".to_owned(), "id参数无效"),
+            (format!("?id={NOBODY}&limit=0"), "limit参数无效"),
+            (format!("?id={NOBODY}&limit=101&cursor=x"), "limit,cursor参数无效"),
+            (format!("?id={NOBODY}&cursor=LTE"), "cursor参数无效"),
         ] {
-            let reply = audit(app, &sid, query).await;
+            let reply = audit(app, &sid, &query).await;
             assert_eq!((reply.code, reply.msg.as_str()), (code::PARAMS_INVALID, message), "{query}");
         }
         let reply = audit(app, &sid, &format!("?id={NOBODY}")).await;

@@ -14,7 +14,7 @@ impl TestApp {
                 let state = self.inspect("state").await;
                 let streams = state["streams"].as_array().unwrap().clone();
                 assert!(!streams.is_empty(), "nothing reads a stream");
-                let pending = streams.iter().map(|stream| stream["pending"].as_u64().unwrap()).sum();
+                let pending: u64 = streams.iter().map(|stream| stream["pending"].as_u64().unwrap()).sum();
                 (pending < left).then_some(pending)
             })
             .await;
