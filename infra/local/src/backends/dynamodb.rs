@@ -145,7 +145,7 @@ impl DynamoDb {
 
     /// Deletes the items whose time-to-live has passed at `now`, which DynamoDB does within a few days.
     ///
-    /// The database does this too, but with a file it uses the machine's clock.
+    /// The database can do this too, but by the machine's clock.
     pub(crate) async fn delete_expired(&self, tables: Arc<[TableSpec]>, now: Timestamp) -> Result<(), EmulatorError> {
         self.run(move |database| tables.iter().try_for_each(|table| delete_expired(database, table, now))).await
     }
