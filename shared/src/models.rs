@@ -21,4 +21,5 @@ pub mod session_id;
 pub mod tick;
 mod unicode;
 pub mod user;
+pub mod user_id;
 pub mod veri_code;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::principal::{Credential, Principal};
-use super::user::UserId;
+use super::user_id::UserId;
 
 /// Who wrote a row last. The stream of the table passes it on with the change.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

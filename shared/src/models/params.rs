@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use super::phone::{Phone, PhoneRules};
 use super::unicode;
-use super::user::UserId;
+use super::user_id::UserId;
 use crate::error::{Error, Reason};
 
 /// Parameters that a route needs, and how it names those that are missing. Both ways are those of the old service.

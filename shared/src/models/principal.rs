@@ -3,7 +3,7 @@
 use super::phone::Phone;
 use super::role::Role;
 use super::session_id::SessionId;
-use super::user::UserId;
+use super::user_id::UserId;
 
 /// Somebody whose credential was accepted.
 pub struct Principal {
