@@ -44,6 +44,9 @@ class Person:
             if time.monotonic() > give_up:
                 raise RuntimeError("no SMS came")
             time.sleep(0.02)
+        if self.read == 2:
+            # Signs in next: as an admin, who may call everything.
+            self.control.post("users/role", json={"phone": PHONE, "role": "admin"}).raise_for_status()
         return messages[0]["code"]
 
     def has_seen(self, operation):

@@ -15,10 +15,12 @@ HOURS = 730
 DAYS = HOURS / 24
 
 # Resources that are paid for by use, and cost nothing by being there. A thousand mails of a topic are free each month, an
-# empty queue is asked by nobody, and a filter's metric has numbers only in hours in which a line matches.
+# empty queue is asked by nobody, and a filter's metric has numbers only in hours in which a line matches. What Lambda reads
+# of a stream costs nothing.
 BY_USE = {
     "AWS::Serverless::HttpApi",
     "AWS::Serverless::Function",
+    "AWS::Lambda::EventSourceMapping",
     "AWS::DynamoDB::Table",
     "AWS::SQS::Queue",
     "AWS::SNS::Topic",

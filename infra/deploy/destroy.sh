@@ -1,6 +1,6 @@
 #!/bin/sh
-# Deletes a stage with all that it stores, also one of which pieces are missing already. Of a protected one, users, secrets and
-# failed events stay, and it needs CONFIRM.
+# Deletes a stage with all that it stores, also one of which pieces are missing already. Of a protected one, users, the audit,
+# secrets and failed events stay, and it needs CONFIRM.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
@@ -18,7 +18,7 @@ need_account
     fail "the stack badge-$STAGE is not gone; the lines above say why"
 }
 if [ -n "$is_protected" ]; then
-    say "What $STAGE stores stays: the table badge-$STAGE-users, the queue badge-$STAGE-failed-events, the secrets badge/$STAGE/*"
+    say "What $STAGE stores stays: the tables badge-$STAGE-users and -audit, the queues badge-$STAGE-failed-events and -changes, the secrets badge/$STAGE/*"
     exit
 fi
 
@@ -38,10 +38,15 @@ gone() {
 }
 
 # The template keeps these on every stage, because a mistake in it must not empty one.
-gone "the table badge-$STAGE-users" ResourceNotFoundException \
-    "$AWS" dynamodb delete-table --table-name "badge-$STAGE-users"
-queue=$("$AWS" sqs get-queue-url --queue-name "badge-$STAGE-failed-events" --query QueueUrl --output text 2>/dev/null || true)
-[ -z "$queue" ] || gone "the queue badge-$STAGE-failed-events" NonExistentQueue "$AWS" sqs delete-queue --queue-url "$queue"
+for table in users audit; do
+    gone "the table badge-$STAGE-$table" ResourceNotFoundException \
+        "$AWS" dynamodb delete-table --table-name "badge-$STAGE-$table"
+done
+for failed in events changes; do
+    name=badge-$STAGE-failed-$failed
+    queue=$("$AWS" sqs get-queue-url --queue-name "$name" --query QueueUrl --output text 2>/dev/null || true)
+    [ -z "$queue" ] || gone "the queue $name" NonExistentQueue "$AWS" sqs delete-queue --queue-url "$queue"
+done
 for secret in jwt veri_code sms; do
     gone "the secret badge/$STAGE/$secret" ResourceNotFoundException \
         "$AWS" secretsmanager delete-secret --secret-id "badge/$STAGE/$secret" --force-delete-without-recovery

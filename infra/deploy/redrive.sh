@@ -2,6 +2,7 @@
 # Retries every failed event of a stage. On `local` by the control API of the running emulator. On any other STAGE from its
 # queue: SQS redrives to queues only and from the dead letters of queues only (API Reference, StartMessageMoveTask), so
 # here each message is received, its function invoked asynchronously, and the message deleted once Lambda has taken it.
+# Changes that the audit could not write are delivered again by redrive_changes.py.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
@@ -66,6 +67,7 @@ on_aws() {
         echo "$function: taken"
     done
     echo "$driven redriven; an event that fails again returns to the queue after its retries"
+    python3 infra/deploy/redrive_changes.py "$AWS" "$STAGE"
 }
 
 case $STAGE in

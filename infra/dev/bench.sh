@@ -19,7 +19,7 @@ built="$FN ${SIZES:+user_index}"
 build() {
     bins=
     for name in $built; do
-        [ -d "$1/functions/api/$name" ] || [ -d "$1/functions/tasks/$name" ] || [ -d "$1/functions/jobs/$name" ] ||
+        [ -d "$1/functions/api/$name" ] || [ -d "$1/functions/tasks/$name" ] || [ -d "$1/functions/jobs/$name" ] || [ -d "$1/functions/streams/$name" ] ||
             fail "there is no function $name"
         bins="$bins --bin $name"
     done

@@ -1,6 +1,8 @@
 //! What people do with their accounts. Each use case is a struct whose fields are what it needs.
 
 pub mod admin;
+pub mod audit;
+pub mod audit_log;
 pub mod export;
 pub mod list;
 pub mod login;

@@ -1,6 +1,7 @@
 //! Settings: `conf/<stage>.toml` beside the function, one file here per table of it, and what only the deployment knows
 //! from the environment. The only reader of either.
 
+mod audit;
 mod cache;
 mod env;
 mod error;
@@ -16,6 +17,7 @@ mod sms;
 mod token;
 mod veri_code;
 
+pub use self::audit::Audit;
 pub use self::cache::{Cache, CacheAccess, CacheKind};
 pub use self::env::{AwsEnv, Credentials, function_name, log_settings, stage_name};
 pub use self::error::SettingError;

@@ -1,5 +1,6 @@
 //! DynamoDB, by `aws-sdk-dynamodb` and `serde_dynamo`. The file of a table knows the shape of its keys and items.
 
+mod audit;
 mod changes;
 mod database;
 mod deletions;
@@ -14,6 +15,7 @@ mod stats;
 mod user_item;
 mod users;
 
+pub use self::audit::{AuditEvents, Place};
 pub use self::changes::Change;
 pub use self::database::Database;
 pub use self::deletions::Cursor;

@@ -7,6 +7,7 @@ mod front;
 mod http;
 mod job;
 mod runtime;
+mod stream;
 mod task;
 
 pub use ::http::Method;
@@ -18,6 +19,7 @@ pub use self::http::{http, not_found};
 pub use self::job::job;
 #[cfg(feature = "fuzz")]
 pub(crate) use self::job::scheduled_time;
+pub use self::stream::stream;
 pub use self::task::task;
 pub use crate::models::report::Report;
 pub use crate::models::tick::Tick;

@@ -1,5 +1,6 @@
 //! Types without I/O: what a request can say, what a row has, and who asks. A value that exists is a good one.
 
+pub mod audit_event;
 pub mod call;
 pub mod changed_by;
 pub mod client;
@@ -15,6 +16,7 @@ pub mod profile;
 pub mod report;
 pub mod rights;
 pub mod role;
+pub mod row_change;
 pub mod session_id;
 pub mod tick;
 mod unicode;

@@ -91,6 +91,15 @@ curl -sS -b cookies -c cookies "$BADGE/admin/update" -d "{\"phone\": \"$PHONE\",
 # endregion
 echo
 
+# region admin_audit
+# Who changed what of a user.
+USER_ID=$(curl -sS -b cookies "$BADGE/user/index?limit=1" |
+  sed -E 's/^.*"id":"([^"]+)".*$/\1/')
+curl -sS -b cookies -c cookies \
+  "$BADGE/admin/audit?id=$USER_ID&limit=20"
+# endregion
+echo
+
 # region logout
 curl -sS -b cookies -c cookies -X POST "$BADGE/user/logout"
 # endregion

@@ -105,6 +105,12 @@ if (me.data.role === 'admin') {
   // region admin_update
   await call('POST', '/admin/update', { phone, reset_tries: true });
   // endregion
+
+  // region admin_audit
+  const about = new URLSearchParams({ id: user.data.user_id, limit: 20 });
+  const events = await call('GET', `/admin/audit?${about}`);
+  for (const event of events.data) console.log(event.at, event.changed_by?.role, event.fields);
+  // endregion
 }
 
 // region logout

@@ -116,6 +116,14 @@ fun main() {
         // region admin_update
         call("POST", "/admin/update", JSONObject().put("phone", phone).put("reset_tries", true))
         // endregion
+
+        // region admin_audit
+        val events = call("GET", "/admin/audit?id=${login.getString("user_id")}&limit=20").getJSONArray("data")
+        for (at in 0 until events.length()) {
+            val event = events.getJSONObject(at)
+            println("${event.getString("at")} ${event.getJSONArray("fields")}")
+        }
+        // endregion
     }
 
     // region logout

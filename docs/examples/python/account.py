@@ -97,6 +97,11 @@ if me["role"] == "admin":
     call("POST", "/admin/update", json={"phone": phone, "reset_tries": True})
     # endregion
 
+    # region admin_audit
+    for event in call("GET", "/admin/audit", params={"id": user["user_id"], "limit": 20})["data"]:
+        print(event["at"], event.get("changed_by"), event["fields"])
+    # endregion
+
 # region logout
 call("POST", "/user/logout")
 # endregion

@@ -49,7 +49,8 @@ impl Service {
     pub(crate) fn start(root: &Path, bin_dir: &Path, tls: Tls) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let task_root = settings::root(root, bin_dir)?;
-        let options = Options { logs: None, state_dir: None, task_root, ..Options::new(root, bin_dir, "local") };
+        let options =
+            Options { logs: None, state_dir: None, task_root, streams: false, ..Options::new(root, bin_dir, "local") };
         let stage = runtime.block_on(Emulator::start(options))?;
         let address = stage.url().trim_start_matches("http://").to_owned();
         let front = Wire::new(TcpStream::connect(address)?)?;

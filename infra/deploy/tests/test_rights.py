@@ -16,7 +16,9 @@ from parts import REGION
 ACCOUNT = "000000000000"
 REFUSED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 USERS, RUNS, OTHER = f"badge-{STAGE}-users", f"badge-{STAGE}-runs", "badge-other-users"
+AUDIT = f"badge-{STAGE}-audit"
 QUEUE = f"badge-{STAGE}-failed-events"
+CHANGES = f"badge-{STAGE}-failed-changes"
 TO_A_TOPIC = "Publish to a topic"
 
 # To keep the record of a run: once, and one at a time.
@@ -38,10 +40,13 @@ RIGHTS = {
     "user_token": {"GetSecretValue jwt"},
     "user_sessions": {"GetSecretValue jwt", *OWN_ROW},
     "end_sessions": {"GetSecretValue jwt", *OWN_ROW, f"UpdateItem {USERS}"},
-    "user_export": {"GetSecretValue jwt", *OWN_ROW},
+    "user_export": {"GetSecretValue jwt", *OWN_ROW, f"Query {AUDIT}"},
     "admin_user": {"GetSecretValue jwt", *OWN_ROW},
     "admin_update": {"GetSecretValue jwt", *OWN_ROW, f"UpdateItem {USERS}"},
+    "admin_audit": {"GetSecretValue jwt", f"Query {AUDIT}", f"Query {USERS} by_id"},
     "fallback": set(),
+    # Lambda sends what it could not write to the queue, with its role. It can neither read nor delete an event.
+    "audit": {f"PutItem {AUDIT}", f"SendMessage {CHANGES}"},
     "send_sms": {"GetSecretValue veri_code", "GetSecretValue sms", "Publish to a phone", *OF_RUNS, *KEEPS_FAILED},
     "change_rights": {f"UpdateItem {USERS}", *KEEPS_FAILED},
     "daily": {
@@ -60,6 +65,7 @@ RIGHTS = {
         "GetSecretValue sms",
         *(f"{operation} {USERS}" for operation in ("DescribeTable", "Scan", "UpdateItem")),
         f"DescribeTable {RUNS}",
+        f"DescribeTable {AUDIT}",
         "Invoke deployed:live",
         *OF_RUNS,
         *KEEPS_FAILED,
@@ -76,12 +82,15 @@ OF_THE_CACHE = {
     "elasticache:DescribeSnapshots": ("snapshot",),
 }
 SIGNS_IN = {"veri_code", "register", "login", "logout", "user_index", "change_rights", "daily", "deployed"} | {
-    *("user_me", "user_update", "user_token", "user_sessions", "end_sessions", "user_export", "admin_user", "admin_update")
+    *("user_me", "user_update", "user_token", "user_sessions", "end_sessions", "user_export", "admin_user", "admin_update"),
+    "admin_audit",
 }
 
 
 def of_table(table, key):
     nobody = {key: {"S": "nobody"}}
+    if table == AUDIT:
+        nobody["version"] = {"N": "1"}
     changes = {"TableName": table, "ConditionExpression": f"attribute_exists({key})"}
     yield "GetItem", "get_item", {"TableName": table, "Key": nobody}
     yield "BatchGetItem", "batch_get_item", {"RequestItems": {table: {"Keys": [nobody]}}}
@@ -102,7 +111,7 @@ def query(table, key, kind, value, **more):
 
 def calls(stage):
     """Name, service, operation and arguments of each call."""
-    for table, key in ((USERS, "phone"), (RUNS, "run"), (OTHER, "phone")):
+    for table, key in ((USERS, "phone"), (RUNS, "run"), (AUDIT, "id"), (OTHER, "phone")):
         for name, operation, arguments in of_table(table, key):
             yield f"{name} {table}", "dynamodb", operation, arguments
     for index, key in (("by_id", "shard"), ("by_delete_time", "is_delete"), ("by_disabled", "is_disabled")):
@@ -120,9 +129,10 @@ def calls(stage):
     yield "Publish to a phone", "sns", "publish", {"PhoneNumber": "+8613800138000", "Message": "x"}
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:badge-{STAGE}-alarms"
     yield TO_A_TOPIC, "sns", "publish", {"TopicArn": topic, "Message": "x"}
-    queue = {"QueueUrl": f"http://127.0.0.1:{stage.port}/{ACCOUNT}/{QUEUE}"}
-    yield f"SendMessage {QUEUE}", "sqs", "send_message", {**queue, "MessageBody": ""}
-    yield f"ReceiveMessage {QUEUE}", "sqs", "receive_message", {**queue, "VisibilityTimeout": 0}
+    for name in (QUEUE, CHANGES):
+        queue = {"QueueUrl": f"http://127.0.0.1:{stage.port}/{ACCOUNT}/{name}"}
+        yield f"SendMessage {name}", "sqs", "send_message", {**queue, "MessageBody": ""}
+        yield f"ReceiveMessage {name}", "sqs", "receive_message", {**queue, "VisibilityTimeout": 0}
     yield "CreateLogGroup", "logs", "create_log_group", {"logGroupName": "/aws/lambda/nobody"}
     yield "ListObjects", "s3", "list_objects_v2", {"Bucket": f"badge-code-{ACCOUNT}-{REGION}"}
     group, cluster = {"ReplicationGroupId": f"badge-{STAGE}"}, {"CacheClusterId": f"badge-{STAGE}-001"}

@@ -13,8 +13,8 @@ import { t, tOr } from './text.js';
 const MAX_ENTRIES = 60;
 
 /** The panels of a phone and an address. `again()` reads everything again; `update({ limits })` is called after each reply, `update({})` each second. */
-export function followPanels({ limits, user, sessions, again }) {
-  const [about, rest] = [user ? [userPanel(user, again), sessionsPanel(user, sessions, again)] : [], limitsPanel(limits, again)];
+export function followPanels({ limits, user, sessions, events, again }) {
+  const [about, rest] = [user ? [userPanel(user, again), sessionsPanel(user, sessions, again), eventsPanel(user, events)] : [], limitsPanel(limits, again)];
   const columns = {
     node: h('div', { class: 'columns' }, user ? h('div', { class: 'stack' }, about.map(({ node }) => node)) : null, rest.node),
     update: (news) => [...about, rest].forEach((panel) => panel.update(news)),
@@ -145,7 +145,8 @@ function userPanel(user, again) {
     if (name === 'id') return id;
     if (name.endsWith('_time')) return storedTime(value);
     if (name === 'gender') return `${value} · ${tOr(`gender_${value}`, '–')}`;
-    return value === null || value === '' ? '–' : `${value}`;
+    if (value === null || value === '') return '–';
+    return typeof value === 'object' ? JSON.stringify(value) : `${value}`;
   };
   const names = [...ATTRIBUTES.filter((name) => name in user), ...Object.keys(user).filter((name) => !ATTRIBUTES.includes(name))];
   return {
@@ -171,6 +172,21 @@ function sessionsPanel(user, sessions, again) {
           return h('li', {}, h('span', { class: 'mono', title: session.hash }, `${session.hash.slice(0, 12)}…`), h('span', { class: 'soft' }, times.span(session.ends_in_ms, (span) => t('session_left', { span }))), h('span', { class: 'end' }, end));
         }))
         : h('div', { class: 'pad soft' }, t('sessions_none'))),
+  };
+}
+
+/** Who changed what of a user, newest first. */
+function eventsPanel(user, events) {
+  const who = ({ changed_by: by }) => (by ? [by.role, by.credential, by.user_id].filter(Boolean).join(' · ') : t('event_nobody'));
+  const what = ({ fields, values }) => fields.map((name) => (name in values ? `${name} = ${values[name]}` : name)).join(', ');
+  return {
+    node: h('div', { class: 'panel' }, h('h2', {}, t('events_of', { name: user.user_name })),
+      events.length
+        ? h('ul', { class: 'sessions' }, events.map((event) => h('li', {},
+          h('span', { class: 'tag' }, `${event.version}`), h('span', { class: 'soft nowrap' }, storedTime(event.at)),
+          h('span', { class: 'mono' }, what(event)), h('span', { class: 'end soft', title: event.changed_by?.request_id ?? '' }, who(event)))))
+        : h('div', { class: 'pad soft' }, t('events_none'))),
+    update() {},
   };
 }
 

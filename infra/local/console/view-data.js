@@ -74,14 +74,15 @@ export function open(wanted) {
     const limits = await control('GET', `limits?${query}`);
     const user = limits.phone ? (await control('GET', `users?phone=${encodeURIComponent(limits.phone)}`)).users[0] : undefined;
     const sessions = user ? await control('GET', `sessions?phone=${encodeURIComponent(user.phone)}&user_id=${user.id}`) : [];
+    const events = user ? await control('GET', `audit?user_id=${user.id}`) : [];
     // A later request has its own reply.
     if (mine !== asking) return;
     followed = limits.phone;
     mark();
-    const content = JSON.stringify([emulator.clock.zone, limits, user, sessions], (key, value) => (key.endsWith('_ms') && value > 0 ? Math.round((now() + value) / 10000) : value));
+    const content = JSON.stringify([emulator.clock.zone, limits, user, sessions, events], (key, value) => (key.endsWith('_ms') && value > 0 ? Math.round((now() + value) / 10000) : value));
     if (content !== shown) {
       shown = content;
-      panels = followPanels({ limits, user, sessions, again: load });
+      panels = followPanels({ limits, user, sessions, events, again: load });
       fill(details, panels.map(({ node }) => node));
     }
     for (const panel of panels) panel.update({ limits });

@@ -21,10 +21,15 @@ const SLOW_MS = 1000;
 /** The faults of a plan as text. */
 export function faultWords(plan) {
   return Object.entries(plan).map(([part, fault]) => {
+    if (part === 'stream') return t('faults_stream', { twice: percent(fault.duplicate_rate), lost: percent(fault.lose_rate) });
     const rate = fault.rate < 1 ? ` ${Math.round(fault.rate * 100)} %` : '';
     const ms = fault.ms === undefined ? '' : ` ${fault.ms} ms`;
     return `${t(`part_${part}`)}: ${t(`mode_${part === 'invoke' ? 'invoke_' : ''}${fault.mode}`)}${ms}${rate}`;
   });
+}
+
+function percent(rate) {
+  return `${Math.round(rate * 100)} %`;
 }
 
 export function faults() {

@@ -20,6 +20,7 @@ use crate::gateway::{Gateway, RouteTable};
 use crate::lambda::{self, Function, Host, Lambda, RUNTIME_EXITED};
 use crate::options::Options;
 use crate::scheduler::Scheduler;
+use crate::streams::Streams;
 use crate::template::{FunctionSpec, TableSpec, Template};
 
 /// DynamoDB itself may take a few days.
@@ -44,6 +45,7 @@ pub(crate) struct AppState {
     pub(crate) inbox: Inbox,
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) gateway: Gateway,
     pub(crate) host: Arc<Host>,
     pub(crate) tables: RwLock<Arc<[TableSpec]>>,
@@ -73,11 +75,18 @@ impl AppState {
         *self.zone.write() = zone.unwrap_or(TimeZone::UTC);
         self.secrets.load(&template.secrets, &self.clock)?;
         *self.cache_names.write() = template.caches;
+        if !self.options.streams {
+            template.mappings.clear();
+            for table in template.tables.iter_mut().filter_map(|table| table.create.as_object_mut()) {
+                table.remove("StreamSpecification");
+            }
+        }
         let tables: Arc<[TableSpec]> = template.tables.into();
         self.dynamodb.create(Arc::clone(&tables)).await?;
         *self.tables.write() = tables;
         self.replace_functions(template.functions)?;
         self.scheduler.set_schedules(template.schedules);
+        self.streams.set_mappings(template.mappings);
         self.gateway.set_cors(template.cors);
         Ok(())
     }
@@ -125,6 +134,8 @@ impl AppState {
         *self.last_expiry.lock() = Timestamp::UNIX_EPOCH;
         self.lambda.reset();
         let tables = Arc::clone(&self.tables.read());
+        // No batch that is on its way writes into an emptied table.
+        let _quiet = self.streams.reset().await;
         let (flushed, emptied) = tokio::join!(self.cache.flush(), self.dynamodb.empty(tables));
         self.inbox.clear();
         self.resets.fetch_add(1, Ordering::Relaxed);

@@ -12,7 +12,7 @@ mod sms;
 
 pub(crate) use self::aws::Aws;
 pub(crate) use self::cache::{Cache, CacheAddress};
-pub(crate) use self::dynamodb::DynamoDb;
+pub(crate) use self::dynamodb::{DynamoDb, number_of};
 pub(crate) use self::fault_proxy::FaultProxy;
 pub(crate) use self::secrets::Secrets;
 pub(crate) use self::sms::{Inbox, Message, digits};

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use dynoxide::storage_backend;
 use jiff::{SignedDuration, Timestamp};
 
 /// Real time plus an offset. Clones share the offset.
@@ -38,16 +37,5 @@ impl Clock {
     /// Sets how far the time is ahead of real time; 0 is real time.
     pub(crate) fn set_offset_ms(&self, offset_ms: i64) {
         self.offset_ms.store(offset_ms, Ordering::Relaxed);
-    }
-}
-
-/// DynamoDB uses the same clock, unless it is stored in a file.
-impl storage_backend::Clock for Clock {
-    fn now_unix_secs(&self) -> u64 {
-        u64::try_from(self.now().as_second()).unwrap_or(0)
-    }
-
-    fn now_unix_secs_f64(&self) -> f64 {
-        self.now().as_duration().as_secs_f64()
     }
 }

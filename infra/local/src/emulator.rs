@@ -29,6 +29,7 @@ use crate::lambda::{Host, Lambda, Outcome};
 use crate::options::Options;
 use crate::scheduler::Scheduler;
 use crate::server;
+use crate::streams::Streams;
 use crate::tasks::Tasks;
 
 /// How long a released lock may still be held, see [`lock`].
@@ -83,7 +84,7 @@ impl Emulator {
         let clock = Clock::default();
         let (cache, dynamodb) = tokio::join!(
             Cache::start(&options, state.as_deref(), guardian.group(), &tasks),
-            DynamoDb::start(&clock, state.as_deref()),
+            DynamoDb::start(state.as_deref()),
         );
         let (cache, dynamodb) = (cache?, dynamodb?);
 
@@ -114,6 +115,7 @@ impl Emulator {
         });
         let lambda = Arc::new(Lambda::new(options.retry_delay, state.as_deref())?);
         let scheduler = Scheduler::new(Arc::clone(&lambda), clock.clone(), tasks.clone(), state.as_deref())?;
+        let streams = Streams::new(Arc::clone(&lambda), dynamodb.clone(), clock.clone());
         let app = Arc::new(AppState {
             url: format!("http://127.0.0.1:{port}"),
             aws_url,
@@ -125,6 +127,7 @@ impl Emulator {
             secrets: Arc::new(Secrets::new(options.state_dir.clone())),
             inbox: Inbox::default(),
             scheduler: Arc::new(scheduler),
+            streams: Arc::new(streams),
             lambda,
             gateway: Gateway::new(clock.clone(), port),
             clock,
@@ -266,6 +269,7 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.tasks.close();
+        self.app.streams.close();
         self.app.lambda.close();
     }
 }

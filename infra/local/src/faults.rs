@@ -24,6 +24,20 @@ pub(crate) struct Plan {
     redis: Option<Fault>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "without_conflict")]
     sms: Option<Fault>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stream: Option<StreamFault>,
+}
+
+/// What happens to batches of streams.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct StreamFault {
+    /// The share of batches that are delivered twice.
+    #[serde(default = "Rate::never")]
+    duplicate_rate: Rate,
+    /// The share of batches whose response is lost, so that they are retried although they were handled.
+    #[serde(default = "Rate::never")]
+    lose_rate: Rate,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
@@ -129,6 +143,16 @@ impl Faults {
         self.hits_invocation(InvokeMode::KillBeforeReply)
     }
 
+    /// Whether to deliver this batch of a stream twice.
+    pub(crate) fn duplicates_batch(&self) -> bool {
+        self.plan().stream.is_some_and(|fault| fault.duplicate_rate.hits())
+    }
+
+    /// Whether the response to this batch is lost.
+    pub(crate) fn loses_batch(&self) -> bool {
+        self.plan().stream.is_some_and(|fault| fault.lose_rate.hits())
+    }
+
     /// What happens to this message.
     pub(crate) fn provider(&self) -> Provider {
         let fault = self.plan().sms.filter(|fault| fault.rate.hits());
@@ -225,6 +249,10 @@ fn without_conflict<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 }
 
 impl Rate {
+    fn never() -> Self {
+        Self(0.0)
+    }
+
     fn hits(self) -> bool {
         random::chance(self.0)
     }
@@ -275,6 +303,15 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_is_duplicated_or_lost_only_when_asked_to() {
+        let (none, both) = (faults("{}"), faults(r#"{"stream": {"duplicate_rate": 1, "lose_rate": 1}}"#));
+        assert!(!none.duplicates_batch() && !none.loses_batch());
+        assert!(both.duplicates_batch() && both.loses_batch());
+        let one = faults(r#"{"stream": {"duplicate_rate": 1}}"#);
+        assert!(one.duplicates_batch() && !one.loses_batch());
+    }
+
+    #[test]
     fn the_provider_does_what_its_mode_says() {
         let provider = |text| faults(text).provider();
         assert_eq!(provider("{}"), Provider::Takes);
@@ -300,6 +337,7 @@ mod tests {
             r#"{"invoke": {"mode": "explode"}}"#,
             r#"{"invoke": {"mode": "duplicate", "rate": 2}}"#,
             r#"{"sms": {"mode": "slow", "seconds": 1}}"#,
+            r#"{"stream": {"mode": "refuse"}}"#,
             r#"{"weather": {"mode": "refuse"}}"#,
             r#"{"redis": {"mode": "conflict"}}"#,
             r#"{"sms": {"mode": "conflict"}}"#,

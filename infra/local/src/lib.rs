@@ -32,6 +32,7 @@ mod random;
 mod scheduler;
 mod server;
 mod state_dir;
+mod streams;
 mod tasks;
 mod template;
 

@@ -39,6 +39,8 @@ pub struct Options {
     pub retry_delay: Duration,
     /// How Redis or Valkey runs.
     pub cache: CacheMode,
+    /// Whether functions are given the changes of tables. Without it no table has a stream.
+    pub streams: bool,
     /// The binary of a function that waits for a debugger: its first event is held until one has attached (on Linux),
     /// and neither its timeout nor its caller's applies.
     pub debug: Option<String>,
@@ -87,6 +89,7 @@ impl Options {
             idle_limit: Duration::from_mins(5),
             retry_delay: Duration::from_millis(200),
             cache: CacheMode::Alone,
+            streams: true,
             debug: None,
             parameters: BTreeMap::new(),
         }

@@ -21,7 +21,7 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("Tasks::connect", &["-send_sms:live"]),
     // Jobs that hand the rest of a long run to themselves.
     ("Tasks::new", &["-daily:live", "-deployed:live"]),
-    ("Database::connect", &["UsersTable", "RunsTable"]),
+    ("Database::connect", &["UsersTable", "RunsTable", "AuditTable"]),
     ("ElastiCache::new", &["elasticache:Describe"]),
 ];
 
@@ -135,7 +135,9 @@ fn opened(main: &str, calls: &Calls) -> BTreeSet<&'static str> {
     let mut connect = None;
     Connect(&mut connect).visit_file(&file);
     found.visit_file(&file);
-    let starts = ["lambda::http", "lambda::job", "lambda::task"].iter().any(|start| found.calls.contains(*start));
+    let starts = ["lambda::http", "lambda::job", "lambda::stream", "lambda::task"]
+        .iter()
+        .any(|start| found.calls.contains(*start));
     assert_eq!(starts, connect.is_some(), "main names what it connects to: {main}");
     connect.map(|connect| calls.opened_by(&connect)).unwrap_or_default()
 }

@@ -131,7 +131,18 @@ fn users_are_retained_and_runs_expire() {
     assert_eq!(template["Conditions"]["IsProtected"], json!({ "Equals": [reference("Protected"), "true"] }));
     assert_eq!(users["Properties"]["DeletionProtectionEnabled"], if_protected);
     assert_eq!(users["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], if_protected);
-    for resource in ["UsersTable", "FailedEventsQueue", "JwtSecret", "VeriCodeSecret", "SmsSecret"] {
+    let audit = &template["Resources"]["AuditTable"]["Properties"];
+    assert_eq!(audit["DeletionProtectionEnabled"], if_protected);
+    assert_eq!(audit["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+    for resource in [
+        "UsersTable",
+        "AuditTable",
+        "FailedEventsQueue",
+        "FailedChangesQueue",
+        "JwtSecret",
+        "VeriCodeSecret",
+        "SmsSecret",
+    ] {
         // What a first deployment has made before it failed goes again, or its name would stop the next one.
         assert_eq!(template["Resources"][resource]["DeletionPolicy"], "RetainExceptOnCreate", "{resource}");
         assert_eq!(template["Resources"][resource]["UpdateReplacePolicy"], "Retain", "{resource}");
@@ -141,9 +152,38 @@ fn users_are_retained_and_runs_expire() {
     assert_eq!(ttl["Enabled"], true);
     let attribute = format!(" {}: Option<", ttl["AttributeName"].as_str().unwrap());
     assert!(read("shared/src/db/runs.rs").contains(&attribute), "runs are written without {attribute}");
+    assert_eq!(audit["TimeToLiveSpecification"], *ttl);
+    let attribute = format!(" {}: i64,", ttl["AttributeName"].as_str().unwrap());
+    assert!(read("shared/src/db/audit.rs").contains(&attribute), "events are written without {attribute}");
     for (id, table) in of_type(&template, "AWS::DynamoDB::Table") {
         assert_eq!(table["BillingMode"], "PAY_PER_REQUEST", "{id}");
     }
+}
+
+#[test]
+fn the_audit_has_one_writer_that_does_nothing_else() {
+    let template = template();
+    let audit = json!({ "GetAtt": "AuditTable.Arn" });
+    let names_it =
+        |one: &Value| one["Resource"] == audit || one["Resource"].as_array().is_some_and(|all| all.contains(&audit));
+    for (who, statement) in statements(&template) {
+        let actions = flat(&statement["Action"]);
+        if who == "audit" && actions.iter().any(|action| action.starts_with("dynamodb:") && !action.contains("Stream"))
+        {
+            let reads_the_stream = actions.contains(&"dynamodb:GetRecords".to_owned());
+            assert!(
+                reads_the_stream || (actions == ["dynamodb:PutItem"] && statement["Resource"] == audit),
+                "{actions:?}"
+            );
+        } else if names_it(&statement) {
+            assert!(
+                actions.iter().all(|action| ["dynamodb:Query", "dynamodb:DescribeTable"].contains(&action.as_str())),
+                "{who}: {actions:?}"
+            );
+        }
+    }
+    let stream = &template["Resources"]["UsersTable"]["Properties"]["StreamSpecification"];
+    assert_eq!(stream["StreamViewType"], "NEW_AND_OLD_IMAGES");
 }
 
 #[test]
@@ -342,7 +382,9 @@ fn alarms_reach_the_topic_and_miss_no_function() {
     assert_eq!(percent("CacheStorage"), json!({ "Sub": "100 * stored / (1000000000 * ${CacheGb})" }));
     assert_eq!(percent("Concurrency"), json!({ "Sub": "100 * running / ${Concurrency}" }));
     let ids: BTreeSet<_> = alarms.iter().map(|(id, _)| id.as_str()).collect();
-    for id in ["ErrorLines", "FunctionErrors", "NearTimeout", "Throttles", "Front", "FailedEvents", "Cache"] {
+    for id in
+        ["ErrorLines", "FunctionErrors", "NearTimeout", "Throttles", "Front", "FailedEvents", "FailedChanges", "Cache"]
+    {
         assert!(ids.contains(format!("{id}Alarm").as_str()), "{id}");
     }
     // A metric of Lambda without a dimension is that of all functions.

@@ -86,13 +86,38 @@ fn method_and_access_are_the_same_in_main_and_in_the_description() {
 fn no_event_of_a_job_or_of_a_task_is_discarded() {
     let template = yaml("infra/template.yaml");
     let queue = json!({ "GetAtt": "FailedEventsQueue.Arn" });
-    for (_, name) in functions().into_iter().filter(|(kind, _)| kind != "api") {
+    for (_, name) in functions().into_iter().filter(|(kind, _)| ["jobs", "tasks"].contains(&kind.as_str())) {
         let function = functions_of(&template).find(|(known, _)| *known == name).unwrap().1;
         let destination = &function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"];
         assert_eq!(*destination, json!({ "Type": "SQS", "Destination": queue }), "{name}: OnFailure");
         for event in function["Events"].as_object().into_iter().flat_map(|events| events.values()) {
             assert_eq!(event["Properties"]["DeadLetterConfig"]["Arn"], queue, "{name}: DeadLetterConfig");
         }
+    }
+}
+
+#[test]
+fn no_change_of_a_stream_is_discarded() {
+    let template = yaml("infra/template.yaml");
+    for (_, name) in functions().into_iter().filter(|(kind, _)| kind == "streams") {
+        let ids = template["Resources"].as_object().unwrap().iter();
+        let code = format!("../target/lambda/{name}/");
+        let (id, _) = ids.clone().find(|(_, resource)| resource["Properties"]["CodeUri"] == code.as_str()).unwrap();
+        let alias = json!({ "Ref": format!("{id}.Alias") });
+        let mapping = ids
+            .map(|(_, resource)| resource)
+            .find(|resource| resource["Properties"]["FunctionName"] == alias)
+            .unwrap_or_else(|| panic!("no stream is mapped to {name}"));
+        assert_eq!(mapping["Type"], "AWS::Lambda::EventSourceMapping", "{name}");
+        let mapping = &mapping["Properties"];
+        let queue = json!({ "GetAtt": "FailedChangesQueue.Arn" });
+        assert_eq!(mapping["DestinationConfig"]["OnFailure"]["Destination"], queue, "{name}");
+        assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{name}");
+        assert_eq!(mapping["BisectBatchOnFunctionError"], true, "{name}: one bad record takes others along");
+        // A stream keeps a record for 24 hours, and whoever is called needs some of them.
+        let age = mapping["MaximumRecordAgeInSeconds"].as_u64().unwrap();
+        assert!((3600..=72_000).contains(&age), "{name}");
+        assert!(mapping["MaximumRetryAttempts"].as_u64().is_some_and(|most| most >= 3), "{name}");
     }
 }
 
@@ -173,7 +198,7 @@ fn the_emulator_does_not_depend_on_the_service() {
 }
 
 /// Folders of the emulator, from the top down: a folder uses those behind it, and each is used by its map file alone.
-const FOLDERS: [&str; 6] = ["control", "gateway", "scheduler", "backends", "lambda", "template"];
+const FOLDERS: [&str; 7] = ["control", "gateway", "scheduler", "streams", "backends", "lambda", "template"];
 
 #[test]
 fn folders_of_the_emulator_use_only_those_below_them() {

@@ -1,18 +1,18 @@
 //! All that is stored about a user, for the user.
 
 use serde::Serialize;
-use serde_json::Value;
 
+use super::audit_log::{EventRow, events_of};
 use super::own::OwnRow;
 use super::own_sessions::{OwnSession, list};
 use super::row::OwnUser;
 use super::sessions::Authenticator;
 use crate::aws::Clients;
 use crate::config::Action;
+use crate::db::AuditEvents;
 use crate::error::{Error, StartError};
 use crate::models::call::Call;
 use crate::models::principal::Principal;
-use crate::models::user::UserId;
 use crate::verification::user_limit;
 
 /// Everything, for its owner.
@@ -21,11 +21,14 @@ pub struct Exported {
     user: OwnUser,
     sessions: Vec<OwnSession>,
     /// What has changed, and when.
-    events: Vec<Value>,
+    events: Vec<EventRow>,
 }
 
 /// What an export needs.
-pub struct Export(OwnRow);
+pub struct Export {
+    own: OwnRow,
+    audit: AuditEvents,
+}
 
 impl Export {
     /// Opens all that it needs, side by side.
@@ -33,7 +36,9 @@ impl Export {
     /// # Errors
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
-        OwnRow::connect(clients).await.map(Self)
+        let own = OwnRow::connect(clients).await?;
+        let audit = AuditEvents::beside(own.users(), &own.config)?;
+        Ok(Self { own, audit })
     }
 
     /// The caller's row, sessions and events. The limit is asked beside the row.
@@ -41,27 +46,23 @@ impl Export {
     /// # Errors
     /// [`Error::TooManyRequests`], a credential that is no longer good, or a backend.
     pub async fn all(&self, call: &Call, principal: Principal) -> Result<Exported, Error> {
-        let (cache, config, caller) = (self.0.authenticator().cache(), &self.0.config, principal.user_id);
+        let (cache, config, caller) = (self.own.authenticator().cache(), &self.own.config, principal.user_id);
         let (refusal, found) =
-            tokio::join!(user_limit(cache, config, call, (Action::Export, caller)), self.0.find(call, principal));
+            tokio::join!(user_limit(cache, config, call, (Action::Export, caller)), self.own.find(call, principal));
         let (user, principal) = found?;
         if let Some(refusal) = refusal {
             return Err(refusal);
         }
-        let (sessions, events) =
-            tokio::try_join!(list(cache, config, call, &principal, &user.phone), events_of(user.id))?;
+        let (sessions, events) = tokio::try_join!(
+            list(cache, config, call, &principal, &user.phone),
+            events_of(user.id, &self.audit, &config.zone)
+        )?;
         Ok(Exported { user: OwnUser::new(user, &config.zone), sessions, events })
     }
 }
 
-/// The audit events of a user, without the ids of admins. There is no table of them yet.
-#[expect(clippy::unused_async, reason = "a table answers in time")]
-async fn events_of(_user: UserId) -> Result<Vec<Value>, Error> {
-    Ok(Vec::new())
-}
-
 impl AsRef<Authenticator> for Export {
     fn as_ref(&self) -> &Authenticator {
-        self.0.authenticator()
+        self.own.authenticator()
     }
 }

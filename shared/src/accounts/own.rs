@@ -30,6 +30,10 @@ impl OwnRow {
         Ok(Self { users: Users::new(&database, &config)?, authenticator, config })
     }
 
+    pub(super) fn users(&self) -> &Users {
+        &self.users
+    }
+
     pub(super) fn authenticator(&self) -> &Authenticator {
         &self.authenticator
     }

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::audit::Audit;
 use super::cache::{self, Cache, CacheAccess};
 use super::env::{given, needed};
 use super::error::{SettingError, impossible, require};
@@ -37,6 +38,7 @@ struct File {
     sms: Sms,
     limits: Vec<Written>,
     cache: Cache,
+    audit: Audit,
     /// What `make deploy` alone reads.
     #[serde(default, rename = "deploy")]
     _deploy: IgnoredAny,
@@ -70,6 +72,8 @@ pub struct Config {
     pub limits: Limits,
     /// What the stage's cache is.
     pub cache: Cache,
+    /// The audit.
+    pub audit: Audit,
     /// What stands before every key in Redis.
     pub cache_prefix: String,
     deployed: Deployed,
@@ -80,6 +84,7 @@ pub struct Config {
 pub(crate) struct Deployed {
     users_table: Option<String>,
     runs_table: Option<String>,
+    audit_table: Option<String>,
     sms_url: Option<String>,
     function_prefix: Option<String>,
 }
@@ -100,6 +105,7 @@ impl Config {
         let deployed = Deployed {
             users_table: given("USERS_TABLE"),
             runs_table: given("RUNS_TABLE"),
+            audit_table: given("AUDIT_TABLE"),
             sms_url: given("SMS_URL"),
             function_prefix: given("FUNCTION_PREFIX"),
         };
@@ -119,6 +125,7 @@ impl Config {
         file.secrets.check()?;
         file.sms.check(&phone)?;
         file.cache.check()?;
+        file.audit.check()?;
         for number in &mut file.veri_code.test_numbers {
             number.read(&phone)?;
         }
@@ -136,6 +143,7 @@ impl Config {
             sms: file.sms,
             limits: Limits::read(file.limits)?,
             cache: file.cache,
+            audit: file.audit,
             cache_prefix: file.cache_prefix,
             deployed,
         })
@@ -167,6 +175,14 @@ impl Config {
     /// As [`Self::users_table`].
     pub fn runs_table(&self) -> Result<&str, SettingError> {
         self.deployed.runs_table.as_deref().ok_or(SettingError::Unset("RUNS_TABLE"))
+    }
+
+    /// Name of the audit's table.
+    ///
+    /// # Errors
+    /// As [`Self::users_table`].
+    pub fn audit_table(&self) -> Result<&str, SettingError> {
+        self.deployed.audit_table.as_deref().ok_or(SettingError::Unset("AUDIT_TABLE"))
     }
 
     /// Where Redis listens, and who we are to it.
@@ -271,6 +287,7 @@ mod tests {
             ("name = \"badge-prod\"", "name = \"Badge prod\"", "cache.name"),
             ("valkey = 8", "memcached = 1", "cache.engines"),
             ("snapshot_max_hours = 26", "snapshot_max_hours = 0", "cache.snapshot_max_hours"),
+            ("keep_days = 180", "keep_days = 179", "audit.keep_days"),
         ] {
             assert!(PROD.contains(from), "{from}");
             let refusal = refusal("prod", &PROD.replace(from, to));

@@ -11,31 +11,41 @@ pub struct Schema {
     database: Database,
     users_table: String,
     runs_table: String,
+    audit_table: String,
 }
 
 impl Schema {
     /// The tables of this stage.
     ///
     /// # Errors
-    /// `USERS_TABLE` or `RUNS_TABLE`, when it is not set.
+    /// `USERS_TABLE`, `RUNS_TABLE` or `AUDIT_TABLE`, when it is not set.
     pub fn new(database: &Database, config: &Config) -> Result<Self, StartError> {
         let users_table = config.users_table().map_err(StartError::of)?.to_owned();
         let runs_table = config.runs_table().map_err(StartError::of)?.to_owned();
-        Ok(Self { database: database.clone(), users_table, runs_table })
+        let audit_table = config.audit_table().map_err(StartError::of)?.to_owned();
+        Ok(Self { database: database.clone(), users_table, runs_table, audit_table })
     }
 
     /// What is wrong with each table: nothing, or a sentence.
     ///
     /// # Errors
     /// [`Error::Db`].
-    pub async fn faults(&self) -> Result<[(&'static str, Option<String>); 2], Error> {
-        let (users, runs) = tokio::join!(self.describe(&self.users_table), self.describe(&self.runs_table));
+    pub async fn faults(&self) -> Result<[(&'static str, Option<String>); 3], Error> {
+        let (users, runs, audit) = tokio::join!(
+            self.describe(&self.users_table),
+            self.describe(&self.runs_table),
+            self.describe(&self.audit_table)
+        );
         let indexes = [
             ("by_id", ["shard", "id"]),
             ("by_delete_time", ["is_delete", "delete_time"]),
             ("by_disabled", ["is_disabled", "id"]),
         ];
-        Ok([("users table", fault(&users?, "phone", &indexes)), ("runs table", fault(&runs?, "run", &[]))])
+        Ok([
+            ("users table", fault(&users?, &["phone"], &indexes)),
+            ("runs table", fault(&runs?, &["run"], &[])),
+            ("audit table", fault(&audit?, &["id", "version"], &[])),
+        ])
     }
 
     async fn describe(&self, table: &str) -> Result<TableDescription, Error> {
@@ -45,12 +55,12 @@ impl Schema {
     }
 }
 
-fn fault(table: &TableDescription, key: &str, indexes: &[(&str, [&str; 2])]) -> Option<String> {
+fn fault(table: &TableDescription, keys: &[&str], indexes: &[(&str, [&str; 2])]) -> Option<String> {
     if table.table_status() != Some(&TableStatus::Active) {
         return Some("is not active".to_owned());
     }
-    if !has_keys(table.key_schema(), &[key]) {
-        return Some(format!("has another key than {key}"));
+    if !has_keys(table.key_schema(), keys) {
+        return Some(format!("has another key than {}", keys.join(", ")));
     }
     indexes.iter().find_map(|(name, expected)| {
         let Some(index) = table.global_secondary_indexes().iter().find(|index| index.index_name() == Some(name)) else {
@@ -98,18 +108,24 @@ mod tests {
         })
     }
 
-    fn faults(users: &Value) -> [Option<String>; 2] {
+    fn faults(users: &Value) -> [Option<String>; 3] {
         let runs = json!({ "TableStatus": "ACTIVE", "KeySchema": keys(&["run"]) });
+        let audit = json!({ "TableStatus": "ACTIVE", "KeySchema": keys(&["id", "version"]) });
         let described = |table: &Value| Ending::ok(&json!({ "Table": table }));
-        let dynamodb = Scripted::new(&[described(users), described(&runs)]);
+        let dynamodb = Scripted::new(&[described(users), described(&runs), described(&audit)]);
         let database = Database::new(dynamodb.config());
-        let schema = Schema { database, users_table: "users".to_owned(), runs_table: "runs".to_owned() };
+        let schema = Schema {
+            database,
+            users_table: "users".to_owned(),
+            runs_table: "runs".to_owned(),
+            audit_table: "audit".to_owned(),
+        };
         dynamodb.run(schema.faults()).unwrap().map(|(_, fault)| fault)
     }
 
     #[test]
     fn tables_as_the_template_makes_them_have_no_fault() {
-        assert_eq!(faults(&users_table()), [None, None]);
+        assert_eq!(faults(&users_table()), [None, None, None]);
     }
 
     #[test]
@@ -131,7 +147,7 @@ mod tests {
         ] {
             let mut table = users_table();
             *table.pointer_mut(pointer).unwrap() = value;
-            assert_eq!(faults(&table), [Some(expected.to_owned()), None]);
+            assert_eq!(faults(&table), [Some(expected.to_owned()), None, None]);
         }
     }
 }

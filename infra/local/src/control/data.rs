@@ -29,6 +29,13 @@ pub(super) async fn users(State(app): App, query: Query) -> Result<Reply, ApiErr
     Ok(server::json_of(StatusCode::OK, &page))
 }
 
+/// `GET audit?user_id=`: the newest events of a user.
+pub(super) async fn events(State(app): App, query: Query) -> Result<Reply, ApiError> {
+    let user_id = query.get("user_id").ok_or_else(|| ApiError::bad("events need user_id"))?;
+    let events = StoredData::open(&app).await?.events(&user_id, MAX_PAGE).await?;
+    Ok(server::json_of(StatusCode::OK, &events))
+}
+
 /// `GET codes`: for each of the newest messages, whether the service would still accept its code.
 pub(super) async fn codes(State(app): App) -> Result<Reply, ApiError> {
     let codes = StoredData::open(&app).await?.codes().await?;

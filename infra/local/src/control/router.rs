@@ -19,6 +19,7 @@ pub(crate) fn is_for<B>(request: &Request<B>) -> bool {
 pub(crate) fn router(app: Arc<AppState>) -> Router {
     Router::new()
         .route("/_stage/api", only("GET", get(openapi::answer)))
+        .route("/_stage/audit", only("GET", get(data::events)))
         .route("/_stage/clock", only("POST", post(clock::advance)))
         .route("/_stage/codes", only("GET", get(data::codes)))
         .route("/_stage/dead_letters", only("GET", get(rerun::dead_letters)))

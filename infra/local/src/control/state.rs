@@ -15,6 +15,7 @@ use crate::faults::Plan;
 use crate::lambda::{Function, Outcome, to_ms};
 use crate::scheduler::Description;
 use crate::server::{self, Reply};
+use crate::streams;
 
 /// Invocations in a reply without `limit`.
 const DEFAULT_LIMIT: usize = 100;
@@ -33,6 +34,7 @@ struct StateDocument {
     faults: Plan,
     functions: Vec<FunctionDocument>,
     schedules: Vec<Description>,
+    streams: Vec<streams::Description>,
 }
 
 /// A function and its activity.
@@ -70,6 +72,7 @@ pub(super) async fn state(State(app): App) -> Reply {
         faults: app.host.faults.plan(),
         functions: functions(&app, &schedules),
         schedules,
+        streams: app.streams.describe().await,
     };
     server::json_of(StatusCode::OK, &document)
 }

@@ -1,6 +1,7 @@
 //! Reads what the service has stored: users, sessions, codes and limits.
 
 mod codes;
+mod events;
 mod keys;
 mod limits;
 mod reader;

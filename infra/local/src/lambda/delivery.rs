@@ -156,7 +156,7 @@ impl Lambda {
     }
 
     /// The pause after that many attempts.
-    fn pause(&self, attempts: u32) -> Duration {
+    pub(crate) fn pause(&self, attempts: u32) -> Duration {
         self.retry_delay.saturating_mul(2_u32.saturating_pow(attempts - 1)).min(MAX_PAUSE.max(self.retry_delay))
     }
 

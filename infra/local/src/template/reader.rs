@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::resolve::{Resolver, entries};
 use super::spec::{CorsSpec, FunctionSpec, RouteKey, SecretSpec, SecretValue, TableSpec, TemplateError};
@@ -142,6 +142,12 @@ impl Reader<'_> {
             if !value.is_null() {
                 create.insert(key.to_owned(), value);
             }
+        }
+        let stream = self.property("StreamSpecification")?;
+        if !stream.is_null() {
+            // CloudFormation's property has the view alone.
+            let stream = json!({ "StreamEnabled": true, "StreamViewType": stream["StreamViewType"] });
+            create.insert("StreamSpecification".to_owned(), stream);
         }
         let ttl = self.property("TimeToLiveSpecification")?;
         let ttl_attribute = match (&ttl["Enabled"], &ttl["AttributeName"]) {

@@ -130,10 +130,21 @@ impl<'a> Resolver<'a> {
             "AWS::StackId" => account::arn("cloudformation", &format!("stack/{}/0", self.stack_name())),
             _ => match self.parameters.get(target) {
                 Some(value) => value.clone(),
-                None => self.resource_reference(target, place, depth)?,
+                None => match target.strip_suffix(".Alias") {
+                    Some(function) => self.alias(function, place, depth)?,
+                    None => self.resource_reference(target, place, depth)?,
+                },
             },
         };
         Ok(Value::String(text))
+    }
+
+    /// SAM's `!Ref Function.Alias`: the ARN of the alias that `AutoPublishAlias` names.
+    fn alias(&self, target: &str, place: &str, depth: usize) -> Result<String, TemplateError> {
+        let own = &self.resource(target, place)?["Properties"]["AutoPublishAlias"];
+        let alias = if own.is_null() { &self.document["Globals"]["Function"]["AutoPublishAlias"] } else { own };
+        let alias = as_text(&self.resolve(alias, place, depth + 1)?, place)?;
+        Ok(format!("{}:{alias}", account::function_arn(&self.physical_name(target, "FunctionName", place, depth)?)))
     }
 
     fn stack_name(&self) -> String {
@@ -174,6 +185,9 @@ impl<'a> Resolver<'a> {
         let kind = self.resource(target, place)?["Type"].as_str();
         let text = match (kind, attribute) {
             (Some("AWS::DynamoDB::Table"), "Arn") => account::arn("dynamodb", &format!("table/{}", name("TableName")?)),
+            (Some("AWS::DynamoDB::Table"), "StreamArn") => {
+                account::arn("dynamodb", &format!("table/{}/stream/local", name("TableName")?))
+            }
             (Some("AWS::Serverless::Function" | "AWS::Lambda::Function"), "Arn") => {
                 account::function_arn(&name("FunctionName")?)
             }

@@ -16,6 +16,7 @@ use super::yaml;
 pub(crate) struct Template {
     pub(crate) functions: Vec<FunctionSpec>,
     pub(crate) schedules: Vec<ScheduleSpec>,
+    pub(crate) mappings: Vec<MappingSpec>,
     pub(crate) tables: Vec<TableSpec>,
     pub(crate) secrets: Vec<SecretSpec>,
     /// Names of serverless caches, also of those that a condition excludes: the local one has their place.
@@ -98,6 +99,30 @@ pub(crate) struct ScheduleSpec {
     pub(crate) failed_events: Option<String>,
 }
 
+/// One `AWS::Lambda::EventSourceMapping` of a stream of DynamoDB.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MappingSpec {
+    /// Its logical id.
+    pub(crate) id: String,
+    /// Name of the table.
+    pub(crate) table: String,
+    /// Name of the function.
+    pub(crate) function: String,
+    pub(crate) is_enabled: bool,
+    /// Records that a batch has at most.
+    pub(crate) batch_size: usize,
+    /// Whether a batch that fails is split.
+    pub(crate) bisects: bool,
+    /// Whether the function's response names the records that failed.
+    pub(crate) reports_failures: bool,
+    /// Retries of a batch; without end for `None`.
+    pub(crate) max_retries: Option<u32>,
+    /// After this time there is no further retry; without end for `None`.
+    pub(crate) max_age: Option<Duration>,
+    /// Queue of the records that were given up. Without one Lambda discards them.
+    pub(crate) failed_records: Option<String>,
+}
+
 /// One `AWS::DynamoDB::Table`.
 #[derive(Debug)]
 pub(crate) struct TableSpec {
@@ -146,6 +171,7 @@ impl Template {
         let mut template = Self {
             functions: Vec::new(),
             schedules: Vec::new(),
+            mappings: Vec::new(),
             tables: Vec::new(),
             secrets: Vec::new(),
             caches: Vec::new(),
@@ -170,13 +196,32 @@ impl Template {
                 }
                 Some("AWS::Serverless::HttpApi") => template.cors = reader.cors()?,
                 Some("AWS::Scheduler::Schedule") => template.schedules.push(reader.schedule(id)?),
+                Some("AWS::Lambda::EventSourceMapping") => template.mappings.push(reader.mapping(id)?),
                 Some("AWS::DynamoDB::Table") => template.tables.push(reader.table(id)?),
                 Some("AWS::SecretsManager::Secret") => template.secrets.push(reader.secret(id)?),
                 _ => {}
             }
         }
         template.check_schedules()?;
+        template.check_mappings()?;
         Ok(template)
+    }
+
+    /// What a mapping names is in the template, and its table has a stream.
+    fn check_mappings(&self) -> Result<(), TemplateError> {
+        for mapping in &self.mappings {
+            if !self.functions.iter().any(|function| function.name == mapping.function) {
+                return Err(TemplateError::new("Resources", format!("no function is named {}", mapping.function)));
+            }
+            let table = self.tables.iter().find(|table| table.name == mapping.table);
+            if table.is_none_or(|table| table.create["StreamSpecification"].is_null()) {
+                return Err(TemplateError::new(
+                    "Resources",
+                    format!("no table with a stream is named {}", mapping.table),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Names of schedules are unique, and their functions are in the template.

@@ -32,6 +32,24 @@ async fn users_are_listed_newest_first_and_found_by_phone() {
 }
 
 #[tokio::test]
+async fn events_of_a_user_are_shown_newest_first() {
+    with_app(async |app| {
+        let phone = app.phone();
+        let user_id = app.register(&phone).await;
+        app.change_rights(&phone, "promote").await;
+        app.streams_are_empty().await;
+        let events = app.inspect(&format!("audit?user_id={user_id}")).await;
+        let versions: Vec<_> = events.as_array().unwrap().iter().map(|event| event["version"].clone()).collect();
+        assert_eq!(versions, [json!(2), json!(1)], "{events}");
+        let (newest, first) = (&events[0], &events[1]);
+        assert_eq!((&newest["changed_by"]["role"], &newest["fields"]), (&json!("operator"), &json!(["epoch", "role"])));
+        assert_eq!((&first["changed_by"]["credential"], &first["values"]["role"]), (&json!("code"), &json!("user")));
+        assert!(!events.to_string().contains(&phone));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_session_is_shown_without_its_id_and_ended() {
     with_app(async |app| {
         let phone = app.phone();

@@ -20,6 +20,7 @@ async fn every_function_takes_its_event() {
             ("login", code::VERI_CODE_WRONG),
             ("logout", code::NOT_LOGIN),
             ("user_index", code::NOT_LOGIN),
+            ("admin_audit", code::NOT_LOGIN),
             ("user_me", code::NOT_LOGIN),
             ("user_update", code::NOT_LOGIN),
             ("user_token", code::NOT_LOGIN),
@@ -37,6 +38,7 @@ async fn every_function_takes_its_event() {
         for function in ["cache_watch", "daily", "deployed", "send_sms"] {
             assert_eq!(app.invoke_function(function, &event(function)).await, Value::Null, "{function}");
         }
+        assert_eq!(app.invoke_function("audit", &event("audit")).await, json!({ "batchItemFailures": [] }));
         // Nobody has registered with the phone of that event.
         let event = event("change_rights");
         let refused = app.invoke("badge-local-change_rights:live", "RequestResponse", &event).await;

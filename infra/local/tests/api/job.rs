@@ -154,7 +154,8 @@ async fn a_deployment_is_checked_and_its_data_brought_up_to_date_once() {
         let fired = app.fire("deployed", "2026-11-22T00:00:00Z").await;
         assert_eq!(fired["outcome"], "ok", "{fired}");
         let checks = json!({
-            "users table": "ok", "runs table": "ok", "cache": "ok", "secret veri_code": "ok", "secret jwt": "ok", "secret sms": "ok",
+            "users table": "ok", "runs table": "ok", "audit table": "ok",
+            "cache": "ok", "secret veri_code": "ok", "secret jwt": "ok", "secret sms": "ok",
             "settings": "ok"
         });
         assert_eq!(report(&fired), json!({ "checks": checks, "migrations": { "1 date deletions": 1 } }));

@@ -6,7 +6,7 @@ use std::process::Command;
 use aws_lambda_events::event::cloudwatch_events::CloudWatchEvent;
 use serde_json::{Value, json};
 
-use support::{TestApp, report, with_app};
+use support::{TestApp, TestAppBuilder, report, with_app};
 
 const QUEUE: &str = "badge-local-failed-events";
 
@@ -37,6 +37,11 @@ async fn a_job_that_fails_three_times_is_stored_and_redriven() {
         assert_eq!(report(&app.fire("daily", &first).await), "done before", "the redrive was that run");
     })
     .await;
+}
+
+/// Runs a test on an app whose streams nobody reads but the test.
+async fn alone(test: impl AsyncFnOnce(&TestApp)) {
+    TestAppBuilder::new().options(|options| options.streams = false).run(test).await;
 }
 
 /// Makes users who were deleted at a time, or before there was such a time.
@@ -116,7 +121,7 @@ async fn assert_each_once(app: &TestApp, change: &str) {
 
 #[tokio::test]
 async fn a_daily_job_killed_in_the_middle_is_finished_by_the_next_attempt_and_erases_nobody_twice() {
-    with_app(async |app| {
+    alone(async |app| {
         make_deleted(app, Some(1)).await;
         let report = kill_in_the_middle(app, "daily", &app.midnight(1).await).await;
         assert!((1..MANY as u64).contains(&report["erased"].as_u64().unwrap()), "the rest: {report}");
@@ -127,7 +132,7 @@ async fn a_daily_job_killed_in_the_middle_is_finished_by_the_next_attempt_and_er
 
 #[tokio::test]
 async fn a_migration_killed_in_the_middle_is_finished_by_the_next_attempt_and_changes_nobody_twice() {
-    with_app(async |app| {
+    alone(async |app| {
         make_deleted(app, None).await;
         let report = kill_in_the_middle(app, "deployed", "2026-11-22T00:00:00Z").await;
         let rest = report["migrations"]["1 date deletions"].as_u64();

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
 mod admin;
+mod admin_audit;
 mod attack;
+mod audit;
 mod browsers;
 mod budget;
 mod cache_access;

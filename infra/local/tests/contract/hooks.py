@@ -32,6 +32,7 @@ SEEN_AT_LEAST = {
     "user_me": {0, 10005, 10006},
     "user_update": {0, 10005, 10006, 11001},
     "admin_user": {10005, 10006, 10007},
+    "admin_audit": {10006, 10007, 11001},
 }
 OURS = {15001, 15002, 15003, 15004, 50000}
 PHONES = [f"1390000{n:04}" for n in range(8)]
@@ -101,6 +102,7 @@ WAYS = {
     "user_sessions": Credentials(ALL_WAYS),
     "admin_user": Credentials(ALL_WAYS),
     "admin_update": Credentials(ALL_WAYS),
+    "admin_audit": Credentials(ALL_WAYS),
 }
 
 

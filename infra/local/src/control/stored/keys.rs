@@ -52,6 +52,11 @@ impl Keys {
         format!("badge-{}-users", self.stage)
     }
 
+    /// Events about users: `id` of the user, `version`, `at` in ms, `changed_by`, `fields`, `values`.
+    pub(crate) fn audit_table(&self) -> String {
+        format!("badge-{}-audit", self.stage)
+    }
+
     /// A hash: `seed`, `mac`, `stranger_tries`, `device_tries`, and `used`: `session`, or `claim` and MACs of codes.
     pub(crate) fn code(&self, phone: &str) -> String {
         self.key(&slot_of(phone), "code", phone)

@@ -85,17 +85,18 @@ fn id(user: &User) -> &str {
     user.get(ID).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn plain(item: HashMap<String, AttributeValue>) -> User {
+pub(super) fn plain(item: HashMap<String, AttributeValue>) -> User {
     item.into_iter().map(|(name, value)| (name, json(value))).collect()
 }
 
-/// Attributes of a user are texts and numbers, and one is a map of texts.
+/// Attributes are texts and numbers, and maps and lists of them.
 fn json(value: AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => text.into(),
         AttributeValue::N(number) => serde_json::from_str(&number).unwrap_or_else(|_| number.into()),
         AttributeValue::BOOL(is_so) => is_so.into(),
-        AttributeValue::M(parts) => parts.into_iter().map(|(name, value)| (name, json(value))).collect(),
+        AttributeValue::M(members) => members.into_iter().map(|(name, value)| (name, json(value))).collect(),
+        AttributeValue::L(values) => values.into_iter().map(json).collect(),
         _ => Value::Null,
     }
 }

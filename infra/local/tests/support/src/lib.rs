@@ -4,6 +4,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a test fails by a panic")]
 
 mod app;
+mod audit;
 mod builder;
 mod client;
 pub mod code;

@@ -78,7 +78,7 @@ pub fn files(extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Every function: its kind (`api`, `jobs`, `tasks`) and its name.
+/// Every function: its kind (`api`, `jobs`, `streams`, `tasks`) and its name.
 #[must_use]
 pub fn functions() -> Vec<(String, String)> {
     let of_kind = |kind: String| folders(format!("functions/{kind}")).into_iter().map(move |name| (kind.clone(), name));
@@ -114,7 +114,7 @@ pub fn texts(value: &Value) -> Vec<String> {
 pub struct Main {
     /// The only method, of an endpoint.
     pub method: Option<String>,
-    /// Who may call it: `Anyone`, `SignedIn` or `EndsSession`, of an endpoint.
+    /// Who may call it: `Anyone`, `SignedIn`, `BySession`, `Admin` or `EndsSession`, of an endpoint.
     pub access: Option<String>,
 }
 
@@ -131,8 +131,8 @@ pub fn main_of(kind: &str, name: &str) -> Main {
     };
     let arguments: Vec<String> = call.args.iter().filter_map(path).collect();
     let method = arguments.iter().find_map(|argument| argument.strip_prefix("Method::")).map(str::to_owned);
-    let access =
-        arguments.into_iter().find(|argument| ["Anyone", "SignedIn", "EndsSession"].contains(&argument.as_str()));
+    let known = ["Admin", "Anyone", "BySession", "EndsSession", "SignedIn"];
+    let access = arguments.into_iter().find(|argument| known.contains(&argument.as_str()));
     Main { method, access }
 }
 
