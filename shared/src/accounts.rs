@@ -1,11 +1,13 @@
 //! What people do with their accounts. Each use case is a struct whose fields are what it needs.
 
 pub mod admin;
+pub mod deletion;
 pub mod export;
 pub mod list;
 pub mod login;
 mod own;
 pub mod own_sessions;
+pub mod phone_change;
 pub mod profile;
 pub mod refresh;
 pub mod register;
