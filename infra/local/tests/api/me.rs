@@ -170,3 +170,46 @@ async fn a_store_that_fails_has_its_own_code_and_the_next_request_succeeds() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_session_of_an_earlier_release_names_no_phone_and_finds_its_row() {
+    with_app(async |app| {
+        let (phone, who) = user(app).await;
+        let sid = format!("3f{}", "B".repeat(43));
+        // `printf '3f%s' BB…B | sha256sum`
+        let key = "iwc:{3f}:session:2214faf1bf4607b60eaa1d7bd908831cb59b48f35b6866426458a090e9d05a93";
+        let value = json!({ "user_id": who.user_id, "role": "user" }).to_string().replace('"', "\\\"");
+        assert_eq!(app.redis(&[&format!("SET {key} \"{value}\" EX 86400")]).await, "+OK");
+        assert_eq!(me(app, &sid).await.data["phone"], json!(format!("+86{phone}")));
+        assert_eq!(update(app, &sid, &json!({ "user_name": "李四" })).await.data["user_name"], "李四");
+        // The row has the rights of now, also where the cache has lost its copy of them.
+        app.change_rights(&phone, "end_sessions").await;
+        assert_eq!(app.redis(&["DEL iwc:{3f}:epochs:users"]).await.chars().next(), Some(':'));
+        assert_eq!(me(app, &sid).await.code, code::NOT_LOGIN);
+        assert_eq!(update(app, &sid, &json!({ "user_name": "王五" })).await.code, code::NOT_LOGIN);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_killed_after_its_write_succeeds_when_it_is_sent_again() {
+    with_app(async |app| {
+        let (phone, who) = user(app).await;
+        app.fail(&json!({ "invoke": { "mode": "kill_before_reply" } })).await;
+        let headers = [("authorization", who.sid.as_str())];
+        let body = json!({ "user_name": "李四" }).to_string();
+        let lost = support::send("POST", &app.url("/local/iwc/badge/user/update"), &headers, body).await;
+        assert_ne!(lost.status, 200, "{}", lost.text());
+        app.fail(&json!({})).await;
+        assert_eq!(me(app, &who.sid).await.data["user_name"], "李四");
+        assert_eq!(update(app, &who.sid, &json!({ "user_name": "李四" })).await.code, 0);
+        let get = json!({ "TableName": "badge-local-users", "Key": { "phone": { "S": format!("+86{phone}") } } });
+        let row = app.dynamodb("GetItem", &get).await["Item"].clone();
+        assert_eq!(
+            (&row["version"]["N"], &row["changed_by"]["M"]["credential"]["S"]),
+            (&json!("3"), &json!("session"))
+        );
+        assert_eq!(row["changed_by"]["M"]["user_id"]["S"], json!(who.user_id));
+    })
+    .await;
+}
