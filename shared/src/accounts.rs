@@ -3,11 +3,13 @@
 pub mod admin;
 pub mod audit;
 pub mod audit_log;
+pub mod deletion;
 pub mod export;
 pub mod list;
 pub mod login;
 mod own;
 pub mod own_sessions;
+pub mod phone_change;
 pub mod profile;
 pub mod refresh;
 pub mod register;

@@ -6,6 +6,7 @@ pub mod codes;
 mod connection;
 mod devices;
 pub mod epochs;
+mod erasure;
 pub mod limits;
 mod script;
 pub mod sessions;

@@ -23,6 +23,12 @@ pub enum Error {
     /// A right code or a live credential of an account that an operator has disabled.
     #[error("the account is disabled")]
     AccountDisabled,
+    /// A right code of an account that was deleted, and that its owner can restore.
+    #[error("the account is deleted")]
+    AccountDeleted {
+        /// As clients see times.
+        restore_until: String,
+    },
     /// A page of another site made a browser send the request.
     #[error("a request of a page of another site")]
     CrossSite,

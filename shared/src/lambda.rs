@@ -12,7 +12,7 @@ mod task;
 
 pub use ::http::Method;
 
-pub use self::access::{Access, Admin, Anyone, BySession, EndsSession, SignedIn};
+pub use self::access::{Access, Admin, Anyone, BySession, ConfirmsByCode, EndsSession, SignedIn};
 #[cfg(feature = "fuzz")]
 pub(crate) use self::adapter::request_of;
 pub use self::http::{http, not_found};

@@ -8,6 +8,7 @@ pub mod device;
 pub mod idempotency_key;
 pub mod keys;
 pub mod language;
+pub mod message_kind;
 pub mod network;
 pub mod params;
 pub mod phone;

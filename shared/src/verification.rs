@@ -3,6 +3,7 @@
 mod code;
 mod device;
 mod limits;
+mod notices;
 mod sending;
 pub mod sms;
 mod tries;
@@ -11,6 +12,7 @@ pub(crate) use self::code::code_of_seed;
 pub use self::code::{Codes, Recipient};
 #[cfg(feature = "fuzz")]
 pub(crate) use self::device::{sign, verify};
-pub(crate) use self::limits::user_limit;
+pub(crate) use self::limits::{may_try, user_limit};
+pub use self::notices::{Notices, Reserved};
 pub use self::sending::{Sender, Sent};
-pub use self::tries::{Attempt, Standing, verdict};
+pub use self::tries::{Attempt, Proof, Standing, verdict};

@@ -100,6 +100,21 @@ curl -sS -b cookies -c cookies \
 # endregion
 echo
 
+# region change_phone
+# Both phones receive a code by veri_code.
+change_phone() {
+  curl -sS -b cookies -c cookies "$BADGE/user/change_phone" \
+    -d "{\"phone\": \"$1\", \"veri_code\": \"$2\", \"old_veri_code\": \"$3\"}"
+}
+# endregion
+
+# region delete_account
+# A login with "restore": true restores it.
+delete_account() {
+  curl -sS -b cookies -c cookies "$BADGE/user/delete" -d "{\"veri_code\": \"$1\"}"
+}
+# endregion
+
 # region logout
 curl -sS -b cookies -c cookies -X POST "$BADGE/user/logout"
 # endregion

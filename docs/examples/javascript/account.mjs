@@ -113,6 +113,17 @@ if (me.data.role === 'admin') {
   // endregion
 }
 
+// region change_phone
+// Both phones receive a code by veri_code.
+export const changePhone = (phone, veriCode, oldVeriCode) =>
+  call('POST', '/user/change_phone', { phone, veri_code: veriCode, old_veri_code: oldVeriCode });
+// endregion
+
+// region delete_account
+// A login with `restore: true` restores it.
+export const deleteAccount = (veriCode) => call('POST', '/user/delete', { veri_code: veriCode });
+// endregion
+
 // region logout
 await call('POST', '/user/logout');
 // endregion

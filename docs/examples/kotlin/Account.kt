@@ -126,6 +126,19 @@ fun main() {
         // endregion
     }
 
+    // region change_phone
+    // Both phones receive a code by veri_code.
+    fun changePhone(phone: String, veriCode: String, oldVeriCode: String): JSONObject {
+        val body = JSONObject().put("phone", phone).put("veri_code", veriCode).put("old_veri_code", oldVeriCode)
+        return call("POST", "/user/change_phone", body)
+    }
+    // endregion
+
+    // region delete_account
+    // A login with "restore": true restores it.
+    fun deleteAccount(veriCode: String) = call("POST", "/user/delete", JSONObject().put("veri_code", veriCode))
+    // endregion
+
     // region logout
     call("POST", "/user/logout")
     // endregion

@@ -102,6 +102,19 @@ if me["role"] == "admin":
         print(event["at"], event.get("changed_by"), event["fields"])
     # endregion
 
+# region change_phone
+def change_phone(phone, veri_code, old_veri_code):
+    """Both phones receive a code by veri_code."""
+    codes = {"veri_code": veri_code, "old_veri_code": old_veri_code}
+    return call("POST", "/user/change_phone", json={"phone": phone, **codes})
+# endregion
+
+# region delete_account
+def delete_account(veri_code):
+    """A login with "restore": True restores it until then."""
+    return call("POST", "/user/delete", json={"veri_code": veri_code})["data"]["restore_until"]
+# endregion
+
 # region logout
 call("POST", "/user/logout")
 # endregion

@@ -7,6 +7,8 @@
 //! | `register` | such a phone, with the code of its message |
 //! | `login` | a registered phone, with the code of its second message |
 //! | `logout` | a session that was opened for it |
+//! | `change_phone` | a session, with codes to its phone and to one that nobody has used |
+//! | `delete_account` | a session, with a code to its phone |
 //! | `user_index` | a page of 20 users, by session |
 //! | `user_me`, `user_update`, `user_token`, `user_sessions`, `end_sessions` | by session |
 //! | `user_export` | by a session that was opened for it |
@@ -72,6 +74,24 @@ pub(crate) fn more(
             let end = |cookie: &String| request(service, "POST", "/user/logout", &[cookie], "");
             Ok(cookies.iter().map(end).collect())
         }
+        "change_phone" | "delete_account" => {
+            let (olds, cookies) = service.owners(count)?;
+            let old_codes = service.codes(&olds, 3)?;
+            let is_change = function == "change_phone";
+            let news = if is_change { service.phones(count) } else { Vec::new() };
+            let new_codes = service.codes(&news, 1)?;
+            let mut events = Vec::with_capacity(count);
+            for (at, (cookie, old_code)) in cookies.iter().zip(&old_codes).enumerate() {
+                let (path, body) = if is_change {
+                    let body = json!({ "phone": news[at], "veri_code": new_codes[at], "old_veri_code": old_code });
+                    ("/user/change_phone", body)
+                } else {
+                    ("/user/delete", json!({ "veri_code": old_code }))
+                };
+                events.push(request(service, "POST", path, &[cookie], &body.to_string()));
+            }
+            Ok(events)
+        }
         "user_index" => {
             let cookie = service.sessions(PAGE)?.remove(0);
             let path = format!("/user/index?limit={PAGE}");
@@ -116,7 +136,9 @@ fn of_own(function: &str) -> Option<(&'static str, &'static str, &'static str)> 
 }
 
 /// Endpoints that answer the good way with code 0.
-const ENDPOINTS: [&str; 13] = [
+const ENDPOINTS: [&str; 15] = [
+    "change_phone",
+    "delete_account",
     "veri_code",
     "register",
     "login",

@@ -224,8 +224,20 @@ impl Service {
     /// The cookies of so many users who are signed in.
     pub(crate) fn sessions(&mut self, count: usize) -> Result<Vec<String>, Failure> {
         let phones = self.users(count)?;
-        let codes = self.codes(&phones, 2)?;
-        let mut cookies = Vec::with_capacity(count);
+        self.sign_in(&phones)
+    }
+
+    /// The phones of users, each with the cookie of a session, after the cool-down of the phones.
+    pub(crate) fn owners(&mut self, count: usize) -> Result<(Vec<String>, Vec<String>), Failure> {
+        let phones = self.users(count)?;
+        let cookies = self.sign_in(&phones)?;
+        self.send("POST", "/_stage/clock", json!({ "advance_s": COOL_DOWN_SECS }).to_string().as_bytes())?;
+        Ok((phones, cookies))
+    }
+
+    fn sign_in(&mut self, phones: &[String]) -> Result<Vec<String>, Failure> {
+        let codes = self.codes(phones, 2)?;
+        let mut cookies = Vec::with_capacity(phones.len());
         for (phone, code) in phones.iter().zip(&codes) {
             let reply = self.post("/user/login", &json!({ "phone": phone, "veri_code": code }))?;
             cookies.push(reply.cookie.ok_or("a login without a cookie")?);

@@ -32,8 +32,20 @@ OWN_ROW = {f"GetItem {USERS}", f"Query {USERS} by_id"}
 RIGHTS = {
     "veri_code": {"GetSecretValue veri_code", "Invoke send_sms:live"},
     "register": {"GetSecretValue veri_code", f"PutItem {USERS}"},
-    "login": {"GetSecretValue veri_code", "GetSecretValue jwt", f"GetItem {USERS}"},
+    "login": {"GetSecretValue veri_code", "GetSecretValue jwt", f"GetItem {USERS}", f"UpdateItem {USERS}"},
     "logout": {"GetSecretValue jwt"},
+    "change_phone": {
+        "GetSecretValue veri_code",
+        "GetSecretValue jwt",
+        *(f"{operation} {USERS}" for operation in ("GetItem", "PutItem", "DeleteItem")),
+        "Invoke send_sms:live",
+    },
+    "delete_account": {
+        "GetSecretValue veri_code",
+        "GetSecretValue jwt",
+        *(f"{operation} {USERS}" for operation in ("GetItem", "UpdateItem")),
+        "Invoke send_sms:live",
+    },
     "user_index": {"GetSecretValue jwt", f"Query {USERS} by_id", f"Query {USERS} by_disabled"},
     "user_me": {"GetSecretValue jwt", *OWN_ROW},
     "user_update": {"GetSecretValue jwt", *OWN_ROW, f"UpdateItem {USERS}"},
@@ -52,6 +64,7 @@ RIGHTS = {
     "daily": {
         f"Query {USERS} by_id",
         f"Query {USERS} by_delete_time",
+        f"UpdateItem {USERS}",
         f"DeleteItem {USERS}",
         f"BatchGetItem {RUNS}",
         "Invoke daily:live",
@@ -83,7 +96,7 @@ OF_THE_CACHE = {
 }
 SIGNS_IN = {"veri_code", "register", "login", "logout", "user_index", "change_rights", "daily", "deployed"} | {
     *("user_me", "user_update", "user_token", "user_sessions", "end_sessions", "user_export", "admin_user", "admin_update"),
-    "admin_audit",
+    *("admin_audit", "change_phone", "delete_account"),
 }
 
 

@@ -5,19 +5,22 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::deletion::{last_chance, restore_until};
 use super::sessions::Sessions;
 use super::tokens::Tokens;
 use crate::aws::{Clients, SecretKeys};
 use crate::cache::Cache;
-use crate::db::{Database, Users};
+use crate::config::Config;
+use crate::db::{Change, Database, Users};
 use crate::error::{Error, StartError};
 use crate::jwt::Bearer;
 use crate::models::call::Call;
+use crate::models::changed_by::ChangedBy;
 use crate::models::params::{Fields, Params, Required};
 use crate::models::phone::Phone;
 use crate::models::principal::{Credential, Principal};
 use crate::models::session_id::SessionId;
-use crate::models::user::UserId;
+use crate::models::user::{User, UserId};
 use crate::models::veri_code::VeriCode;
 use crate::verification::Codes;
 
@@ -25,6 +28,8 @@ use crate::verification::Codes;
 pub struct Attempt {
     phone: Phone,
     veri_code: VeriCode,
+    /// Whether a deleted account is to be restored.
+    restore: bool,
 }
 
 impl Params for Attempt {
@@ -35,7 +40,8 @@ impl Params for Attempt {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let phone = fields.read("phone");
         let veri_code = fields.read("veri_code");
-        Some(Self { phone: phone?, veri_code: veri_code? })
+        let restore = fields.read_flag("restore");
+        Some(Self { phone: phone?, veri_code: veri_code?, restore: restore?.unwrap_or_default() })
     }
 }
 
@@ -87,6 +93,7 @@ const REFUSAL: Duration = Duration::from_millis(25);
 
 /// What a login needs.
 pub struct Login {
+    config: Arc<Config>,
     users: Users,
     codes: Codes,
     sessions: Sessions,
@@ -107,6 +114,7 @@ impl Login {
             Database::connect(clients)
         )?;
         Ok(Self {
+            config: Arc::clone(config),
             users: Users::new(&database, config)?,
             codes: Codes::new(cache.clone(), keys, Arc::clone(config)),
             sessions: Sessions::new(cache, Arc::clone(config)),
@@ -119,7 +127,7 @@ impl Login {
     ///
     /// # Errors
     /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::UserNotFound`] (the code then stays good, for a
-    /// registration), [`Error::AccountDisabled`], or a backend.
+    /// registration), [`Error::AccountDeleted`] (it stays good for a restoration), [`Error::AccountDisabled`], or a backend.
     pub async fn sign_in(&self, call: &Call, attempt: Attempt, given_up: Vec<SessionId>) -> Result<SignedIn, Error> {
         let begin = Instant::now();
         let outcome = self.try_to_sign_in(call, attempt, given_up).await;
@@ -132,11 +140,11 @@ impl Login {
     /// Judges the code while the user is looked up, then uses the code up and opens the session in one step: a fault of
     /// ours before that step leaves the code as it was.
     async fn try_to_sign_in(&self, call: &Call, attempt: Attempt, given_up: Vec<SessionId>) -> Result<SignedIn, Error> {
-        let Attempt { phone, veri_code } = attempt;
-        let (attempt, user) = tokio::join!(self.codes.look(call, &phone, &veri_code), self.users.by_phone(&phone));
+        let Attempt { phone, veri_code, restore } = attempt;
+        let (attempt, user) = tokio::join!(self.codes.look(call, &phone, &veri_code), self.users.row(&phone));
         let (attempt, user) = (attempt?, user?);
         let standing = attempt.of_user(user.as_ref());
-        let is_live = user.as_ref().is_some_and(|user| !user.is_disabled);
+        let is_live = user.as_ref().is_some_and(|user| !user.is_disabled && !user.is_delete);
         if !is_live || !self.codes.is_promising(&attempt, standing) {
             // The code first: a wrong one must not show whether the phone has a user.
             self.codes.verify(call, &attempt, standing).await?;
@@ -145,6 +153,8 @@ impl Login {
         if user.is_disabled {
             return Err(Error::AccountDisabled);
         }
+        let restored = if user.is_delete { Some(self.restored(call, user, restore).await?) } else { None };
+        let user = restored.as_ref().unwrap_or(user);
         let token = self.tokens.sign(call, &Bearer { user_id: user.id, role: user.role, epoch: user.epoch }).await?;
         let device = self.codes.device_token(call, &phone, user.id, user.epoch, call.now.millis()).await?;
         let code = self.codes.code_try(call, &attempt, standing)?;
@@ -160,6 +170,32 @@ impl Login {
         let phone = Some(user.phone.clone());
         let principal = Principal { user_id: user.id, role: user.role, epoch: user.epoch, credential, phone, network };
         Ok(SignedIn { principal, reply })
+    }
+
+    /// A deleted user whose right code has been judged, after its restoration. The code is not used up yet.
+    ///
+    /// # Errors
+    /// [`Error::AccountDeleted`] when a restoration is possible and not wanted; [`Error::UserNotFound`] when it is not possible.
+    async fn restored(&self, call: &Call, user: &User, is_wanted: bool) -> Result<User, Error> {
+        let now = i64::try_from(call.now.millis()).unwrap_or(i64::MAX);
+        if last_chance(&self.config, user).is_none_or(|last| last <= now) {
+            return Err(Error::UserNotFound);
+        }
+        if !is_wanted {
+            return Err(Error::AccountDeleted { restore_until: restore_until(&self.config, user) });
+        }
+        let by = ChangedBy { user_id: Some(user.id), ..ChangedBy::applicant(call) };
+        let change = Change::new(&by, call.now.timestamp()).of_user(user.id).restored(user.id).raising_epoch();
+        let restored = match self.users.change(&user.phone, change).await? {
+            Some(restored) => restored,
+            // Another request has restored it, or the job `daily` has erased it.
+            None => self.users.by_phone(&user.phone).await?.ok_or(Error::UserNotFound)?,
+        };
+        if restored.is_disabled {
+            return Err(Error::AccountDisabled);
+        }
+        self.sessions.raise_epoch(call, &restored).await?;
+        Ok(restored)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::models::principal::{Credential, Principal};
 use crate::models::role::Role;
 use crate::models::session_id::SessionId;
 use crate::models::user::{User, UserId};
-use crate::verification::verdict;
+use crate::verification::{may_try, verdict};
 
 /// The credentials of a request. The first that is good counts: the token, then the sessions in their order.
 #[derive(Default)]
@@ -50,6 +50,11 @@ pub(super) struct SessionData {
 }
 
 impl SessionData {
+    /// Whether the user has changed the phone since: later raises of the epoch have no copy in the session's slot then.
+    fn has_moved(&self, id: &SessionId) -> bool {
+        self.phone.as_deref().is_some_and(|phone| slot_of(phone) != id.slot())
+    }
+
     fn write(&self) -> Result<String, Error> {
         serde_json::to_string(self).map_err(|cause| Error::Internal(Cause::of(&cause)))
     }
@@ -109,7 +114,9 @@ impl Sessions {
     /// [`Error::NotLoggedIn`], [`Error::AccountDisabled`], or [`Error::Redis`].
     async fn find(&self, call: &Call, ids: Vec<SessionId>) -> Result<Principal, Error> {
         let life = self.life(call);
-        let found = join_all(ids.iter().map(async |id| self.cache.touch_session(&key(id), &life).await)).await;
+        let found =
+            join_all(ids.iter().map(async |id| self.of_now(id, self.cache.touch_session(&key(id), &life).await).await))
+                .await;
         first_good(ids, found)
     }
 
@@ -118,8 +125,26 @@ impl Sessions {
     /// # Errors
     /// As [`Self::find`].
     async fn end(&self, ids: Vec<SessionId>) -> Result<Principal, Error> {
-        let found = join_all(ids.iter().map(async |id| self.cache.end_session(&key(id)).await)).await;
+        let found =
+            join_all(ids.iter().map(async |id| self.of_now(id, self.cache.end_session(&key(id)).await).await)).await;
         first_good(ids, found)
+    }
+
+    /// What was found of a session. If its user has changed the phone, the epoch for tokens is asked too, which costs a step.
+    async fn of_now(&self, id: &SessionId, found: Result<FoundSession, Error>) -> Result<FoundSession, Error> {
+        let found = found?;
+        let FoundSession::Good { value, .. } = &found else { return Ok(found) };
+        let Ok(data) = serde_json::from_str::<SessionData>(value) else { return Ok(found) };
+        if !data.has_moved(id) {
+            return Ok(found);
+        }
+        match self.cache.epoch_of(data.user_id).await? {
+            Some(raised) if raised.number > data.epoch => {
+                self.discard(std::slice::from_ref(id)).await;
+                Ok(if raised.is_disabled { FoundSession::Disabled } else { FoundSession::None })
+            }
+            _ => Ok(found),
+        }
     }
 
     /// Raises the copies of a user's epoch to that of the row: from then on no session and no token holds that was made before.
@@ -127,10 +152,36 @@ impl Sessions {
     /// # Errors
     /// [`Error::Redis`]: old credentials may still be good.
     pub(super) async fn raise_epoch(&self, call: &Call, user: &User) -> Result<(), Error> {
+        let (epoch, kept) = self.epoch(call, user);
+        self.cache.raise_epoch(user.phone.e164(), user.id, epoch, kept).await
+    }
+
+    /// The epoch of a row, the moment, and until when copies are kept.
+    fn epoch(&self, call: &Call, user: &User) -> (Epoch, (u64, u64)) {
         let epoch = Epoch { number: user.epoch, is_disabled: user.is_disabled };
         let now = call.now.secs();
-        let until = now + self.config.session.max_age_secs.max(self.config.token.ttl_secs);
-        self.cache.raise_epoch(user.phone.e164(), user.id, epoch, (now, until)).await
+        (epoch, (now, now + self.config.session.max_age_secs.max(self.config.token.ttl_secs)))
+    }
+
+    /// What follows a change of phone: this session is stamped anew, and every other one ends, in the slots of both phones.
+    ///
+    /// # Errors
+    /// [`Error::Redis`].
+    pub(super) async fn keep_moved(&self, call: &Call, id: &SessionId, user: &User, old: &Phone) -> Result<(), Error> {
+        let (session, slot) = (key(id), slot_of(user.phone.e164()));
+        let (epoch, kept) = self.epoch(call, user);
+        // The session first: a multiplexed connection keeps the order, and no other request meets it older than its user.
+        let (stamped, raised, at_old, recorded) = tokio::join!(
+            self.cache.stamp_session(&session, user),
+            self.raise_epoch(call, user),
+            self.cache.raise_epoch(old.e164(), user.id, epoch, kept),
+            async {
+                let is_elsewhere = slot != session.slot;
+                let record = self.cache.record_kept(&slot, user.id, &session, call.now.secs());
+                if is_elsewhere { record.await } else { Ok(()) }
+            }
+        );
+        stamped.and(raised).and(at_old).and(recorded)
     }
 
     /// Raises the epoch as above, but for this session, which gets the rights of now.
@@ -235,6 +286,20 @@ impl Authenticator {
     pub async fn by_session(&self, call: &Call, credentials: Credentials) -> Result<Principal, Error> {
         let network = self.tokens.network(call).await;
         self.find(call, credentials.sessions, None, network).await
+    }
+
+    /// The same of a request that a code will confirm: whether the address may try codes is asked beside the session.
+    ///
+    /// # Errors
+    /// [`Error::NotLoggedIn`], [`Error::AccountDisabled`], [`Error::TooManyRequests`], or [`Error::Redis`].
+    pub async fn by_session_to_confirm(&self, call: &Call, credentials: Credentials) -> Result<Principal, Error> {
+        if credentials.sessions.is_empty() {
+            return Err(Error::NotLoggedIn);
+        }
+        let (principal, limit) =
+            tokio::join!(self.by_session(call, credentials), may_try(&self.cache, &self.sessions.config, call));
+        let principal = principal?;
+        limit.map(|()| principal)
     }
 
     /// Who sends a request that only an admin may send, by the rights of now.

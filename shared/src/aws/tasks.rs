@@ -72,8 +72,16 @@ impl Tasks {
     /// # Errors
     /// [`Error::Http`] when Lambda does not take it.
     pub async fn spawn<T: Task>(&self, now: &Now, task: &T) -> Result<(), Error> {
+        self.spawn_as(now, random::unguessable()?, task).await
+    }
+
+    /// The same under an id of its own: a task that is handed over twice is done once.
+    ///
+    /// # Errors
+    /// As [`Self::spawn`].
+    pub async fn spawn_as<T: Task>(&self, now: &Now, task_id: String, task: &T) -> Result<(), Error> {
         let spawned = Spawned {
-            task_id: random::unguessable()?,
+            task_id,
             time_epoch_ms: i64::try_from(now.millis()).unwrap_or(i64::MAX),
             spawned_at_ms: clock::wall_millis(),
             task,

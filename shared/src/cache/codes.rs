@@ -16,6 +16,7 @@ static CODE_PLACE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!(
 static CODE_TRY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(include_str!("scripts/code_judge.lua"), include_str!("scripts/code_try.lua")))
 });
+static CODE_USE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/code_use.lua")));
 
 /// The stage's day: daily counts end with it.
 #[derive(Clone, Copy)]
@@ -205,6 +206,14 @@ impl Cache {
         self.judge(&CODE_TRY, code, &[], usage).await
     }
 
+    /// Uses up the codes of a phone that were claimed.
+    ///
+    /// # Errors
+    /// [`Error::Redis`].
+    pub async fn use_claimed(&self, phone: &Phone) -> Result<(), Error> {
+        self.script(&CODE_USE, &self.code_keys(phone), [0_u64; 0].as_slice()).await
+    }
+
     /// Forgets the wrong tries of a phone, today's and those in a row, so that it is open again.
     ///
     /// # Errors
@@ -250,12 +259,12 @@ impl Cache {
     }
 
     /// The phone's code, and the one before it.
-    fn code_keys(&self, phone: &Phone) -> [String; 2] {
+    pub(super) fn code_keys(&self, phone: &Phone) -> [String; 2] {
         ["code", "last_code"].map(|term| self.phone_key(term, phone))
     }
 
     /// Wrong tries today.
-    fn misses_key(&self, phone: &Phone, client: Client) -> String {
+    pub(super) fn misses_key(&self, phone: &Phone, client: Client) -> String {
         let term = match client {
             Client::Stranger => "misses",
             Client::KnownDevice => "device_misses",

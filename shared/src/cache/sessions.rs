@@ -155,7 +155,7 @@ impl Cache {
         }
     }
 
-    async fn send(&self, commands: &redis::Pipeline) -> Result<(), Error> {
+    pub(super) async fn send(&self, commands: &redis::Pipeline) -> Result<(), Error> {
         self.access(|mut connection| async move { commands.exec_async(&mut connection).await }).await
     }
 

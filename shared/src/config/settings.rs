@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -27,6 +28,7 @@ use crate::models::phone::{Phone, PhoneRules};
 struct File {
     time_zone: String,
     user_shards: u8,
+    restore_days: u16,
     cache_prefix: String,
     phone: PhoneTable,
     session: Session,
@@ -52,6 +54,8 @@ pub struct Config {
     pub zone: TimeZone,
     /// Number of shards of the users' index, 1 to 16. It may grow; old ids keep theirs.
     pub user_shards: u8,
+    /// Days for which a deleted account can be restored; then it is erased. 1 to 365.
+    pub restore_days: u16,
     /// Which phones are served.
     pub phone: PhoneRules,
     /// Sessions.
@@ -115,6 +119,7 @@ impl Config {
     pub(crate) fn parse(stage: String, text: &str, deployed: Deployed) -> Result<Self, SettingError> {
         let mut file: File = toml::from_str(text).map_err(|cause| SettingError::malformed(&stage, text, &cause))?;
         require((1..=16).contains(&file.user_shards), "user_shards", "must be 1 to 16")?;
+        require((1..=365).contains(&file.restore_days), "restore_days", "must be 1 to 365")?;
         let is_prefix = is_key_prefix(&file.cache_prefix);
         require(is_prefix, "cache_prefix", "must be 1 to 32 letters, digits, `_` or `-`")?;
         let phone = file.phone.read()?;
@@ -133,6 +138,7 @@ impl Config {
             stage,
             zone: TimeZone::get(&file.time_zone).map_err(|_| impossible("time_zone", "must be an IANA time zone"))?,
             user_shards: file.user_shards,
+            restore_days: file.restore_days,
             phone,
             session: file.session,
             http: file.http,
@@ -147,6 +153,12 @@ impl Config {
             cache_prefix: file.cache_prefix,
             deployed,
         })
+    }
+
+    /// How long a deleted account can be restored.
+    #[must_use]
+    pub fn restore_time(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.restore_days))
     }
 
     /// Whether it is the stage of the local emulator, which has no TLS.
@@ -274,6 +286,7 @@ mod tests {
     fn impossible_values_stop_the_start_by_name() {
         for (from, to, key) in [
             ("user_shards = 1", "user_shards = 17", "user_shards"),
+            ("restore_days = 15", "restore_days = 0", "restore_days"),
             ("\"Asia/Shanghai\"", "\"Asia/Atlantis\"", "time_zone"),
             ("cookie_secure = true", "cookie_secure = false", "session.cookie_secure"),
             ("max_age_secs = 2592000", "max_age_secs = 86399", "session.max_age_secs"),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::error::{SettingError, require};
 use super::money::parts;
 use crate::models::language::Language;
+use crate::models::message_kind::MessageKind;
 use crate::models::phone::{Phone, PhoneRules};
 
 /// `[sms]`
@@ -63,11 +64,19 @@ impl Default for Tencent {
     }
 }
 
-/// `[sms.texts]`: what messages say. Where a text has to be registered before it is sent, a language whose text is not
-/// can be left out.
+/// `[sms.texts]`: what messages of each kind say.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Texts {
+    code: Translations,
+    phone_changed: Translations,
+    account_deleted: Translations,
+}
+
+/// `[sms.texts.<kind>]`. Where a text has to be registered before it is sent, a language whose text is not can be left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Translations {
     zh: SmsText,
     en: Option<SmsText>,
 }
@@ -76,7 +85,7 @@ struct Texts {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmsText {
-    /// The text, in which `{signature}`, `{code}` and `{minutes}` are replaced.
+    /// The text, in which `{signature}` is replaced and what [`MessageKind::places`] names.
     pub text: String,
     /// The provider's name of the text, for those that send registered texts only.
     #[serde(default)]
@@ -112,12 +121,14 @@ impl SmsProvider {
 
 impl Sms {
     pub(super) fn check(&self, rules: &PhoneRules) -> Result<(), SettingError> {
-        let mut texts = [Some(&self.texts.zh), self.texts.en.as_ref()].into_iter().flatten();
+        let codes = [Some(&self.texts.code.zh), self.texts.code.en.as_ref()];
         require(
-            texts.clone().all(|text| text.text.contains("{code}")),
+            codes.into_iter().flatten().all(|text| text.text.contains("{code}")),
             "sms.texts",
-            "must each have the place {code}",
+            "must each have the place {code} in a code's text",
         )?;
+        let kinds = [&self.texts.code, &self.texts.phone_changed, &self.texts.account_deleted];
+        let mut texts = kinds.into_iter().flat_map(|kind| [Some(&kind.zh), kind.en.as_ref()]).flatten();
         let has_template = |text: &SmsText| !text.template.is_empty() || !self.provider.gives_keys();
         require(texts.all(has_template), "sms.texts", "must each name the template that the provider has approved")?;
         let is_tencent = self.provider == SmsProvider::Tencent;
@@ -139,12 +150,17 @@ impl Sms {
         )
     }
 
-    /// The text of messages in this language, or the Chinese one.
+    /// The text of messages of this kind in this language, or the Chinese one.
     #[must_use]
-    pub fn text(&self, language: Language) -> &SmsText {
+    pub fn text(&self, kind: MessageKind, language: Language) -> &SmsText {
+        let texts = match kind {
+            MessageKind::Code => &self.texts.code,
+            MessageKind::PhoneChanged => &self.texts.phone_changed,
+            MessageKind::AccountDeleted => &self.texts.account_deleted,
+        };
         match language {
-            Language::English => self.texts.en.as_ref().unwrap_or(&self.texts.zh),
-            Language::Chinese => &self.texts.zh,
+            Language::English => texts.en.as_ref().unwrap_or(&texts.zh),
+            Language::Chinese => &texts.zh,
         }
     }
 
@@ -166,7 +182,8 @@ mod tests {
     use crate::models::params::Rules;
 
     fn sms(rest: &str) -> Result<Sms, String> {
-        toml::from_str(&format!("provider = \"http\"\nsignature = \"badge\"\n{rest}"))
+        let notices = format!("texts.phone_changed = {{ {ZH} }}\ntexts.account_deleted = {{ {ZH} }}");
+        toml::from_str(&format!("provider = \"http\"\nsignature = \"badge\"\n{notices}\n{rest}"))
             .map_err(|error| error.to_string())
     }
 
@@ -180,16 +197,19 @@ mod tests {
             let text = format!("provider = \"{provider}\"\nsignature = \"badge\"\n{prices}\n{rest}");
             toml::from_str::<Sms>(&text).unwrap().check(&rules).map_err(|error| error.to_string())
         };
-        let (bare, named) =
-            ("texts = { zh = { text = \"{code}\" } }", "texts = { zh = { text = \"{code}\", template = \"T\" } }");
+        let texts = |of_notices: &str| {
+            let (code, notice) = (format!("{{ {ZH} }}"), format!("{{ zh = {{ text = \"n\"{of_notices} }} }}"));
+            format!("texts = {{ code = {code}, phone_changed = {notice}, account_deleted = {notice} }}")
+        };
+        let (bare, named) = (texts(""), texts(", template = \"N\""));
         for provider in ["sns", "http"] {
-            assert!(check(provider, bare).is_ok(), "{provider}");
+            assert!(check(provider, &bare).is_ok(), "{provider}");
         }
         for provider in ["aliyun", "tencent"] {
-            assert!(check(provider, bare).unwrap_err().starts_with("sms.texts"), "{provider}");
+            assert!(check(provider, &bare).unwrap_err().starts_with("sms.texts"), "{provider}");
         }
-        assert!(check("aliyun", named).is_ok());
-        assert!(check("tencent", named).unwrap_err().starts_with("sms.tencent.app_id"));
+        assert!(check("aliyun", &named).is_ok());
+        assert!(check("tencent", &named).unwrap_err().starts_with("sms.tencent.app_id"));
         assert!(check("tencent", &format!("{named}\n[tencent]\napp_id = \"1400006666\"")).is_ok());
         let plain = format!("{named}\n[aliyun]\nendpoint = \"http://sms.example\"");
         assert!(check("aliyun", &plain).unwrap_err().starts_with("sms.aliyun.endpoint"));
@@ -197,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_message_costs_what_its_region_costs_or_the_dearest() {
-        let settings = sms(&format!("prices = {{ CN = 0.045, DE = 0.1 }}\ntexts = {{ {ZH} }}")).unwrap();
+        let settings = sms(&format!("prices = {{ CN = 0.045, DE = 0.1 }}\ntexts.code = {{ {ZH} }}")).unwrap();
         let rules = Rules::sample().phone;
         let phone = Phone::parse("13800138000", &rules).ok().unwrap();
         assert_eq!(settings.price(&phone, &rules), 45_000);
@@ -208,20 +228,29 @@ mod tests {
     #[test]
     fn every_served_region_has_a_possible_price() {
         let rules = Rules::sample().phone;
-        let check = |prices: &str| sms(&format!("prices = {{ {prices} }}\ntexts = {{ {ZH} }}")).unwrap().check(&rules);
+        let check =
+            |prices: &str| sms(&format!("prices = {{ {prices} }}\ntexts.code = {{ {ZH} }}")).unwrap().check(&rules);
         assert!(check("CN = 0.0").is_ok() && check("CN = 999.9, DE = 1.0").is_ok());
         for prices in ["DE = 1.0", "", "CN = -0.1", "CN = 1000.0", "CN = nan", "CN = 1.0, DE = -1.0"] {
             assert!(check(prices).unwrap_err().to_string().starts_with("sms.prices"), "{prices}");
         }
     }
 
+    fn text(sms: &Sms, language: Language) -> &SmsText {
+        sms.text(MessageKind::Code, language)
+    }
+
     #[test]
     fn a_text_is_of_its_language_and_has_a_place_for_the_code() {
-        let with = |texts: &str| sms(&format!("prices = {{ CN = 1.0 }}\ntexts = {{ {texts} }}"));
+        let with = |texts: &str| sms(&format!("prices = {{ CN = 1.0 }}\ntexts.code = {{ {texts} }}"));
         let both = with(&format!("{ZH}, en = {{ text = \"{{code}}!\" }}")).unwrap();
-        assert_eq!((&*both.text(Language::Chinese).text, &*both.text(Language::English).text), ("码{code}", "{code}!"));
-        assert_eq!((&*both.text(Language::Chinese).template, &*both.text(Language::English).template), ("T", ""));
-        assert_eq!(with(ZH).unwrap().text(Language::English).text, "码{code}");
+        assert_eq!(
+            (&*text(&both, Language::Chinese).text, &*text(&both, Language::English).text),
+            ("码{code}", "{code}!")
+        );
+        assert_eq!((&*text(&both, Language::Chinese).template, &*text(&both, Language::English).template), ("T", ""));
+        assert_eq!(text(&with(ZH).unwrap(), Language::English).text, "码{code}");
+        assert_eq!(both.text(MessageKind::PhoneChanged, Language::English).template, "T");
         let rules = Rules::sample().phone;
         assert!(both.check(&rules).is_ok());
         for texts in ["zh = { text = \"码\" }", &format!("{ZH}, en = {{ text = \"code\" }}")] {

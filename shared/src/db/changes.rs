@@ -69,6 +69,13 @@ impl Change {
         self.value(":deleted", n(1))
     }
 
+    /// Only if the user was deleted before this moment.
+    #[must_use]
+    pub(super) fn of_deleted_before(mut self, before: Timestamp) -> Self {
+        self.condition.push("delete_time < :before".to_owned());
+        self.value(":before", n(before.as_millisecond())).of_deleted()
+    }
+
     /// Raises the user's epoch, which ends sessions, tokens and devices. Every change of rights does.
     #[must_use]
     pub fn raising_epoch(mut self) -> Self {
@@ -161,8 +168,9 @@ impl Change {
     }
 
     /// Whether a row that was met is the one that this change has left.
-    fn is_done(&self, met: &User) -> bool {
-        met.changed_by.as_ref().is_some_and(|by| by.request_id == self.by.request_id)
+    fn is_done(&self, met: &Item) -> bool {
+        let by = met.get("changed_by").and_then(|by| by.as_m().ok());
+        by.and_then(|by| by.get("request_id")).is_some_and(|id| *id == s(self.by.request_id.as_str()))
     }
 }
 
@@ -172,9 +180,14 @@ impl Users {
     /// # Errors
     /// [`Error::Db`].
     pub async fn change(&self, phone: &Phone, change: Change) -> Result<Option<User>, Error> {
+        self.change_item(phone.e164(), change).await?.map(read_user).transpose()
+    }
+
+    /// The same for a row that perhaps cannot be read.
+    pub(super) async fn change_item(&self, phone: &str, change: Change) -> Result<Option<Item>, Error> {
         let update = self.database.client.update_item().table_name(&self.table).return_consumed_capacity(Total);
         let mut update = update
-            .key("phone", s(phone.e164()))
+            .key("phone", s(phone))
             .update_expression(change.update_expression())
             .condition_expression(change.condition.join(" AND "))
             .expression_attribute_values(":by", AttributeValue::M(to_item(&change.by)?))
@@ -187,13 +200,12 @@ impl Users {
             update = update.expression_attribute_values(name, value.clone());
         }
         match write(update.send(), UpdateItemOutput::consumed_capacity).await {
-            Ok(output) => output.attributes.map(read_user).transpose(),
+            Ok(output) => Ok(output.attributes),
             Err(error) => {
                 let met: Option<Item> = match error.as_service_error() {
                     Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => refusal.item().cloned(),
                     _ => return Err(failed(&error)),
                 };
-                let met = met.filter(|item| !item.is_empty()).map(read_user).transpose()?;
                 Ok(met.filter(|met| change.is_done(met)))
             }
         }

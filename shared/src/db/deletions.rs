@@ -9,10 +9,12 @@ use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::changes::Change;
 use super::database::{is_done, read, write};
 use super::item::{Item, from_item, n, s};
 use super::users::{Users, limit};
 use crate::error::Error;
+use crate::models::changed_by::ChangedBy;
 
 const BY_DELETE_TIME: &str = "by_delete_time";
 
@@ -31,6 +33,12 @@ struct PhoneItem {
     phone: String,
 }
 
+/// All that is read of one that is erased.
+#[derive(Deserialize)]
+struct IdItem {
+    id: String,
+}
+
 impl Users {
     /// Phones of at most `count` users who were deleted before `before`, the earliest first.
     ///
@@ -47,15 +55,32 @@ impl Users {
         phones(found.items)
     }
 
-    /// Removes a deleted user for good; `false` when somebody has registered with the phone since.
+    /// Marks the row of a user who was deleted before `before` with who erases it, so that the table's stream can tell; the user's
+    /// id. `None`: there is no such user any more.
     ///
     /// # Errors
     /// [`Error::Db`].
-    pub async fn erase(&self, phone: &str, before: Timestamp) -> Result<bool, Error> {
+    pub async fn mark_erasure(
+        &self,
+        phone: &str,
+        before: Timestamp,
+        at: Timestamp,
+        by: &ChangedBy,
+    ) -> Result<Option<String>, Error> {
+        let marked = self.change_item(phone, Change::new(by, at).of_deleted_before(before)).await?;
+        marked.map(|item| Ok(from_item::<IdItem>(item)?.id)).transpose()
+    }
+
+    /// Removes a deleted user for good; `false` when it has been restored, or somebody has registered with the phone since.
+    ///
+    /// # Errors
+    /// [`Error::Db`].
+    pub async fn erase(&self, phone: &str, id: &str, before: Timestamp) -> Result<bool, Error> {
         let delete = self.database.client.delete_item().table_name(&self.table).return_consumed_capacity(Total);
         let delete = delete
             .key("phone", s(phone))
-            .condition_expression("is_delete = :deleted AND delete_time < :before")
+            .condition_expression("id = :id AND is_delete = :deleted AND delete_time < :before")
+            .expression_attribute_values(":id", s(id))
             .expression_attribute_values(":deleted", n(DELETED))
             .expression_attribute_values(":before", n(before.as_millisecond()));
         let outcome = write(delete.send(), DeleteItemOutput::consumed_capacity).await;
@@ -120,15 +145,39 @@ mod tests {
         let at = Timestamp::from_millisecond(7).unwrap();
         for (ending, was_erased) in outcomes() {
             let dynamodb = Scripted::new(&[ending]);
-            assert_eq!(dynamodb.run(users(&dynamodb).erase("p", at)).unwrap(), was_erased);
+            assert_eq!(dynamodb.run(users(&dynamodb).erase("p", "i", at)).unwrap(), was_erased);
             let expected = json!({
                 "TableName": "users",
                 "Key": { "phone": { "S": "p" } },
-                "ConditionExpression": "is_delete = :deleted AND delete_time < :before",
-                "ExpressionAttributeValues": { ":deleted": { "N": "1" }, ":before": { "N": "7" } },
+                "ConditionExpression": "id = :id AND is_delete = :deleted AND delete_time < :before",
+                "ExpressionAttributeValues": { ":id": { "S": "i" }, ":deleted": { "N": "1" }, ":before": { "N": "7" } },
                 "ReturnConsumedCapacity": "TOTAL",
             });
             assert_eq!(dynamodb.seen()[0].body, expected);
+        }
+    }
+
+    #[test]
+    fn a_row_is_marked_with_who_erases_it_also_if_it_cannot_be_read() {
+        let (at, by) = (Timestamp::from_millisecond(7).unwrap(), ChangedBy::job("daily#t"));
+        let item = |by: &str| {
+            let by = json!({ "request_id": { "S": by } });
+            json!({ "phone": { "S": "p" }, "id": { "S": "i" }, "gender": { "S": "x" }, "changed_by": { "M": by } })
+        };
+        for (ending, id) in [
+            (Ending::ok(&json!({ "Attributes": item("daily#t") })), Some("i")),
+            // An earlier attempt has marked it.
+            (Ending::condition(&item("daily#t")), Some("i")),
+            (Ending::condition(&item("r-1")), None),
+            (Ending::condition(&json!(null)), None),
+        ] {
+            let dynamodb = Scripted::new(&[ending]);
+            let marked = dynamodb.run(users(&dynamodb).mark_erasure("p", at, at, &by)).unwrap();
+            assert_eq!(marked.as_deref(), id);
+            let body = &dynamodb.seen()[0].body;
+            let condition = body["ConditionExpression"].as_str().unwrap();
+            assert!(condition.ends_with(" AND delete_time < :before AND is_delete = :deleted"), "{condition}");
+            assert_eq!(body["ExpressionAttributeValues"][":by"]["M"]["role"], json!({ "S": "job" }));
         }
     }
 

@@ -51,6 +51,7 @@ pub(crate) fn code(error: &Error) -> u32 {
         Error::NotLoggedIn => 10006,
         Error::Forbidden => 10007,
         Error::AccountDisabled => 10008,
+        Error::AccountDeleted { .. } => 10009,
         Error::NotAnObject | Error::Missing(_) | Error::MissingOne(_) | Error::Invalid(_) | Error::NothingToChange => {
             11001
         }
@@ -79,6 +80,7 @@ fn sentence(error: &Error, language: Language) -> String {
         Error::NotLoggedIn => ("用户未登录", "not logged in"),
         Error::Forbidden => ("没有权限", "forbidden"),
         Error::AccountDisabled => ("账号已停用", "account is disabled"),
+        Error::AccountDeleted { .. } => ("账号已注销", "account is deleted"),
         Error::NotAnObject => ("请求体必须是JSON对象", "the request body must be a JSON object"),
         Error::Missing(names) => {
             let names = names.join(",");
@@ -126,6 +128,9 @@ fn data(error: &Error, language: Language) -> Option<Box<RawValue>> {
         }
         Error::TooManyRequests { retry_after_secs } => {
             to_raw_value(&serde_json::json!({ "retry_after": retry_after_secs })).ok()
+        }
+        Error::AccountDeleted { restore_until } => {
+            to_raw_value(&serde_json::json!({ "restore_until": restore_until })).ok()
         }
         _ => None,
     }

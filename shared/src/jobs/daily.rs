@@ -12,7 +12,7 @@ use crate::error::{Error, StartError};
 use crate::models::report::Report;
 use crate::models::tick::Tick;
 
-/// The stats of every day that has none yet are written, and users who were deleted long ago are removed.
+/// The stats of every day that has none yet are written, and users who were deleted long ago are erased.
 pub struct Daily {
     runs: Resumable,
     stats: DailyStats,
@@ -28,8 +28,8 @@ impl Daily {
         let (database, cache) = tokio::try_join!(Database::connect(clients), Cache::connect(clients))?;
         Ok(Self {
             runs: Resumable::new(&database, clients)?,
-            stats: DailyStats::new(cache, &database, &clients.config)?,
-            retention: Retention::new(&database, &clients.config)?,
+            stats: DailyStats::new(cache.clone(), &database, &clients.config)?,
+            retention: Retention::new(&database, cache, &clients.config)?,
         })
     }
 

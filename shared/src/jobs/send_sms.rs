@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::db::Database;
 use crate::error::{Error, StartError};
 use crate::models::call::Call;
+use crate::models::message_kind::MessageKind;
 use crate::models::phone::Phone;
 use crate::verification::code_of_seed;
 use crate::verification::sms::{Provider, SendSms};
@@ -47,10 +48,12 @@ impl SmsDelivery {
         let run = format!("{}#{task_id}", SendSms::NAME);
         let work = async {
             let phone = Phone::stored(message.phone.clone());
-            let keys = self.keys.get(call.now.timestamp()).await?;
-            let code = code_of_seed(&keys, &phone, &message.seed)?;
-            let sms = &self.config.sms;
-            let message = message.message(&call.now, sms.text(message.language), &sms.signature, &code);
+            let code = match message.kind {
+                MessageKind::Code => code_of_seed(&*self.keys.get(call.now.timestamp()).await?, &phone, &message.seed)?,
+                MessageKind::PhoneChanged | MessageKind::AccountDeleted => String::new(),
+            };
+            let (sms, kind) = (&self.config.sms, message.kind);
+            let message = message.message(&call.now, sms.text(kind, message.language), &sms.signature, &code);
             self.provider.send(&call.now, task_id, &phone, &message).await?;
             Ok(Progress::Done(()))
         };

@@ -34,6 +34,9 @@ pub struct SignedIn;
 /// Who brings a session. A token does not open such an endpoint.
 pub struct BySession;
 
+/// Who brings a session, from an address that may try codes: a code will confirm what the request changes.
+pub struct ConfirmsByCode;
+
 /// Who brings a session or a token, and is an admin now.
 pub struct Admin;
 
@@ -66,6 +69,18 @@ impl<S: AsRef<Authenticator> + Sync> Access<S> for BySession {
 
     async fn admit(&self, state: &S, request: &Request) -> Result<Principal, Error> {
         state.as_ref().by_session(&request.call, request.credentials()).await
+    }
+
+    fn principal(principal: &Principal) -> Option<&Principal> {
+        Some(principal)
+    }
+}
+
+impl<S: AsRef<Authenticator> + Sync> Access<S> for ConfirmsByCode {
+    type Principal = Principal;
+
+    async fn admit(&self, state: &S, request: &Request) -> Result<Principal, Error> {
+        state.as_ref().by_session_to_confirm(&request.call, request.credentials()).await
     }
 
     fn principal(principal: &Principal) -> Option<&Principal> {

@@ -38,6 +38,24 @@ pub(super) fn to_send<'a>(
     spend(call, SENDS.to_owned(), rows.collect(), "sms_sent", idempotency)
 }
 
+/// A notice to `phone`, which the budget alone limits.
+pub(super) fn to_notify<'a>(config: &'a Config, call: &Call, phone: &Phone) -> Result<Spend<'a>, Error> {
+    // The reserve is for those who have an account, as they do here.
+    let client = Client::KnownDevice;
+    let budget = config.limits.on(Action::Send, client).filter(|limit| limit.key == Subject::Stage);
+    let cost = |limit: &Limit| if limit.is_money { config.price(phone) } else { 1 };
+    let rows = budget.map(|limit| row(limit, client, "all".to_owned(), cost(limit)));
+    spend(call, SENDS.to_owned(), rows.collect(), "sms_sent", None)
+}
+
+/// Refuses a network that must not try codes any more.
+///
+/// # Errors
+/// [`Error::TooManyRequests`] or [`Error::Redis`].
+pub(crate) async fn may_try(cache: &Cache, config: &Config, call: &Call) -> Result<(), Error> {
+    wait_to_try(cache, config, call).await?.map_or(Ok(()), |wait| Err(too_many(wait)))
+}
+
 /// How long this network must not try codes any more.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::models::call::Call;
 use crate::models::device::{Client, Device};
 use crate::models::phone::Phone;
-use crate::models::user::User;
+use crate::models::user::{User, UserId};
 use crate::models::veri_code::VeriCode;
 
 /// Characters of a code's MAC that stand in the receipt of the registration that used it.
@@ -29,6 +29,17 @@ pub struct Attempt {
     equal: Vec<String>,
     device: Option<Device>,
     state: PhoneState,
+}
+
+/// A code that is judged in one step, without a look before it: whoever comes with a session has an address that was asked
+/// beside the session, and no row is read.
+pub struct Proof<'a> {
+    /// Whose code.
+    pub phone: &'a Phone,
+    /// The code.
+    pub code: &'a VeriCode,
+    /// The phone's user and the epoch of the session, if it is the user's own phone.
+    pub owner: Option<(UserId, u64)>,
 }
 
 /// What is known of the phone's user, and so of who tries.
@@ -157,6 +168,51 @@ impl Codes {
         let judgement = judgement?;
         counted?;
         verdict(judgement)
+    }
+
+    /// Judges a code and claims it: it stays right, so that a change whose reply was lost or whose write failed can be repeated.
+    /// Returns its MAC, empty for a fixed code.
+    ///
+    /// The code with which the user registered needs no look at the row: the login that opened the session used it up.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub async fn prove(&self, call: &Call, proof: &Proof<'_>) -> Result<String, Error> {
+        let (keys, phone) = (self.keys.get(call.now.timestamp()).await?, proof.phone);
+        let tried = keys.keys().map(|key| code_mac(key, phone, proof.code.digits())).collect::<Result<Vec<_>, _>>()?;
+        let fixed = self.config.veri_code.fixed_code(phone, call.now.today());
+        let fixed = fixed.map(|fixed| code_mac(&keys.current, phone, fixed)).transpose()?;
+        let fixed = fixed.map(|mac| hex_of(&mac)).unwrap_or_default();
+        let is_of = |device: &Device| proof.owner.is_none_or(|owner| owner == (device.user_id, device.epoch));
+        let client = client(self.device(call, phone).await?.filter(is_of));
+        let code = CodeTry {
+            phone,
+            macs: &tried.iter().map(hex_of).collect::<Vec<_>>().join(" "),
+            client,
+            limits: limits::tries(&self.config, client)?,
+            day: limits::day(call),
+            fixed: &fixed,
+            registered_with: "",
+            counts_always: false,
+        };
+        let judgement = self.cache.try_code(&code, Use::Claim).await?;
+        if matches!(judgement, Try::Wrong) {
+            limits::count_miss(&self.cache, &self.config, call).await?;
+        }
+        Ok(verdict(judgement)?).map(|mac| if fixed.is_empty() { mac } else { String::new() })
+    }
+
+    /// Uses up the codes of a phone that were claimed, and credits its range of numbers with the one of this MAC.
+    ///
+    /// # Errors
+    /// [`Error::Redis`]: they are good for the rest of their time.
+    pub async fn use_up(&self, phone: &Phone, mac: &str) -> Result<(), Error> {
+        if mac.is_empty() {
+            return Ok(());
+        }
+        let ((), used) =
+            tokio::join!(limits::credit(&self.cache, &self.config, phone, mac), self.cache.use_claimed(phone));
+        used
     }
 
     /// The try as the cache judges it.

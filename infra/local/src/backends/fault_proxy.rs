@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -29,9 +30,12 @@ const THROTTLED: (&str, &str) = (
 const CONFLICT: (&str, &str) =
     ("com.amazonaws.dynamodb.v20120810#TransactionConflictException", "Transaction is ongoing for the item");
 
-/// Operations that a transaction under way refuses; the API Reference lists the exception with these three.
-const WRITES: [&[u8]; 3] =
-    [b"DynamoDB_20120810.PutItem", b"DynamoDB_20120810.UpdateItem", b"DynamoDB_20120810.DeleteItem"];
+/// Operations that a transaction under way refuses; the API Reference lists the exception with the first three.
+const WRITES: [&[u8]; 4] =
+    [b"DynamoDB_20120810.PutItem", b"DynamoDB_20120810.UpdateItem", b"DynamoDB_20120810.DeleteItem", TRANSACTION];
+
+/// A transaction that meets another one is cancelled, and says why for each of its writes.
+const TRANSACTION: &[u8] = b"DynamoDB_20120810.TransactWriteItems";
 
 /// The error of a full cache, also of `ElastiCache` Serverless at its limit (Amazon `ElastiCache` User Guide, "Scaling
 /// serverless"). The server itself returns it in the request's place, so that pipelined replies stay in order.
@@ -132,7 +136,7 @@ impl FaultProxy {
                             (Fate::Breaks, _) => return Err(io::ErrorKind::ConnectionReset.into()),
                             (Fate::Throttled, Backend::Redis) => store.write_all(OUT_OF_MEMORY).await?,
                             (Fate::Throttled, Backend::DynamoDb) => client.write_all(&error_reply(400, THROTTLED)).await?,
-                            (Fate::Conflicts, _) if request.writes => client.write_all(&error_reply(400, CONFLICT)).await?,
+                            (Fate::Conflicts, _) if request.writes => client.write_all(&conflict(&bytes)).await?,
                             (Fate::Passes | Fate::Conflicts, _) => store.write_all(&bytes).await?,
                         }
                     }
@@ -214,7 +218,21 @@ fn length_line(bytes: &[u8], sign: u8) -> Option<(usize, usize)> {
 
 /// An error reply of DynamoDB.
 fn error_reply(status: u16, (kind, message): (&str, &str)) -> Vec<u8> {
-    let body = serde_json::json!({ "__type": kind, "message": message }).to_string();
+    reply(status, &json!({ "__type": kind, "message": message }))
+}
+
+/// How a write ends that meets a transaction.
+fn conflict(request: &[u8]) -> Vec<u8> {
+    if !request.windows(TRANSACTION.len()).any(|part| part == TRANSACTION) {
+        return error_reply(400, CONFLICT);
+    }
+    let reasons = json!([{ "Code": "TransactionConflict", "Message": CONFLICT.1 }, { "Code": "None" }]);
+    let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    reply(400, &json!({ "__type": kind, "Message": "Transaction cancelled", "CancellationReasons": reasons }))
+}
+
+fn reply(status: u16, body: &Value) -> Vec<u8> {
+    let body = body.to_string();
     let id = crate::random::id();
     let length = body.len();
     format!(
@@ -226,7 +244,7 @@ fn error_reply(status: u16, (kind, message): (&str, &str)) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Backend, OUT_OF_MEMORY};
+    use super::{Backend, OUT_OF_MEMORY, conflict};
 
     fn first_request(backend: Backend, text: &str) -> Option<(usize, bool)> {
         backend.first_request(text.as_bytes()).map(|request| (request.length, request.writes))
@@ -248,6 +266,10 @@ mod tests {
     fn a_request_ends_where_its_body_does() {
         let put = "POST / HTTP/1.1\r\nX-Amz-Target: DynamoDB_20120810.PutItem\r\nContent-Length: 2\r\n\r\n{}";
         let get = put.replace("PutItem", "GetItem");
+        let transaction = put.replace("PutItem", "TransactWriteItems");
+        assert_eq!(first_request(Backend::DynamoDb, &transaction), Some((transaction.len(), true)));
+        let cancelled = String::from_utf8(conflict(transaction.as_bytes())).unwrap();
+        assert!(cancelled.contains("TransactionCanceledException"), "{cancelled}");
         assert_eq!(first_request(Backend::DynamoDb, &format!("{put}GET")), Some((put.len(), true)));
         assert_eq!(first_request(Backend::DynamoDb, &get), Some((get.len(), false)));
         assert_eq!(first_request(Backend::DynamoDb, &put[..put.len() - 1]), None);

@@ -94,6 +94,44 @@ async fn admins_stay_within_the_budget() {
 }
 
 #[tokio::test]
+async fn moving_and_leaving_stay_within_the_budget() {
+    with_app(async |app| {
+        let (old, new) = (app.phone(), app.phone());
+        app.register(&old).await;
+        let sid = app.log_in(&old).await.sid;
+        app.advance(61).await;
+        let session = [("authorization", sid.as_str())];
+        let (old_code, new_code) = (app.code(&old, 3).await, app.code(&new, 1).await);
+        let body = json!({ "phone": new, "veri_code": new_code, "old_veri_code": old_code }).to_string();
+        let moved = app.send("POST", "/user/change_phone", &session, body.clone()).await;
+        // Session and address; two codes and the row; the transaction and the notice's place in the budget; what follows.
+        let (steps, redis, dynamodb, http, read, write) = spent(app, &moved).await;
+        assert_eq!((moved.code, steps, redis, dynamodb, http, read), (0, 4, 15, 2, 1, 1.0), "change_phone");
+        assert!(write >= 4.0, "a transaction costs each write twice: {write}");
+        let again = app.send("POST", "/user/change_phone", &session, body).await;
+        // The session has moved, so the epoch for tokens is asked too.
+        assert_eq!(spent(app, &again).await, (3, 3, 1, 0, 1.0, 0.0), "the same change");
+
+        app.advance(61).await;
+        let body = json!({ "veri_code": app.code(&new, 2).await }).to_string();
+        let left = app.send("POST", "/user/delete", &session, body).await;
+        let (steps, _, dynamodb, http, read, _) = spent(app, &left).await;
+        // One step more than of a session that has not moved.
+        assert_eq!((left.code, steps, dynamodb, http, read), (0, 5, 1, 1, 0.0), "delete by the session that moved");
+
+        let phone = app.phone();
+        app.register(&phone).await;
+        let sid = app.log_in(&phone).await.sid;
+        app.advance(61).await;
+        let body = json!({ "veri_code": app.code(&phone, 3).await }).to_string();
+        let left = app.send("POST", "/user/delete", &[("authorization", &sid)], body).await;
+        let (steps, redis, dynamodb, http, read, _) = spent(app, &left).await;
+        assert_eq!((left.code, steps, redis, dynamodb, http, read), (0, 4, 8, 1, 1, 0.0), "delete");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn wrong_tries_and_repetitions_stay_within_the_budget() {
     with_app(async |app| {
         let phone = app.phone();
@@ -129,6 +167,8 @@ async fn what_can_be_refused_without_a_backend_is() {
             ("POST", "/user/login", "", r#"{"phone": "1", "veri_code": "1"}"#),
             ("POST", "/user/logout", "", ""),
             ("POST", "/user/logout", "not-a-session", ""),
+            ("POST", "/user/change_phone", "", ""),
+            ("POST", "/user/delete", "jwt a.b.c", ""),
             ("GET", "/user/index", "", ""),
             ("GET", "/user/index", "jwt a.b.c", ""),
             ("GET", "/user/me", "", ""),

@@ -108,6 +108,8 @@ async fn the_rights_of_each_function_are_enough_for_it() {
             assert_eq!(under(app, "admin_update", changed).await.code, 0, "{body}");
         }
 
+        move_and_leave(app).await;
+
         give(app, &rights("change_rights")).await;
         for change in ["disable", "enable"] {
             app.invoke_function("change_rights", &task(&phone, change)).await;
@@ -119,6 +121,34 @@ async fn the_rights_of_each_function_are_enough_for_it() {
         give(app, ALL).await;
     })
     .await;
+}
+
+/// A user changes the phone, deletes the account and restores it.
+async fn move_and_leave(app: &TestApp) {
+    let (old, new) = (app.phone(), app.phone());
+    app.register(&old).await;
+    let sid = app.log_in(&old).await.sid;
+    let session = [("authorization", sid.as_str())];
+    app.advance(61).await;
+    let (old_code, new_code) = (app.code(&old, 3).await, app.code(&new, 1).await);
+    let mut body = json!({ "phone": new, "veri_code": support::other_than(&new_code), "old_veri_code": old_code });
+    for (right, code) in [(None, code::VERI_CODE_WRONG), (Some(&new_code), 0), (Some(&new_code), 0)] {
+        if let Some(right) = right {
+            body["veri_code"] = json!(right);
+        }
+        let change = app.send("POST", "/user/change_phone", &session, body.to_string());
+        assert_eq!(under(app, "change_phone", change).await.code, code, "{body}");
+    }
+    app.advance(61).await;
+    let right = app.code(&new, 2).await;
+    for (tried, code) in [(support::other_than(&right), code::VERI_CODE_WRONG), (right, 0)] {
+        let body = json!({ "veri_code": tried }).to_string();
+        let delete = app.send("POST", "/user/delete", &session, body);
+        assert_eq!(under(app, "delete_account", delete).await.code, code);
+    }
+    app.advance(61).await;
+    let restore = json!({ "phone": new, "veri_code": app.code(&new, 4).await, "restore": true });
+    assert_eq!(under(app, "login", app.post("/user/login", &restore)).await.code, 0);
 }
 
 fn task(phone: &str, change: &str) -> Value {
@@ -142,6 +172,8 @@ async fn no_function_may_do_more_than_its_own() {
             "register",
             "login",
             "logout",
+            "change_phone",
+            "delete_account",
             "user_index",
             "user_sessions",
             "user_export",
@@ -153,24 +185,37 @@ async fn no_function_may_do_more_than_its_own() {
         ];
         let but =
             |allowed: &[&'static str]| all.iter().copied().filter(|one| !allowed.contains(one)).collect::<Vec<_>>();
-        let find_sessions =
-            ["login", "logout", "user_index", "user_sessions", "user_export", "end_sessions", "admin_update"];
+        let find_sessions = [
+            "login",
+            "logout",
+            "change_phone",
+            "delete_account",
+            "user_index",
+            "user_sessions",
+            "user_export",
+            "end_sessions",
+            "admin_update",
+        ];
+        // They open no session, but write to slots where sessions are.
+        let write_sessions = ["login", "end_sessions", "change_phone", "delete_account"];
+        let raise_epochs = ["login", "end_sessions", "change_phone", "delete_account", "admin_update", "change_rights"];
+        let judge = ["veri_code", "register", "login", "change_phone", "delete_account"];
         for (command, refused) in [
             ("FLUSHALL", but(&[])),
             ("KEYS *", but(&[])),
             ("CONFIG GET maxmemory", but(&[])),
             ("ACL LIST", but(&[])),
-            ("SCRIPT FLUSH", but(&["veri_code", "register", "login"])),
+            ("SCRIPT FLUSH", but(&judge)),
             ("SET other x", but(&[])),
             // It keeps the session of a request when all others end.
-            (&*set, but(&["login", "end_sessions"])),
-            (&*script, but(&["login", "end_sessions"])),
+            (&*set, but(&write_sessions)),
+            (&*script, but(&write_sessions)),
             (&*format!("GET {FORGED}"), but(&find_sessions)),
-            (&*format!("DEL {FORGED}"), but(&["login", "logout", "end_sessions", "admin_update"])),
-            (&*format!("HSET {epoch} u 9:9:0"), but(&["login", "end_sessions", "admin_update", "change_rights"])),
-            (&*format!("HDEL {epoch} u"), but(&["login", "end_sessions", "admin_update", "change_rights"])),
-            ("GET iwc:{00}:code:+8613800138000", but(&["veri_code", "register", "login"])),
-            ("HGETALL iwc:{00}:figures:2026-11-22", but(&["veri_code", "register", "login", "daily"])),
+            (&*format!("DEL {FORGED}"), but(&[&write_sessions[..], &["logout", "admin_update", "daily"]].concat())),
+            (&*format!("HSET {epoch} u 9:9:0"), but(&raise_epochs)),
+            (&*format!("HDEL {epoch} u"), but(&[&raise_epochs[..], &["daily"]].concat())),
+            ("GET iwc:{00}:code:+8613800138000", but(&judge)),
+            ("HGETALL iwc:{00}:figures:2026-11-22", but(&[&judge[..], &["daily"]].concat())),
         ] {
             for function in refused {
                 give(app, &rights(function)).await;

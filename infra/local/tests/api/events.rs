@@ -19,6 +19,8 @@ async fn every_function_takes_its_event() {
             ("register", code::VERI_CODE_WRONG),
             ("login", code::VERI_CODE_WRONG),
             ("logout", code::NOT_LOGIN),
+            ("change_phone", code::NOT_LOGIN),
+            ("delete_account", code::NOT_LOGIN),
             ("user_index", code::NOT_LOGIN),
             ("admin_audit", code::NOT_LOGIN),
             ("user_me", code::NOT_LOGIN),

@@ -123,14 +123,14 @@ async fn users(app: &TestApp) -> usize {
 }
 
 #[tokio::test]
-async fn who_was_deleted_thirty_days_ago_is_removed_for_good() {
+async fn who_was_deleted_fifteen_days_ago_is_removed_for_good() {
     with_app(async |app| {
         let (old, young, live) = (app.phone(), app.phone(), app.phone());
         for phone in [&old, &young, &live] {
             app.register(phone).await;
         }
-        delete(app, &old, 30).await;
-        delete(app, &young, 29).await;
+        delete(app, &old, 15).await;
+        delete(app, &young, 14).await;
         let fired = app.fire("daily", &app.midnight(1).await).await;
         assert_eq!(report(&fired)["erased"], 1);
         assert_eq!(users(app).await, 2);

@@ -113,7 +113,11 @@ async fn kill_in_the_middle(app: &TestApp, job: &str, time: &str) -> Value {
 
 /// Each of the users was changed in that way, and none twice.
 async fn assert_each_once(app: &TestApp, change: &str) {
-    let changes = changes(app).await;
+    let mut changes = changes(app).await;
+    // Who is erased was marked before, by each attempt that came so far.
+    if change == "REMOVE" {
+        changes.retain(|(kind, _)| kind != "MODIFY");
+    }
     assert!(changes.iter().all(|(kind, _)| kind == change));
     let phones: BTreeSet<_> = changes.iter().map(|(_, phone)| phone).collect();
     assert_eq!((changes.len(), phones.len()), (MANY, MANY));

@@ -130,13 +130,14 @@ FIELDS = {
     "veri_code": veri_code,
     "province": area,
     "city": area,
+    "restore": lambda value: isinstance(value, bool),
 }
 REQUIRED = {
     "veri_code": ["phone"],
     "login": ["phone", "veri_code"],
     "register": ["user_name", "gender", "birth_day", "phone", "veri_code"],
 }
-OPTIONAL = {"register": ["province", "city"]}
+OPTIONAL = {"register": ["province", "city"], "login": ["restore"]}
 INVALID = re.compile(r"(\w+(?:,\w+)*)参数无效|invalid parameters: (\w+(?:,\w+)*)")
 NOT_AN_OBJECT = ["请求体必须是JSON对象", "the request body must be a JSON object"]
 

@@ -53,7 +53,8 @@ impl Aliyun {
     /// [`Error::Http`] when the provider refuses, with its code, or does not answer.
     pub async fn send(&self, now: &Now, id: &str, phone: &Phone, message: &Message<'_>) -> Result<(), Error> {
         let keys = self.keys.get(now.timestamp()).await?;
-        let places = message.places().into_iter().map(|(name, value)| (name, serde_json::Value::from(value)));
+        let places =
+            message.places().into_iter().map(|(name, value)| (name.to_owned(), serde_json::Value::from(value)));
         let params = serde_json::Value::Object(places.collect()).to_string();
         let query = query(&[
             ("OutId", id),

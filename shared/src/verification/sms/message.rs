@@ -1,5 +1,6 @@
-//! The message with a code.
+//! Text messages: with a code, and notices.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,16 +10,23 @@ use crate::clock::Now;
 use crate::config::SmsText;
 use crate::models::call::Call;
 use crate::models::language::Language;
+use crate::models::message_kind::MessageKind;
 use crate::models::phone::Phone;
 
-/// The task of sending a code. It carries the code's seed and not the code, so that no queue holds one.
+/// How long a notice may be late.
+const NOTICE: Duration = Duration::from_hours(1);
+
+/// The task of sending a message. It carries the code's seed and not the code, so that no queue holds one.
 #[derive(Serialize, Deserialize)]
 pub struct SendSms {
+    /// What it is about. Older code sent codes alone.
+    #[serde(default)]
+    pub(crate) kind: MessageKind,
     /// E.164.
     pub(crate) phone: String,
-    /// The code follows from it.
+    /// The code follows from it; empty in a notice.
     pub(crate) seed: String,
-    /// The code's last moment, in milliseconds since the Unix epoch.
+    /// The last moment at which it helps somebody, in milliseconds since the Unix epoch.
     good_until_ms: u64,
     /// Whole minutes for which it was good when it was asked for, rounded down. Older code did not write it.
     #[serde(default = "unknown_minutes")]
@@ -26,6 +34,9 @@ pub struct SendSms {
     /// That of the request. Older code did not write it.
     #[serde(default)]
     pub(crate) language: Language,
+    /// Days for which a deleted account can be restored.
+    #[serde(default)]
+    days: u16,
 }
 
 /// As many as are left when the message is sent.
@@ -47,22 +58,35 @@ impl SendSms {
         let good_for_ms = u64::try_from(good_for.as_millis()).unwrap_or(u64::MAX);
         let good_until_ms = call.now.millis().saturating_add(good_for_ms);
         Self {
+            kind: MessageKind::Code,
             phone: phone.e164().to_owned(),
             seed,
             good_until_ms,
             minutes: good_for_ms / 60_000,
             language: call.language,
+            days: 0,
         }
     }
 
-    /// What the message says.
+    /// A notice to `phone`, in the language of the caller.
+    pub(crate) fn notice(call: &Call, phone: &Phone, kind: MessageKind, days: u16) -> Self {
+        Self { kind, days, ..Self::new(call, phone, String::new(), NOTICE) }
+    }
+
+    /// What the message says. A notice has no code.
     pub(crate) fn message<'a>(&self, now: &Now, text: &'a SmsText, signature: &'a str, code: &'a str) -> Message<'a> {
         // The task runs a moment after the request; a late delivery names fewer.
         let minutes = self.minutes.min(self.good_until_ms.saturating_sub(now.millis()).div_ceil(60_000));
-        Message { text, signature, code, minutes }
+        let value = |place: &str| match place {
+            "code" => code.to_owned(),
+            "minutes" => minutes.to_string(),
+            _ => self.days.to_string(),
+        };
+        let params = self.kind.places().iter().map(|place| (*place, value(place))).collect();
+        Message { text, signature, params }
     }
 
-    /// Whether the code has expired, and so helps nobody.
+    /// Whether its time is over, and so it helps nobody.
     pub(crate) fn has_expired(&self, now: &Now) -> bool {
         self.good_until_ms <= now.millis()
     }
@@ -72,22 +96,18 @@ impl SendSms {
 pub struct Message<'a> {
     text: &'a SmsText,
     signature: &'a str,
-    code: &'a str,
-    /// How long the code is still good.
-    minutes: u64,
+    params: Params,
 }
 
-/// What the places of a provider's own template are filled with.
-#[derive(Serialize)]
-pub(super) struct TemplateParams<'a> {
-    code: &'a str,
-    minutes: String,
-}
+/// What the places of a text, and of a provider's own template, are filled with; in the order of [`MessageKind::places`].
+type Params = Vec<(&'static str, String)>;
 
 impl<'a> Message<'a> {
     /// The whole text.
     pub(super) fn text(&self) -> String {
-        let text = self.text.text.replace("{minutes}", &self.minutes.to_string()).replace("{code}", self.code);
+        // The signature last, so that nothing in it is taken for a place.
+        let fill = |text: String, (place, value): &(&str, String)| text.replace(&format!("{{{place}}}"), value);
+        let text = self.params.iter().rev().fold(self.text.text.clone(), fill);
         text.replace("{signature}", self.signature)
     }
 
@@ -102,18 +122,19 @@ impl<'a> Message<'a> {
     }
 
     /// The places of the text with what stands in them, in the order of the text; the signature is none.
-    pub(super) fn places(&self) -> Vec<(String, String)> {
-        let mut found: Vec<_> = [("code", self.code.to_owned()), ("minutes", self.minutes.to_string())]
-            .into_iter()
-            .filter_map(|(name, value)| Some((self.text.text.find(&format!("{{{name}}}"))?, name, value)))
-            .collect();
+    pub(super) fn places(&self) -> Vec<(&'static str, &str)> {
+        let found = self
+            .params
+            .iter()
+            .filter_map(|(name, value)| Some((self.text.text.find(&format!("{{{name}}}"))?, *name, value.as_str())));
+        let mut found: Vec<_> = found.collect();
         found.sort_unstable();
-        found.into_iter().map(|(_, name, value)| (name.to_owned(), value)).collect()
+        found.into_iter().map(|(_, name, value)| (name, value)).collect()
     }
 
     /// What the template is filled with.
-    pub(super) fn params(&self) -> TemplateParams<'a> {
-        TemplateParams { code: self.code, minutes: self.minutes.to_string() }
+    pub(super) fn params(&self) -> BTreeMap<&'static str, &str> {
+        self.params.iter().map(|(place, value)| (*place, value.as_str())).collect()
     }
 }
 
@@ -153,9 +174,7 @@ mod tests {
             ("{code}", &[("code", "012345")]),
         ] {
             let text = SmsText { text: text.to_owned(), template: "T1".to_owned() };
-            let places = task("en").message(&now, &text, "badge", "012345").places();
-            let places: Vec<_> = places.iter().map(|(name, value)| (&**name, &**value)).collect();
-            assert_eq!(places, expected);
+            assert_eq!(task("en").message(&now, &text, "badge", "012345").places(), expected);
         }
     }
 
@@ -166,11 +185,13 @@ mod tests {
             [(300, 0, 5), (300, 1, 5), (299, 0, 4), (200, 1, 3), (60, 0, 1), (60, 30, 1), (300, 61, 4), (300, 250, 1)]
         {
             let sms = SendSms {
+                kind: MessageKind::Code,
                 phone: "+8613800138000".to_owned(),
                 seed: "k1.x".to_owned(),
                 good_until_ms: good_for * 1_000,
                 minutes: good_for / 60,
                 language: Language::Chinese,
+                days: 0,
             };
             let now = Now::new(Timestamp::from_second(late).unwrap(), TimeZone::UTC);
             assert_eq!(sms.message(&now, &text, "", "").text(), minutes.to_string(), "{good_for} {late}");
@@ -178,9 +199,25 @@ mod tests {
     }
 
     #[test]
-    fn a_task_of_older_code_is_in_chinese() {
+    fn a_notice_has_the_places_of_its_kind() {
+        let text = SmsText { text: "[{signature}] {days} days {code}".to_owned(), template: "T2".to_owned() };
+        let now = Now::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
+        let mut sms = task("en");
+        for (kind, says, params) in [
+            (MessageKind::AccountDeleted, "[b] 15 days {code}", json!({ "days": "15" })),
+            (MessageKind::PhoneChanged, "[b] {days} days {code}", json!({})),
+        ] {
+            (sms.kind, sms.days) = (kind, 15);
+            let message = sms.message(&now, &text, "b", "");
+            assert_eq!(message.text(), says);
+            assert_eq!(serde_json::to_value(message.params()).unwrap(), params);
+        }
+    }
+
+    #[test]
+    fn a_task_of_older_code_is_a_code_in_chinese() {
         let task: SendSms = serde_json::from_value(json!({ "phone": "p", "seed": "s", "good_until_ms": 1 })).unwrap();
-        assert_eq!((task.language, task.minutes), (Language::Chinese, u64::MAX));
+        assert_eq!((task.language, task.minutes, task.kind), (Language::Chinese, u64::MAX, MessageKind::Code));
         assert_eq!(serde_json::to_value(self::task("en")).unwrap()["language"], "en");
     }
 

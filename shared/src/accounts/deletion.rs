@@ -1,0 +1,170 @@
+//! Leaving: the account is deleted, and can be restored by a login for some days.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::sessions::Authenticator;
+use crate::aws::{Clients, NO_ANSWER, SecretKeys, Tasks};
+use crate::clock;
+use crate::config::Config;
+use crate::db::{Change, Database, Users};
+use crate::error::{Cause, Error, StartError};
+use crate::models::call::Call;
+use crate::models::changed_by::ChangedBy;
+use crate::models::message_kind::MessageKind;
+use crate::models::params::{Fields, Params, Required};
+use crate::models::phone::Phone;
+use crate::models::principal::Principal;
+use crate::models::user::User;
+use crate::models::veri_code::VeriCode;
+use crate::verification::{Codes, Notices, Proof, Reserved};
+
+/// How long the steps behind the session may take: that one may take 0.9 s, and a reply leaves within 2.5 s.
+const BEHIND_THE_SESSION: Duration = Duration::from_millis(1_550);
+
+/// The code that confirms the deletion.
+pub struct Confirmation {
+    veri_code: VeriCode,
+}
+
+impl Params for Confirmation {
+    fn required() -> Required {
+        Required::OneByOne(&["veri_code"])
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self { veri_code: fields.read("veri_code")? })
+    }
+}
+
+/// What somebody who has left receives.
+#[derive(Serialize)]
+pub struct Deleted {
+    /// Until when a login can restore the account.
+    restore_until: String,
+}
+
+/// What a deletion needs.
+pub struct Deletion {
+    users: Users,
+    authenticator: Authenticator,
+    codes: Codes,
+    notices: Notices,
+    config: Arc<Config>,
+}
+
+impl Deletion {
+    /// Opens all of it, side by side.
+    ///
+    /// # Errors
+    /// What stops the cold start.
+    pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
+        let config = Arc::clone(&clients.config);
+        let (authenticator, keys, tasks, database) = tokio::try_join!(
+            Authenticator::connect(clients),
+            SecretKeys::connect(clients, &config.secrets.veri_code),
+            Tasks::connect(clients),
+            Database::connect(clients)
+        )?;
+        let cache = authenticator.cache().clone();
+        let codes = Codes::new(cache.clone(), keys, Arc::clone(&config));
+        let notices = Notices::new(cache, tasks, Arc::clone(&config));
+        Ok(Self { users: Users::new(&database, &config)?, authenticator, codes, notices, config })
+    }
+
+    /// Deletes the caller's account, if the code is right. Every session and every token ends; the row stays until the job
+    /// `daily` erases it.
+    ///
+    /// A fault of ours leaves the code as it was. A request whose process was lost behind the row can be sent again, for as long
+    /// as its session is good.
+    ///
+    /// # Errors
+    /// [`Error::NotLoggedIn`], [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], or a backend.
+    pub async fn delete(&self, call: &Call, principal: &Principal, request: &Confirmation) -> Result<Deleted, Error> {
+        in_time(self.try_to_delete(call, principal, request)).await
+    }
+
+    async fn try_to_delete(
+        &self,
+        call: &Call,
+        principal: &Principal,
+        request: &Confirmation,
+    ) -> Result<Deleted, Error> {
+        let phone = principal.phone.as_ref().ok_or(Error::NotLoggedIn)?;
+        let owner = Some((principal.user_id, principal.epoch));
+        let (user, mac, reserved) =
+            match self.codes.prove(call, &Proof { phone, code: &request.veri_code, owner }).await {
+                Ok(mac) => {
+                    let (user, reserved) = self.write(call, principal, phone).await?;
+                    (user, mac, reserved)
+                }
+                // Used up by the same request, sent beside this one, or expired since a process was lost.
+                Err(Error::VeriCodeWrong) => {
+                    let user = self.deleted_before(phone, principal).await?.ok_or(Error::VeriCodeWrong)?;
+                    (user, String::new(), Reserved::Before)
+                }
+                Err(error) => return Err(error),
+            };
+        let notice = self.codes.event_id(call, &user).await?;
+        let (ended, used_up, ()) = tokio::join!(
+            self.authenticator.sessions().raise_epoch(call, &user),
+            self.codes.use_up(phone, &mac),
+            self.notices.send(call, phone, MessageKind::AccountDeleted, notice, reserved)
+        );
+        ended.and(used_up)?;
+        Ok(Deleted { restore_until: restore_until(&self.config, &user) })
+    }
+
+    /// Writes the deletion.
+    async fn write(&self, call: &Call, principal: &Principal, phone: &Phone) -> Result<(User, Reserved<'_>), Error> {
+        let change = Change::new(&ChangedBy::caller(call, principal), call.now.timestamp());
+        let change = change.of_user(principal.user_id).deleted(false).raising_epoch();
+        let (changed, reserved) = tokio::join!(self.users.change(phone, change), self.notices.reserve(call, phone));
+        let refused = match changed {
+            Ok(Some(user)) => return Ok((user, reserved)),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        self.notices.release(reserved).await;
+        refused?;
+        let user = self.deleted_before(phone, principal).await?.ok_or(Error::NotLoggedIn)?;
+        Ok((user, Reserved::Before))
+    }
+
+    /// The row, if the caller has deleted it before.
+    async fn deleted_before(&self, phone: &Phone, principal: &Principal) -> Result<Option<User>, Error> {
+        let is_left = |user: &User| user.id == principal.user_id && user.is_delete && !user.deleted_by_admin;
+        Ok(self.users.row(phone).await?.filter(is_left))
+    }
+}
+
+impl AsRef<Authenticator> for Deletion {
+    fn as_ref(&self) -> &Authenticator {
+        &self.authenticator
+    }
+}
+
+/// Steps of which each may take its whole time. It is given up in time for the reply, wherever it is: the same request, sent again,
+/// finishes it.
+///
+/// # Errors
+/// [`Error::Db`].
+pub(super) async fn in_time<T>(steps: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let outcome = tokio::time::timeout(BEHIND_THE_SESSION, steps).await;
+    outcome.unwrap_or_else(|_| Err(Error::Db(Cause::new(NO_ANSWER))))
+}
+
+/// The last moment at which a deleted account can be restored, in milliseconds since the Unix epoch; none for an account that an
+/// admin or an operator has deleted, or older code.
+pub(super) fn last_chance(config: &Config, user: &User) -> Option<i64> {
+    let deleted_at = user.delete_time.filter(|_| user.is_delete && !user.deleted_by_admin)?;
+    let restore_ms = i64::try_from(config.restore_time().as_millis()).unwrap_or(i64::MAX);
+    Some(deleted_at.saturating_add(restore_ms))
+}
+
+/// [`last_chance`] as clients see times.
+pub(super) fn restore_until(config: &Config, user: &User) -> String {
+    last_chance(config, user).map_or_else(String::new, |millis| clock::display(millis, &config.zone))
+}

@@ -1,0 +1,207 @@
+//! Changing the phone: the user stays the same, and so does the session that asked for it.
+
+use std::sync::Arc;
+
+use super::deletion::in_time;
+use super::sessions::Authenticator;
+use crate::aws::{Clients, SecretKeys, Tasks};
+use crate::db::{Database, Move, Moved, StoredRow, Users};
+use crate::error::{Cause, Error, StartError};
+use crate::models::call::Call;
+use crate::models::changed_by::ChangedBy;
+use crate::models::message_kind::MessageKind;
+use crate::models::params::{Fields, Params, Required};
+use crate::models::phone::Phone;
+use crate::models::principal::{Credential, Principal};
+use crate::models::session_id::SessionId;
+use crate::models::user::{User, UserId};
+use crate::models::veri_code::VeriCode;
+use crate::verification::{Codes, Notices, Proof, Reserved};
+
+/// A new phone, and a code that each phone received.
+pub struct NewPhone {
+    phone: Phone,
+    veri_code: VeriCode,
+    old_veri_code: VeriCode,
+}
+
+impl Params for NewPhone {
+    fn required() -> Required {
+        Required::OneByOne(&["phone", "veri_code", "old_veri_code"])
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let phone = fields.read("phone");
+        let veri_code = fields.read("veri_code");
+        let old_veri_code = fields.read("old_veri_code");
+        Some(Self { phone: phone?, veri_code: veri_code?, old_veri_code: old_veri_code? })
+    }
+}
+
+/// What a change of phone needs.
+pub struct PhoneChange {
+    users: Users,
+    authenticator: Authenticator,
+    codes: Codes,
+    notices: Notices,
+}
+
+/// Who moves from where to where.
+struct Moving<'a> {
+    user_id: UserId,
+    session: &'a SessionId,
+    from: &'a Phone,
+    to: &'a Phone,
+}
+
+impl PhoneChange {
+    /// Opens all of it, side by side.
+    ///
+    /// # Errors
+    /// What stops the cold start.
+    pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
+        let config = Arc::clone(&clients.config);
+        let (authenticator, keys, tasks, database) = tokio::try_join!(
+            Authenticator::connect(clients),
+            SecretKeys::connect(clients, &config.secrets.veri_code),
+            Tasks::connect(clients),
+            Database::connect(clients)
+        )?;
+        let cache = authenticator.cache().clone();
+        let codes = Codes::new(cache.clone(), keys, Arc::clone(&config));
+        let notices = Notices::new(cache, tasks, Arc::clone(&config));
+        Ok(Self { users: Users::new(&database, &config)?, authenticator, codes, notices })
+    }
+
+    /// Moves the caller to another phone, if both codes are right. Every other session ends, and every token.
+    ///
+    /// A fault of ours leaves both codes as they were: they are claimed when they are judged, and used up when the user has
+    /// moved. The same request sent again gives the same success: the row has a receipt, a MAC over all that the request said.
+    /// It is looked for where the session says that the user has this phone already, before a code is judged.
+    ///
+    /// # Errors
+    /// [`Error::NotLoggedIn`], [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::PhoneTaken`] (both codes stay good),
+    /// [`Error::AccountDisabled`], or a backend.
+    pub async fn change(&self, call: &Call, principal: &Principal, request: &NewPhone) -> Result<(), Error> {
+        // The SDK's futures are large, and every future around them would be.
+        in_time(Box::pin(self.try_to_change(call, principal, request))).await
+    }
+
+    async fn try_to_change(&self, call: &Call, principal: &Principal, request: &NewPhone) -> Result<(), Error> {
+        let (Credential::Session { id, .. }, Some(from)) = (&principal.credential, &principal.phone) else {
+            return Err(Error::NotLoggedIn);
+        };
+        let moving = Moving { user_id: principal.user_id, session: id, from, to: &request.phone };
+        let user_id = principal.user_id.to_string();
+        let parts =
+            ["change_phone", &user_id, moving.to.e164(), request.veri_code.digits(), request.old_veri_code.digits()];
+        let receipts = self.codes.receipts(call, &parts).await?;
+        if moving.from == moving.to {
+            let row = self.users.row(moving.to).await?;
+            let was_done = row.is_some_and(|user| moving.is_done(&user, &receipts));
+            return if was_done { Ok(()) } else { Err(Error::PhoneTaken) };
+        }
+        let owner = Some((principal.user_id, principal.epoch));
+        let old = Proof { phone: moving.from, code: &request.old_veri_code, owner };
+        let new = Proof { phone: moving.to, code: &request.veri_code, owner: None };
+        let (old, new, row) = tokio::join!(
+            self.codes.prove(call, &old),
+            self.codes.prove(call, &new),
+            self.users.stored_row(moving.from)
+        );
+        let macs = match (old, new) {
+            (Ok(old), Ok(new)) => [old, new],
+            (Err(Error::VeriCodeWrong), _) | (_, Err(Error::VeriCodeWrong)) => {
+                // Used up by the same request, sent beside this one, or expired since a process was lost.
+                let done = self.moved_before(&moving, &receipts).await?.ok_or(Error::VeriCodeWrong)?;
+                return self.finish(call, &moving, &[String::new(), String::new()], done).await;
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
+        let by = ChangedBy::caller(call, principal);
+        let done = match row?.filter(|row| row.user.id == principal.user_id) {
+            Some(row) => self.move_row(call, &moving, &row, &by, &receipts).await?,
+            None => self.moved_before(&moving, &receipts).await?.ok_or(Error::NotLoggedIn)?,
+        };
+        self.finish(call, &moving, &macs, done).await
+    }
+
+    /// Writes the move.
+    async fn move_row(
+        &self,
+        call: &Call,
+        moving: &Moving<'_>,
+        row: &StoredRow,
+        by: &ChangedBy,
+        receipts: &[String],
+    ) -> Result<Settled<'_>, Error> {
+        if row.user.is_disabled {
+            return Err(Error::AccountDisabled);
+        }
+        if row.user.is_delete {
+            return Err(Error::NotLoggedIn);
+        }
+        let receipt = receipts.first().map_or("", String::as_str);
+        let request = Move { to: moving.to, at: call.now.timestamp(), by, receipt };
+        let (outcome, reserved) =
+            tokio::join!(self.users.move_row(row, &request), self.notices.reserve(call, moving.from));
+        let refusal = match outcome {
+            Ok(Moved::Done(user)) => return Ok(Settled { user: *user, reserved }),
+            Ok(Moved::Met(met)) if moving.is_done(&met, receipts) => {
+                self.notices.release(reserved).await;
+                return Ok(Settled { user: *met, reserved: Reserved::Before });
+            }
+            Ok(Moved::Met(_)) => Error::PhoneTaken,
+            Ok(Moved::Outdated) => Error::Db(Cause::new("the row was changed during a change of phone")),
+            Err(error) => error,
+        };
+        self.notices.release(reserved).await;
+        Err(refusal)
+    }
+
+    /// Whether an earlier attempt, whose process was lost, has moved the user.
+    async fn moved_before(&self, moving: &Moving<'_>, receipts: &[String]) -> Result<Option<Settled<'_>>, Error> {
+        let row = self.users.row(moving.to).await?;
+        let user = row.filter(|user| moving.is_done(user, receipts));
+        Ok(user.map(|user| Settled { user, reserved: Reserved::Before }))
+    }
+
+    /// What follows the row: the session of the request is stamped anew, all others end, the codes are used up, and the old phone
+    /// gets its notice.
+    async fn finish(
+        &self,
+        call: &Call,
+        moving: &Moving<'_>,
+        macs: &[String; 2],
+        done: Settled<'_>,
+    ) -> Result<(), Error> {
+        let Moving { session, from, to, .. } = *moving;
+        let notice = self.codes.event_id(call, &done.user).await?;
+        let (kept, old_used, new_used, ()) = tokio::join!(
+            self.authenticator.sessions().keep_moved(call, session, &done.user, from),
+            self.codes.use_up(from, &macs[0]),
+            self.codes.use_up(to, &macs[1]),
+            self.notices.send(call, from, MessageKind::PhoneChanged, notice, done.reserved)
+        );
+        kept.and(old_used).and(new_used)
+    }
+}
+
+impl AsRef<Authenticator> for PhoneChange {
+    fn as_ref(&self) -> &Authenticator {
+        &self.authenticator
+    }
+}
+
+/// A move that is in the table.
+struct Settled<'a> {
+    user: User,
+    reserved: Reserved<'a>,
+}
+
+impl Moving<'_> {
+    /// Whether the row is the one that this request has left.
+    fn is_done(&self, user: &User, receipts: &[String]) -> bool {
+        user.id == self.user_id && !user.is_delete && receipts.contains(&user.receipt)
+    }
+}
