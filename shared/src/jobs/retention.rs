@@ -1,6 +1,5 @@
 //! How long deleted users stay: as long as they can be restored. Then all that is known of them is erased.
 
-use std::future::ready;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
