@@ -199,7 +199,7 @@ test-console: redis build-local # test the console in a browser: journeys, acces
 test-docs: redis python build-local # test the API pages, and run their samples (needs node)
 	@infra/dev/test_docs.sh
 
-test-clients: redis python build-local # generate clients from the API description, compile and use them (ONLY="orval hey-api"; needs npm)
+test-clients: redis python build-local # test the TypeScript client, and clients generated from the API description (ONLY="badge-client orval"; needs npm)
 	@ONLY="$(ONLY)" infra/dev/test_clients.sh
 
 test-deploy: redis python build-local # deploy to an emulator of AWS that enforces policies; some minutes (ONLY=rights)
