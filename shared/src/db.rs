@@ -1,5 +1,6 @@
 //! DynamoDB, by `aws-sdk-dynamodb` and `serde_dynamo`. The file of a table knows the shape of its keys and items.
 
+mod changes;
 mod database;
 mod deletions;
 mod item;
@@ -12,9 +13,9 @@ mod stats;
 mod user_item;
 mod users;
 
+pub use self::changes::Change;
 pub use self::database::Database;
 pub use self::deletions::Cursor;
-pub use self::rights::Changed;
 pub use self::runs::{Begun, Run, Runs};
 pub use self::schema::Schema;
 pub use self::stats::Stats;

@@ -1,6 +1,7 @@
 //! Types without I/O: what a request can say, what a row has, and who asks. A value that exists is a good one.
 
 pub mod call;
+pub mod changed_by;
 pub mod device;
 pub mod idempotency_key;
 pub mod keys;

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::db::{Database, Inserted, Users};
 use crate::error::{Error, StartError};
 use crate::models::call::Call;
+use crate::models::changed_by::ChangedBy;
 use crate::models::params::{Fields, Params, Required};
 use crate::models::phone::Phone;
 use crate::models::profile::Profile;
@@ -129,8 +130,12 @@ impl Register {
             update_time: None,
             is_delete: false,
             receipt: receipts.first().map(|receipt| format!("{receipt}{code}")).unwrap_or_default(),
+            delete_time: None,
+            deleted_by_admin: false,
             is_disabled: false,
             epoch: 0,
+            version: 1,
+            changed_by: Some(ChangedBy::applicant(call)),
         };
         let (inserted, ()) = tokio::join!(self.users.insert(&user), self.codes.record_use(&attempt, standing));
         let (user_id, epoch) = match inserted? {

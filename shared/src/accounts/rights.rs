@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::db::{Database, Users};
 use crate::error::{Error, StartError};
 use crate::models::call::Call;
+use crate::models::changed_by::ChangedBy;
 use crate::models::phone::Phone;
 use crate::models::rights::RightsChange;
 
@@ -63,12 +64,13 @@ impl Rights {
         let ChangeRights { phone, change, by } = request;
         // Also of a region that the stage does not serve any more.
         let phone = Phone::stored(phone.clone());
-        let changed = self.users.change_rights(&phone, *change, call.now.timestamp()).await?;
+        let changed =
+            self.users.change_rights(&phone, *change, call.now.timestamp(), &ChangedBy::operator(call)).await?;
         let changed = changed.ok_or(Error::UserNotFound)?;
         let by: String = by.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
         let (user_id, request_id) = (changed.id.to_string(), &call.request_id);
         info!(target: AUDIT, request_id, by, change = change.as_str(), user_id, epoch = changed.epoch);
-        let epoch = Epoch { number: changed.epoch, is_disabled: changed.is_disabled() };
+        let epoch = Epoch { number: changed.epoch, is_disabled: changed.is_disabled };
         let now = call.now.secs();
         let until = now + self.config.session.max_age_secs.max(self.config.token.ttl_secs);
         self.cache.raise_epoch(phone.e164(), changed.id, epoch, (now, until)).await

@@ -30,7 +30,11 @@ impl Schema {
     /// [`Error::Db`].
     pub async fn faults(&self) -> Result<[(&'static str, Option<String>); 2], Error> {
         let (users, runs) = tokio::join!(self.describe(&self.users_table), self.describe(&self.runs_table));
-        let indexes = [("by_id", ["shard", "id"]), ("by_delete_time", ["is_delete", "delete_time"])];
+        let indexes = [
+            ("by_id", ["shard", "id"]),
+            ("by_delete_time", ["is_delete", "delete_time"]),
+            ("by_disabled", ["is_disabled", "id"]),
+        ];
         Ok([("users table", fault(&users?, "phone", &indexes)), ("runs table", fault(&runs?, "run", &[]))])
     }
 
@@ -89,6 +93,7 @@ mod tests {
             "GlobalSecondaryIndexes": [
                 index("by_id", &["shard", "id"]),
                 index("by_delete_time", &["is_delete", "delete_time"]),
+                index("by_disabled", &["is_disabled", "id"]),
             ],
         })
     }

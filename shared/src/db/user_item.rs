@@ -6,6 +6,7 @@ use tracing::warn;
 
 use super::item::{Item, from_item, incomplete};
 use crate::error::Error;
+use crate::models::changed_by::ChangedBy;
 use crate::models::phone::Phone;
 use crate::models::profile::{Kind, Profile, ProfileField, Value};
 use crate::models::role::Role;
@@ -29,7 +30,11 @@ pub(super) struct UserItem<'a> {
     #[serde(skip_serializing_if = "is_zero")]
     epoch: u64,
     receipt: &'a str,
-    /// A deleted user has none, and so leaves the index `by_id`.
+    #[serde(skip_serializing_if = "is_zero")]
+    version: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed_by: Option<&'a ChangedBy>,
+    /// Where in the index `by_id` it lies; see [`super::changes::OF_DELETED`].
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<u8>,
 }
@@ -51,6 +56,12 @@ struct StoredUser {
     epoch: u64,
     #[serde(default)]
     receipt: String,
+    delete_time: Option<i64>,
+    #[serde(default)]
+    deleted_by_admin: u64,
+    #[serde(default)]
+    version: u64,
+    changed_by: Option<ChangedBy>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -71,6 +82,8 @@ impl<'a> From<&'a User> for UserItem<'a> {
             is_disabled: user.is_disabled.into(),
             epoch: user.epoch,
             receipt: &user.receipt,
+            version: user.version,
+            changed_by: user.changed_by.as_ref(),
             shard: (!user.is_delete).then(|| user.id.shard()),
         }
     }
@@ -94,6 +107,10 @@ pub(super) fn read_user(mut item: Item) -> Result<User, Error> {
         is_disabled: item.is_disabled != 0,
         epoch: item.epoch,
         receipt: item.receipt,
+        delete_time: item.delete_time,
+        deleted_by_admin: item.deleted_by_admin != 0,
+        version: item.version,
+        changed_by: item.changed_by,
     })
 }
 
@@ -157,6 +174,10 @@ pub(super) mod samples {
             is_disabled: false,
             epoch: 0,
             receipt: "receipt".to_owned(),
+            delete_time: None,
+            deleted_by_admin: false,
+            version: 0,
+            changed_by: None,
         }
     }
 

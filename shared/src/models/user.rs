@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::changed_by::ChangedBy;
 use super::phone::Phone;
 use super::profile::Profile;
 use super::role::Role;
@@ -93,12 +94,20 @@ pub struct User {
     pub update_time: Option<i64>,
     /// Whether the user was deleted; the row stays for a while.
     pub is_delete: bool,
+    /// When it was deleted, in milliseconds since the Unix epoch.
+    pub delete_time: Option<i64>,
+    /// Whether an admin or an operator deleted it, so that its owner cannot restore it.
+    pub deleted_by_admin: bool,
     /// Whether an operator has disabled the account.
     pub is_disabled: bool,
     /// A counter that every change of rights raises; see `accounts::rights`.
     pub epoch: u64,
     /// Proof of the request that made the user; see `accounts::register`.
     pub receipt: String,
+    /// Raised by one by every write of the row, 1 at the registration. Rows of earlier releases have 0.
+    pub version: u64,
+    /// Who wrote the row last; nobody in rows of earlier releases.
+    pub changed_by: Option<ChangedBy>,
 }
 
 #[cfg(test)]

@@ -1,0 +1,57 @@
+//! Who changed a user's row, as the row says it.
+
+use serde::{Deserialize, Serialize};
+
+use super::call::Call;
+use super::principal::{Credential, Principal};
+use super::user::UserId;
+
+/// Who wrote a row last. The stream of the table passes it on with the change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ChangedBy {
+    /// The user; none for a job, an operator, and somebody who is not a user yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// `user`, `admin`, `operator` or `job`.
+    pub role: String,
+    /// `session`, `token`, `code`, `operator` or `job`.
+    pub credential: String,
+    /// Lambda's id of the call.
+    pub request_id: String,
+}
+
+impl ChangedBy {
+    /// Somebody who is signed in.
+    #[must_use]
+    pub fn caller(call: &Call, principal: &Principal) -> Self {
+        let credential = match principal.credential {
+            Credential::Token { .. } => "token",
+            Credential::Session { .. } => "session",
+            Credential::VeriCode { .. } => "code",
+        };
+        Self::of(Some(principal.user_id), principal.role.as_str(), credential, &call.request_id)
+    }
+
+    /// Somebody who proved a phone with a code, and is not signed in.
+    #[must_use]
+    pub fn applicant(call: &Call) -> Self {
+        Self::of(None, "user", "code", &call.request_id)
+    }
+
+    /// An operator of the stage.
+    #[must_use]
+    pub fn operator(call: &Call) -> Self {
+        Self::of(None, "operator", "operator", &call.request_id)
+    }
+
+    /// A job.
+    #[must_use]
+    pub fn job(request_id: &str) -> Self {
+        Self::of(None, "job", "job", request_id)
+    }
+
+    fn of(user_id: Option<UserId>, role: &str, credential: &str, request_id: &str) -> Self {
+        let (role, credential, request_id) = (role.to_owned(), credential.to_owned(), request_id.to_owned());
+        Self { user_id, role, credential, request_id }
+    }
+}
