@@ -138,6 +138,9 @@ end-sessions: # end all sessions and tokens of a user (PHONE=+8613800138000 STAG
 delete-user: # delete a user; the job `daily` erases the row later (PHONE=+8613800138000 STAGE=test)
 	@PHONE="$(PHONE)" CHANGE=delete infra/deploy/admin.sh
 
+import: toolchain # import users of the old table t_user; reports on the file until WRITE=1 (FILE=users.csv STAGE=test RATE=1000)
+	@FILE="$(FILE)" WRITE="$(WRITE)" RATE="$(RATE)" infra/deploy/import.sh
+
 outputs: # print the addresses and names of a stage (STAGE=test)
 	@infra/deploy/outputs.sh
 

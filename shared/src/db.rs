@@ -3,6 +3,7 @@
 mod changes;
 mod database;
 mod deletions;
+mod imports;
 mod item;
 mod rights;
 mod runs;
@@ -16,6 +17,7 @@ mod users;
 pub use self::changes::Change;
 pub use self::database::Database;
 pub use self::deletions::Cursor;
+pub use self::imports::Imported;
 pub use self::runs::{Begun, Run, Runs};
 pub use self::schema::Schema;
 pub use self::stats::Stats;

@@ -19,6 +19,7 @@ mod failover;
 mod fallback;
 mod front;
 mod idempotency;
+mod import;
 mod job;
 mod job_failure;
 mod language;
