@@ -50,11 +50,30 @@ export interface OwnSession {
   network: string;
 }
 
+/** A user as an admin sees one alone. */
+export interface AdminUser extends Omit<Account, 'is_delete'> {
+  state: UserState;
+  is_delete: 0 | 1;
+  is_disabled: 0 | 1;
+  delete_time: string | null;
+  deleted_by_admin: 0 | 1;
+}
+
+export type UserState = 'live' | 'disabled' | 'deleted';
+
 export interface AuditEvent {
+  /** A counter of the user's changes. */
   version: number;
-  time: string;
-  changed_by: { user_id?: string; role: string; credential: string; request_id: string };
+  at: string;
+  changed_by?: {
+    user_id?: string;
+    role: 'user' | 'admin' | 'operator' | 'job';
+    credential: 'session' | 'token' | 'code' | 'operator' | 'job';
+    request_id: string;
+  };
+  /** Names of the fields that changed. */
   fields: string[];
+  values: { role?: 'user' | 'admin'; is_disabled?: 0 | 1; is_delete?: 0 | 1 };
 }
 
 export interface Registration {
@@ -88,7 +107,7 @@ export interface Routes {
   };
   '/user/logout': { data: ''; code: OfSession };
   '/user/index': {
-    query: { limit?: number; cursor?: string; state?: 'live' | 'disabled' | 'deleted' };
+    query: { limit?: number; cursor?: string; state?: UserState };
     data: User[];
     next: string | null;
     code: OfSessionOrToken | 10007 | 11001 | 11005;
@@ -111,21 +130,22 @@ export interface Routes {
     data: '';
     code: OfSession | 11001 | 11002 | 11003 | 11005;
   };
-  '/user/delete': { body: { veri_code: string }; data: ''; code: OfSession | 11001 | 11003 | 11005 };
+  '/user/delete': { body: { veri_code: string }; data: { restore_until: string }; code: OfSession | 11001 | 11003 | 11005 };
   '/user/export': {
     data: { user: Account; sessions: OwnSession[]; events: AuditEvent[] };
     code: OfSession | 11005;
   };
   '/admin/user': {
     query: { phone?: string; id?: string };
-    data: Omit<Account, 'is_delete'> & { is_delete: 0 | 1; is_disabled: 0 | 1 };
+    data: AdminUser;
     code: OfSessionOrToken | 10007 | 11001 | 11004;
   };
   '/admin/update': {
     body:
       | { id: string; role?: 'user' | 'admin'; disabled?: boolean; end_sessions?: true; delete?: true; restore?: true }
       | { phone: string; reset_tries: true };
-    data: '';
+    /** Empty after `reset_tries`. */
+    data: AdminUser | '';
     code: OfSessionOrToken | 10007 | 11001 | 11004;
   };
   '/admin/audit': {

@@ -39,7 +39,7 @@ fn bad(id: u64) -> (Row, &'static str) {
     const WRONG: [(usize, &str, &str); 7] = [
         (8, "1380013800", "phone is not a valid phone number"),
         (4, "3", "gender must be 1 or 2"),
-        (5, "0000-00-00", "birth_day must be a real date as YYYY-MM-DD"),
+        (5, "0000-00-00", "birth_day must be a real date written as YYYY-MM-DD"),
         (3, "", "user_name is empty"),
         (1, "2999-01-01 00:00:00", "create_time must be a time of the past as YYYY-MM-DD HH:MM:SS"),
         (9, "2", "is_delete must be 0 or 1"),
