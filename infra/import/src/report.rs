@@ -120,8 +120,12 @@ impl Report {
         if io::stderr().is_terminal() {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
-        let Written { imported, there, taken } = written;
+        let Written { imported, write_units, there, taken } = written;
         say(&format!("{imported} imported, {there} were imported before, {taken} have a phone of another user"));
+        say(&format!(
+            "{write_units:.0} write units in {} s",
+            self.started.map_or(0, |started| started.elapsed().as_secs())
+        ));
         if *taken > 0 {
             say(&format!("Those are named in {}", self.path.display()));
         }

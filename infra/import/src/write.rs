@@ -48,6 +48,8 @@ struct Writer {
 #[derive(Default)]
 pub(crate) struct Written {
     pub(crate) imported: u64,
+    /// What those cost, as DynamoDB counts.
+    pub(crate) write_units: f64,
     /// Of an earlier run.
     pub(crate) there: u64,
     /// Of phones that have another user.
@@ -75,15 +77,18 @@ impl Import {
             if let Some(Row { line, id, outcome: Outcome::Good(legacy) }) = row {
                 let legacy_id = legacy.id;
                 let user = legacy.into_user(self.shards, &self.request_id)?;
-                let writer = Arc::clone(&self.writer);
-                writer.pace.turn().await;
-                writes.spawn(async move { (line, id, writer.write(&user, legacy_id).await) });
+                let table = Arc::clone(&self.writer);
+                table.pace.turn().await;
+                writes.spawn(async move { (line, id, table.write(&user, legacy_id).await) });
             }
             while writes.len() >= WIDTH || (is_last && !writes.is_empty()) {
                 let Some(write) = writes.join_next().await else { break };
                 let (line, id, outcome) = write?;
                 match outcome.map_err(|error| stopped(&error))? {
-                    Imported::New => written.imported += 1,
+                    Imported::New { units } => {
+                        written.imported += 1;
+                        written.write_units += units;
+                    }
                     Imported::Before => written.there += 1,
                     Imported::PhoneTaken => {
                         written.taken += 1;

@@ -15,10 +15,13 @@ use crate::models::user::User;
 const LEGACY_ID: &str = "legacy_id";
 
 /// The outcome of importing a user.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Imported {
     /// The user is in the table.
-    New,
+    New {
+        /// Write units, those of indexes among them.
+        units: f64,
+    },
     /// It was before: an earlier import, or an earlier try of this one, has written it.
     Before,
     /// The phone has another user, or had one who is deleted.
@@ -38,7 +41,13 @@ impl Users {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(phone)")
             .return_values_on_condition_check_failure(AllOld);
-        let Err(error) = write(put.send(), PutItemOutput::consumed_capacity).await else { return Ok(Imported::New) };
+        let error = match write(put.send(), PutItemOutput::consumed_capacity).await {
+            Ok(output) => {
+                let units = output.consumed_capacity.and_then(|consumed| consumed.capacity_units).unwrap_or_default();
+                return Ok(Imported::New { units });
+            }
+            Err(error) => error,
+        };
         let row = met(&error)?.unwrap_or_default();
         Ok(if row.get(LEGACY_ID) == Some(&n(legacy_id)) { Imported::Before } else { Imported::PhoneTaken })
     }
@@ -55,8 +64,9 @@ mod tests {
 
     #[test]
     fn a_user_is_written_with_its_old_id_where_no_row_is() {
-        let dynamodb = Scripted::new(&[Ending::ok(&json!({}))]);
-        assert_eq!(dynamodb.run(users(&dynamodb).import(&user(), 345)).unwrap(), Imported::New);
+        let dynamodb = Scripted::new(&[Ending::ok(&json!({ "ConsumedCapacity": { "CapacityUnits": 2.0 } }))]);
+        let imported = dynamodb.run(users(&dynamodb).import(&user(), 345)).unwrap();
+        assert_eq!(imported, Imported::New { units: 2.0 });
         let body = &dynamodb.seen()[0].body;
         let mut expected = row();
         expected["legacy_id"] = json!({ "N": "345" });

@@ -84,34 +84,29 @@ fn escaped(text: &str, also: &[char]) -> String {
     escaped
 }
 
-fn line_of(row: &Row, separator: &str, field: impl Fn(&Option<String>) -> String) -> String {
-    row.iter().map(field).collect::<Vec<_>>().join(separator) + "\n"
+fn line_of(row: &Row, separator: &str, field: impl Fn(Option<&str>) -> String) -> String {
+    row.iter().map(|text| field(text.as_deref())).collect::<Vec<_>>().join(separator) + "\n"
 }
 
 /// As `mysql --batch` writes: tabs, a header, the word NULL.
 fn batch(row: &Row) -> String {
-    line_of(row, "\t", |field| field.as_ref().map_or_else(|| "NULL".to_owned(), |text| escaped(text, &[])))
+    line_of(row, "\t", |field| field.map_or_else(|| "NULL".to_owned(), |text| escaped(text, &[])))
 }
 
 /// As `SELECT … INTO OUTFILE` and `mysqldump --tab` write: tabs, `\N`.
 fn outfile(row: &Row) -> String {
-    line_of(row, "\t", |field| field.as_ref().map_or_else(|| r"\N".to_owned(), |text| escaped(text, &[])))
+    line_of(row, "\t", |field| field.map_or_else(|| r"\N".to_owned(), |text| escaped(text, &[])))
 }
 
 /// The same with `FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '"'`, of MySQL and of MariaDB.
 fn commas(row: &Row) -> String {
-    let field = |field: &Option<String>| {
-        field.as_ref().map_or_else(|| r"\N".to_owned(), |text| format!("\"{}\"", escaped(text, &['"'])))
-    };
-    line_of(row, ",", field)
+    line_of(row, ",", |field| field.map_or_else(|| r"\N".to_owned(), |text| format!("\"{}\"", escaped(text, &['"']))))
 }
 
 /// As other tools write CSV: quotes are doubled, NULL is empty, lines end with two characters. A backslash is escaped still.
 fn csv(row: &Row) -> String {
-    let field = |field: &Option<String>| {
-        field.as_ref().map_or_else(String::new, |text| format!("\"{}\"", escaped(text, &[]).replace('"', "\"\"")))
-    };
-    line_of(row, ",", field).replace('\n', "\r\n")
+    let quoted = |text: &str| format!("\"{}\"", escaped(text, &[]).replace('"', "\"\""));
+    line_of(row, ",", |field| field.map(quoted).unwrap_or_default()).replace('\n', "\r\n")
 }
 
 /// The import of a file into the users' table at an address of DynamoDB.
