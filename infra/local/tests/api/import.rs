@@ -88,6 +88,9 @@ fn line_of(row: &Row, separator: &str, field: impl Fn(Option<&str>) -> String) -
     row.iter().map(|text| field(text.as_deref())).collect::<Vec<_>>().join(separator) + "\n"
 }
 
+/// How a tool writes a row.
+type Style = fn(&Row) -> String;
+
 /// As `mysql --batch` writes: tabs, a header, the word NULL.
 fn batch(row: &Row) -> String {
     line_of(row, "\t", |field| field.map_or_else(|| "NULL".to_owned(), |text| escaped(text, &[])))
@@ -187,7 +190,7 @@ async fn a_file_of_any_tool_is_reported_without_a_write_and_then_imported() {
         let url = app.emulator.dynamodb_url();
         let folder = app.repository.path();
         let tabs = COLUMNS.replace(',', "\t") + "\n";
-        let styles: [(&str, String, fn(&Row) -> String); 4] = [
+        let styles: [(&str, String, Style); 4] = [
             ("batch.tsv", tabs, batch),
             ("outfile.txt", String::new(), outfile),
             ("commas.txt", String::new(), commas),
@@ -254,7 +257,7 @@ async fn an_import_that_is_killed_goes_on_and_brings_each_good_row_once() {
         app.register("13900000001").await;
         app.add_secret("13900000001");
 
-        let rate = (count / 5).max(400).min(40_000).to_string();
+        let rate = (count / 5).clamp(400, 40_000).to_string();
         let mut first =
             import(app.repository.path(), &url, "users.tsv", &["--write", "--rate", &rate]).spawn().unwrap();
         let some = json!({ "TableName": "badge-local-users", "Limit": 200, "Select": "COUNT" });
