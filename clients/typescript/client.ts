@@ -32,11 +32,13 @@ export interface User {
   city: string;
   /** Hidden but for the country code and two digits, unless the caller is an admin. */
   phone: string;
-  is_delete: 0;
+  /** 1 is in lists of admins alone. */
+  is_delete: 0 | 1;
 }
 
-export interface Account extends Omit<User, 'birth_day'> {
+export interface Account extends Omit<User, 'birth_day' | 'is_delete'> {
   birth_day: string;
+  is_delete: 0;
   role: 'user' | 'admin';
 }
 
@@ -123,8 +125,8 @@ export interface Routes {
     code: OfSessionOrToken | 11001;
   };
   '/user/token': { data: { token: string; expires_in: number }; code: OfSession };
-  '/user/sessions': { data: OwnSession[]; next: string | null; code: OfSessionOrToken };
-  '/user/end_sessions': { body: { id: string } | { others: true }; data: ''; code: OfSessionOrToken | 11001 };
+  '/user/sessions': { data: OwnSession[]; next: null; code: OfSessionOrToken };
+  '/user/end_sessions': { body: { id?: string; others?: boolean }; data: ''; code: OfSessionOrToken | 11001 };
   '/user/change_phone': {
     body: { phone: string; veri_code: string; old_veri_code: string };
     data: '';
@@ -141,9 +143,17 @@ export interface Routes {
     code: OfSessionOrToken | 10007 | 11001 | 11004;
   };
   '/admin/update': {
-    body:
-      | { id: string; role?: 'user' | 'admin'; disabled?: boolean; end_sessions?: true; delete?: true; restore?: true }
-      | { phone: string; reset_tries: true };
+    /** Changes of the user `id`; or `reset_tries` with a `phone` alone. */
+    body: {
+      id?: string;
+      role?: 'user' | 'admin';
+      disabled?: boolean;
+      end_sessions?: boolean;
+      delete?: boolean;
+      restore?: boolean;
+      phone?: string;
+      reset_tries?: boolean;
+    };
     /** Empty after `reset_tries`. */
     data: AdminUser | '';
     code: OfSessionOrToken | 10007 | 11001 | 11004;
