@@ -141,6 +141,9 @@ end-sessions: # end all sessions and tokens of a user (PHONE=+8613800138000 STAG
 delete-user: # delete a user; the job `daily` erases the row later (PHONE=+8613800138000 STAGE=test)
 	@PHONE="$(PHONE)" CHANGE=delete infra/deploy/admin.sh
 
+import: toolchain # import users of the old table t_user; reports on the file until WRITE=1 (FILE=users.csv STAGE=test RATE=1000)
+	@FILE="$(FILE)" WRITE="$(WRITE)" RATE="$(RATE)" infra/deploy/import.sh
+
 outputs: # print the addresses and names of a stage (STAGE=test)
 	@infra/deploy/outputs.sh
 
@@ -202,7 +205,7 @@ test-console: redis build-local # test the console in a browser: journeys, acces
 test-docs: redis python build-local # test the API pages, and run their samples (needs node)
 	@infra/dev/test_docs.sh
 
-test-clients: redis python build-local # generate clients from the API description, compile and use them (ONLY="orval hey-api"; needs npm)
+test-clients: redis python build-local # test the TypeScript client, and clients generated from the API description (ONLY="badge-client orval"; needs npm)
 	@ONLY="$(ONLY)" infra/dev/test_clients.sh
 
 test-deploy: redis python build-local # deploy to an emulator of AWS that enforces policies; some minutes (ONLY=rights)

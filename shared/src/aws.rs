@@ -12,7 +12,7 @@ mod tls;
 mod ttl_cache;
 
 pub use self::clients::Clients;
-pub(crate) use self::clients::{CALL, CONNECT, NO_ANSWER, sdk_cause};
+pub(crate) use self::clients::{CALL, CONNECT, NO_ANSWER, OPERATOR_CALL, OPERATOR_CONNECT, sdk_cause};
 pub use self::elasticache::{Description, ElastiCache};
 pub use self::http_client::{HttpClient, HttpResponse};
 pub(crate) use self::iam_token::IamToken;

@@ -11,6 +11,7 @@ mod request;
 mod site;
 
 pub(crate) use self::cookie::{device_cookie, expired_cookie, session_cookie};
+pub use self::envelope::explain;
 pub(crate) use self::envelope::{code, seal};
 pub(crate) use self::headers::joined;
 pub use self::reply::{Reply, Success};

@@ -28,6 +28,10 @@ pub(crate) const CONNECT: Duration = Duration::from_millis(400);
 /// How long a call that a client waits for may take, its retries included, so that a function answers within 2.5 s.
 pub(crate) const CALL: Duration = Duration::from_millis(1300);
 
+/// The same two for the program of an operator.
+pub(crate) const OPERATOR_CONNECT: Duration = Duration::from_secs(5);
+pub(crate) const OPERATOR_CALL: Duration = Duration::from_secs(20);
+
 /// What the parts of a function are opened from at its cold start: the settings, and the way to AWS. What a function does
 /// not open is not linked into its binary.
 pub struct Clients {
@@ -45,6 +49,16 @@ impl Clients {
     pub fn new(config: Config) -> Result<Self, StartError> {
         let env = AwsEnv::load().map_err(StartError::of)?;
         Ok(Self { config: Arc::new(config), env, http: OnceLock::new() })
+    }
+
+    /// The same for the program of an operator, who may be far away and whom seconds do not matter to.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn for_operator(config: Config) -> Result<Self, StartError> {
+        let clients = Self::new(config)?;
+        let http = HttpClient::new(&clients.env.authorities, OPERATOR_CONNECT, OPERATOR_CALL)?;
+        Ok(Self { http: OnceLock::from(http), ..clients })
     }
 
     /// The HTTP client that all parts share.

@@ -19,7 +19,7 @@ use aws_types::sdk_config;
 use tracing::{Instrument, warn};
 
 use super::item::Item;
-use crate::aws::{CALL, CONNECT, Clients, sdk_cause};
+use crate::aws::{CALL, CONNECT, Clients, OPERATOR_CALL, OPERATOR_CONNECT, sdk_cause};
 use crate::error::{Error, StartError};
 use crate::telemetry::{Backend, round_trip};
 
@@ -60,11 +60,25 @@ impl Database {
         database
     }
 
+    /// The same of [`Clients::for_operator`], with its times. Nothing is opened yet.
+    ///
+    /// # Errors
+    /// As [`Clients::http`].
+    pub fn for_operator(clients: &Clients) -> Result<Self, StartError> {
+        clients
+            .sdk_config(ENDPOINT)
+            .map(|config| Self::within(config, OPERATOR_CONNECT, OPERATOR_CALL / 2, OPERATOR_CALL))
+    }
+
     pub(super) fn new(config: sdk_config::Builder) -> Self {
+        Self::within(config, CONNECT, ATTEMPT, CALL)
+    }
+
+    fn within(config: sdk_config::Builder, connect: Duration, attempt: Duration, call: Duration) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(CALL)
+            .connect_timeout(connect)
+            .operation_attempt_timeout(attempt)
+            .operation_timeout(call)
             .build();
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(BACKOFF);
         let config = config.timeout_config(timeouts).retry_config(retries).build();

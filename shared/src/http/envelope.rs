@@ -136,7 +136,9 @@ fn data(error: &Error, language: Language) -> Option<Box<RawValue>> {
     }
 }
 
-fn explain(reason: Reason, language: Language) -> String {
+/// The sentence of a reason, which stands behind the name of the parameter.
+#[must_use]
+pub fn explain(reason: Reason, language: Language) -> String {
     let (zh, en) = match reason {
         Reason::NotText => ("必须是字符串".to_owned(), "must be a string".to_owned()),
         Reason::Length(max) => {

@@ -24,6 +24,7 @@ mod failover;
 mod fallback;
 mod front;
 mod idempotency;
+mod import;
 mod job;
 mod job_failure;
 mod language;

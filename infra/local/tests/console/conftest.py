@@ -1,11 +1,13 @@
 """An emulator and a browser for each test. A message on the browser's console fails the test."""
 
+import http.server
 import json
 import os
 import pathlib
 import re
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -132,6 +134,27 @@ def browser():
         # Chromium's sandbox does not start as root, which CI is; the pages are our own.
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         yield playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=arguments)
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """An empty page."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def pages():
+    """A port with an empty page. By the name `localhost` it is of another site than the API, which is at 127.0.0.1."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
 
 
 @pytest.fixture

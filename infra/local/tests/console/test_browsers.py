@@ -1,11 +1,6 @@
 """What pages of other origins can do in a browser: those of `cors_origins` with a token and not with a cookie, others nothing."""
 
-import http.server
-import threading
-
 import pytest
-
-from conftest import free_port
 
 CALL = """async ([url, options]) => {
     try {
@@ -14,27 +9,6 @@ CALL = """async ([url, options]) => {
         return String(error);
     }
 }"""
-
-
-class Page(http.server.BaseHTTPRequestHandler):
-    """An empty page."""
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("content-type", "text/html")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def pages():
-    """A port with an empty page. By the name `localhost` it is of another site than the API, which is at 127.0.0.1."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), Page)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_port
-    server.shutdown()
 
 
 def post(body, content_type="application/json", **options):
