@@ -57,7 +57,7 @@ impl Clients {
     /// As [`Self::new`].
     pub fn for_operator(config: Config) -> Result<Self, StartError> {
         let clients = Self::new(config)?;
-        let http = HttpClient::new(&clients.env.authorities, OPERATOR_CONNECT, OPERATOR_CALL)?;
+        let http = HttpClient::new(&[&clients.env.authorities], OPERATOR_CONNECT, OPERATOR_CALL)?;
         Ok(Self { http: OnceLock::from(http), ..clients })
     }
 
