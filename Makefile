@@ -235,8 +235,8 @@ guard: redis build-local # compare round trips, units and instructions of each f
 	@echo "Round trips, units and instructions beside infra/bench/baseline.json" >&2
 	@"$(DEV_BIN)/bench" guard
 
-size: build-local # compare the size of each endpoint with infra/bench/baseline.json, and count TLS stacks
-	@infra/dev/size.sh
+size: build-local # compare the size of each endpoint with infra/bench/baseline.json, and count TLS stacks (FN="login logout")
+	@FN="$(FN)" infra/dev/size.sh
 
 bench: redis build-local # measure the functions beside one that says hello (RUNS=61 WARM=400 FN="login logout" TLS=1 SHARE=14)
 	@RUNS="$(RUNS)" WARM="$(WARM)" FN="$(FN)" BASE="$(BASE)" TLS="$(TLS)" SHARE="$(SHARE)" infra/dev/bench.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the endpoints as they are shipped, and fails when one has grown beyond infra/bench/baseline.json or 4.0 MB zipped, or
-# when functions link aws-lc-sys or more than one rustls. With --renew, the sizes become the baseline.
+# when functions link aws-lc-sys or more than one rustls. FN names some of them. With --renew, the sizes become the baseline.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/dev/lib.sh
@@ -18,7 +18,7 @@ fi
 versions=$(printf '%s\n' "$linked" | grep -E '^rustls v' | cut -d ' ' -f 2 | sort -u)
 [ "$(printf '%s\n' "$versions" | wc -l)" = 1 ] || fail "functions link more than one version of rustls: $versions"
 
-names=$(basename -a functions/api/*)
+names=${FN:-$(basename -a functions/api/*)}
 # As `make build` has it, so that no crate gets features that it is not shipped with.
 # shellcheck disable=SC2046,SC2086 # words
 cargo build --release $FUNCTIONS_ALONE $(printf -- '--bin %s ' $names)

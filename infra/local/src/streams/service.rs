@@ -124,19 +124,21 @@ impl Streams {
     /// Delivers batch after batch. Never returns.
     async fn work(&self, mapping: &MappingSpec) -> Infallible {
         loop {
+            // Before the read: records that a reset has deleted meanwhile are those of before it.
+            let resets = self.resets.load(Ordering::SeqCst);
             // Fails if somebody has deleted the table.
             let records = self.dynamodb.records(&mapping.table, self.number(mapping), mapping.batch_size).await;
             let records = records.unwrap_or_default();
             match self.lambda.function(&mapping.function) {
-                Some(function) if !records.is_empty() => self.deliver(mapping, &function, &records).await,
+                Some(function) if !records.is_empty() => self.deliver(mapping, &function, &records, resets).await,
                 _ => sleep(INTERVAL).await,
             }
         }
     }
 
     /// Delivers a batch until each of its records was handled or given up.
-    async fn deliver(&self, mapping: &MappingSpec, function: &Arc<Function>, records: &[Record]) {
-        let (resets, since) = (self.resets.load(Ordering::SeqCst), self.clock.now());
+    async fn deliver(&self, mapping: &MappingSpec, function: &Arc<Function>, records: &[Record], resets: u64) {
+        let since = self.clock.now();
         let events: Vec<Value> = records.iter().map(|record| event(mapping, record, since)).collect();
         let numbers: Vec<String> = records.iter().map(|record| record.dynamodb.sequence_number.clone()).collect();
         let mut batch = Batch::new(records.len(), Rules { bisects: mapping.bisects, max_retries: mapping.max_retries });

@@ -193,12 +193,12 @@ async fn wrong_tries_are_forgotten_also_of_a_phone_without_a_user() {
             }
             app.advance(301).await;
         }
-        let right = app.code(&phone, 5).await;
-        let applicant = applicant(&phone, &right);
-        assert_eq!(app.post("/user/register", &applicant).await.code, code::TOO_MANY_REQUESTS);
+        let asks = json!({ "phone": phone });
+        assert_eq!(app.post("/user/veri_code", &asks).await.code, code::TOO_MANY_REQUESTS);
         let reset = update(app, &admin.sid, &json!({ "phone": phone, "reset_tries": true })).await;
         assert_eq!((reset.code, reset.data), (0, json!("")));
-        assert_eq!(app.post("/user/register", &applicant).await.code, 0);
+        let right = app.code(&phone, 5).await;
+        assert_eq!(app.post("/user/register", &applicant(&phone, &right)).await.code, 0);
     })
     .await;
 }

@@ -4,15 +4,20 @@ use serde_json::{Value, json};
 
 use support::{Reply, TestApp, applicant, other_than, with_app};
 
+/// Calls that a line lists; `spent` counts all.
+const LISTED: u64 = 16;
+
 /// Steps in sequence, Redis, DynamoDB and other calls, read and write units.
 type Spent = (u64, u64, u64, u64, f64, f64);
 
 async fn spent(app: &TestApp, reply: &Reply) -> Spent {
-    let line: Value = app.log(&reply.request_id).await.remove(0);
+    // A change of rights has a line of its own before that of the request.
+    let line: Value = app.log(&reply.request_id).await.pop().unwrap();
     let (count, units) =
         (|name: &str| line["spent"][name].as_u64().unwrap(), |name: &str| line["spent"][name].as_f64().unwrap());
     let calls = line["calls"].as_array().map_or(0, Vec::len) as u64;
-    assert_eq!(calls, count("redis") + count("dynamodb") + count("http"), "each call is counted: {line}");
+    let all = count("redis") + count("dynamodb") + count("http");
+    assert_eq!(calls, all.min(LISTED), "each call is counted: {line}");
     (count("steps"), count("redis"), count("dynamodb"), count("http"), units("read_units"), units("write_units"))
 }
 
@@ -46,7 +51,7 @@ async fn requests_stay_within_the_budget() {
             ("POST", "/user/token", "", (1, 1, 0, 0, 0.0, 0.0), None),
             ("GET", "/user/sessions", "", (3, 3, 0, 0, 0.0, 0.0), Some((3, 2, 1, 0, 0.5, 0.0))),
             ("POST", "/user/end_sessions", r#"{"id":"x"}"#, (1, 1, 0, 0, 0.0, 0.0), Some((1, 1, 0, 0, 0.0, 0.0))),
-            ("GET", "/user/export", "", (4, 4, 1, 0, 1.0, 0.0), None),
+            ("GET", "/user/export", "", (4, 4, 2, 0, 1.5, 0.0), None),
             ("POST", "/user/end_sessions", r#"{"others":true}"#, (3, 4, 1, 0, 0.0, 2.0), None),
         ] {
             for (authorization, expected) in [(&jwt, by_token), (&somebody.sid, Some(by_session))] {
@@ -126,7 +131,11 @@ async fn moving_and_leaving_stay_within_the_budget() {
         let body = json!({ "veri_code": app.code(&phone, 3).await }).to_string();
         let left = app.send("POST", "/user/delete", &[("authorization", &sid)], body).await;
         let (steps, redis, dynamodb, http, read, _) = spent(app, &left).await;
-        assert_eq!((left.code, steps, redis, dynamodb, http, read), (0, 4, 8, 1, 1, 0.0), "delete");
+        // A sandbox that has not read the secrets for five minutes reads both again, side by side.
+        let is_read_again = http == 3;
+        let steps = steps - u64::from(is_read_again);
+        assert_eq!((left.code, steps, redis, dynamodb, read), (0, 4, 8, 1, 0.0), "delete");
+        assert!(http == 1 || is_read_again, "{http} for the confirmation and the secrets");
     })
     .await;
 }

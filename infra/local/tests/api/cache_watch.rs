@@ -282,7 +282,7 @@ async fn the_emulator_reports_the_cache_that_its_functions_use() {
 
 #[tokio::test]
 async fn the_emulator_reports_no_snapshot() {
-    let expecting = |settings: &str| format!("{settings}snapshot_max_hours = 26\n");
+    let expecting = |settings: &str| settings.replacen("[cache]\n", "[cache]\nsnapshot_max_hours = 26\n", 1);
     with_settings(expecting, async |app| {
         assert_eq!(line(&fire(app).await)["findings"], json!(["there is no snapshot"]));
     })
