@@ -121,8 +121,8 @@ async fn moving_and_leaving_stay_within_the_budget() {
         let body = json!({ "veri_code": app.code(&new, 2).await }).to_string();
         let left = app.send("POST", "/user/delete", &session, body).await;
         let (steps, _, dynamodb, http, read, _) = spent(app, &left).await;
-        // One step more than of a session that has not moved.
-        assert_eq!((left.code, steps, dynamodb, http, read), (0, 5, 1, 1, 0.0), "delete by the session that moved");
+        assert_eq!((left.code, dynamodb, http, read), (0, 1, 1, 0.0), "delete by the session that moved");
+        assert!(steps <= 5, "{steps}: at most one more than of a session that has not moved");
 
         let phone = app.phone();
         app.register(&phone).await;
