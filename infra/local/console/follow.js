@@ -182,7 +182,7 @@ function eventsPanel(user, events) {
   return {
     node: h('div', { class: 'panel' }, h('h2', {}, t('events_of', { name: user.user_name })),
       events.length
-        ? h('ul', { class: 'sessions' }, events.map((event) => h('li', {},
+        ? h('ul', { class: 'events' }, events.map((event) => h('li', {},
           h('span', { class: 'tag' }, `${event.version}`), h('span', { class: 'soft nowrap' }, storedTime(event.at)),
           h('span', { class: 'mono' }, what(event)), h('span', { class: 'end soft', title: event.changed_by?.request_id ?? '' }, who(event)))))
         : h('div', { class: 'pad soft' }, t('events_none'))),

@@ -52,7 +52,7 @@ def test_the_detail_of_an_invocation_is_the_picture_of_the_readme(console, emula
     signed_in = page.locator(".list-row", has_text="login").first
     signed_in.click()
     # The gateway, the function, and each call of a login.
-    expect(page.locator(".lanes li")).to_have_count(2 + 5)
+    expect(page.locator(".lanes li")).to_have_count(2 + 6)
     expect(page.locator(".lanes li", has_text="DynamoDB 1 RU")).to_have_count(1)
     shot(page, "readme", full_page=False)
 
