@@ -299,9 +299,9 @@ impl TestApp {
         emulator.stop().await;
         let mut lines = 0;
         for file in fs::read_dir(repository.file("logs")).unwrap().flatten() {
-            for line in fs::read_to_string(file.path()).unwrap().lines() {
+            for line in fs::read_to_string(file.path()).unwrap().lines().map(without_calls) {
                 lines += usize::from(file.file_name().to_string_lossy().starts_with("badge-"));
-                if let Some(secret) = secrets.lock().iter().find(|secret| has_word(line, secret)) {
+                if let Some(secret) = secrets.lock().iter().find(|secret| has_word(&line, secret)) {
                     panic!("a secret of {} characters is in {line}", secret.len());
                 }
             }
@@ -324,6 +324,12 @@ impl Reply {
         let text = |name: &str| self.data[name].as_str().unwrap().to_owned();
         SignedIn { user_id: text("user_id"), token: text("token"), sid: self.sid().unwrap() }
     }
+}
+
+/// A line without its round trips: of some thousand microseconds, one can be a code by chance.
+fn without_calls(line: &str) -> String {
+    let parts = line.split_once("\"calls\":[").and_then(|(head, tail)| Some((head, tail.split_once("]]")?.1)));
+    parts.map_or_else(|| line.to_owned(), |(head, tail)| format!("{head}{tail}"))
 }
 
 /// Whether the secret is in the line. Six digits may be a part of a request id or of a duration; that is no code.
