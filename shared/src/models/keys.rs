@@ -84,9 +84,10 @@ mod tests {
         let good = ring(32, 32, 33).ok().unwrap();
         let keys: Vec<_> = good.keys().map(|key| (key.kid.as_str(), key.bytes().len())).collect();
         assert_eq!(keys, [("b", 32), ("c", 33), ("a", 32)]);
-        for (current, previous, next) in [(31, 32, 32), (32, 31, 32), (32, 32, 31), (0, 32, 32)] {
+        for (current, previous, next) in [(31, 32, 32), (32, 31, 32), (32, 32, 31), (1, 32, 32)] {
             assert_eq!(ring(current, previous, next).err(), Some("has a key of fewer than 32 bytes"));
         }
+        assert_eq!(ring(0, 32, 32).err(), Some("has an empty key"));
         assert_eq!(KeyRing::read(&key("b", 32).to_string()).ok().unwrap().keys().count(), 1);
         assert_eq!(KeyRing::read_any(&key("LTAI5t", 30).to_string()).ok().unwrap().current.bytes().len(), 30);
         assert_eq!(KeyRing::read_any(&key("b", 0).to_string()).err(), Some("has an empty key"));

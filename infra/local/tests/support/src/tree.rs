@@ -114,7 +114,7 @@ pub fn texts(value: &Value) -> Vec<String> {
 pub struct Main {
     /// The only method, of an endpoint.
     pub method: Option<String>,
-    /// Who may call it: `Anyone`, `SignedIn`, `BySession`, `Admin` or `EndsSession`, of an endpoint.
+    /// Who may call it: `Anyone`, `SignedIn`, `BySession`, `ConfirmsByCode`, `Admin` or `EndsSession`, of an endpoint.
     pub access: Option<String>,
 }
 
@@ -131,7 +131,7 @@ pub fn main_of(kind: &str, name: &str) -> Main {
     };
     let arguments: Vec<String> = call.args.iter().filter_map(path).collect();
     let method = arguments.iter().find_map(|argument| argument.strip_prefix("Method::")).map(str::to_owned);
-    let known = ["Admin", "Anyone", "BySession", "EndsSession", "SignedIn"];
+    let known = ["Admin", "Anyone", "BySession", "ConfirmsByCode", "EndsSession", "SignedIn"];
     let access = arguments.into_iter().find(|argument| known.contains(&argument.as_str()));
     Main { method, access }
 }
