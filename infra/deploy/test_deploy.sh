@@ -18,6 +18,7 @@ say "A deployment on an emulator of AWS: pytest"
 export BUILT_IN="$CARGO_TARGET_DIR/debug" PYTHONDONTWRITEBYTECODE=1
 python=$PWD/.tools/venv/bin/python
 cd infra/deploy/tests
-# In this order, and without what pytest would leave in the folder.
-exec "$python" -m pytest -p no:cacheprovider --quiet --durations=5 ${ONLY:+-k "$ONLY"} \
+# In this order, and without what pytest would leave in the folder. CI has an hour for everything, so it leaves out those that
+# deploy once more.
+exec "$python" -m pytest -p no:cacheprovider --quiet --durations=5 ${ONLY:+-k "$ONLY"} ${CI:+-m "not slow"} \
     test_front.py test_messages.py test_schedules.py test_rights.py test_versions.py test_failures.py test_end.py

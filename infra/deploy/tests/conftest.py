@@ -16,6 +16,10 @@ from stage import Stage
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: a whole deployment of its own; `make test-deploy` runs it, CI does not")
+
+
 @pytest.fixture(scope="session")
 def stage(request):
     """A stage that `make deploy` has brought up in an empty account. Where it has not, there is nothing to test."""

@@ -3,6 +3,7 @@
 import re
 from contextlib import contextmanager
 
+import pytest
 import yaml
 from stage import STAGE
 
@@ -34,6 +35,7 @@ def tables(stage):
     return [name for name in stage.aws("dynamodb").list_tables()["TableNames"] if name.startswith(f"badge-{SECOND}-")]
 
 
+@pytest.mark.slow
 def test_a_first_deployment_that_failed_can_be_typed_again(stage):
     conf = (stage.folder / f"conf/{STAGE}.toml").read_text()
     conf = re.sub(r"\[\[veri_code\.test_numbers\]\]\n(\w+ = .*\n)+", "", conf)
@@ -55,6 +57,7 @@ def test_a_first_deployment_that_failed_can_be_typed_again(stage):
         second.unlink()
 
 
+@pytest.mark.slow
 def test_an_update_that_failed_can_be_typed_again(stage):
     before = stage.versions()
     old, new = "[veri_code]\nttl_secs = 300", "[veri_code]\nttl_secs = 150"

@@ -31,7 +31,7 @@ OWN_ROW = {f"GetItem {USERS}", f"Query {USERS} by_id"}
 
 RIGHTS = {
     "veri_code": {"GetSecretValue veri_code", "Invoke send_sms:live"},
-    "register": {"GetSecretValue veri_code", f"PutItem {USERS}"},
+    "register": {"GetSecretValue veri_code", f"GetItem {USERS}", f"PutItem {USERS}"},
     "login": {"GetSecretValue veri_code", "GetSecretValue jwt", f"GetItem {USERS}", f"UpdateItem {USERS}"},
     "logout": {"GetSecretValue jwt"},
     "change_phone": {

@@ -7,6 +7,7 @@ import json
 import time
 from contextlib import contextmanager
 
+import pytest
 from parts import REGION
 from stage import STAGE
 
@@ -86,6 +87,7 @@ def test_a_deployment_makes_every_function_live_and_a_rollback_goes_back(stage):
     assert (stage.versions(), lives_for(stage)) == (before, FIRST_S)
 
 
+@pytest.mark.slow
 def test_a_deployment_that_does_not_work_goes_back_by_itself(stage):
     live = stage.versions()
     with broken(stage):
@@ -94,6 +96,7 @@ def test_a_deployment_that_does_not_work_goes_back_by_itself(stage):
     assert (stage.versions(), lives_for(stage)) == (live, FIRST_S)
 
 
+@pytest.mark.slow
 def test_a_version_that_somebody_made_live_by_hand_is_a_release_too(stage):
     before = stage.versions()
     client, name = stage.aws("lambda"), stage.name("login")
@@ -106,6 +109,7 @@ def test_a_version_that_somebody_made_live_by_hand_is_a_release_too(stage):
     assert stage.versions() == before
 
 
+@pytest.mark.slow
 def test_two_deployments_at_once_are_one_and_a_refusal(stage):
     held = {"what": "deploy", "by": "bob", "from": "2026-11-26T12:00:00Z", "until": time.time() + 60}
     bucket = f"badge-code-000000000000-{REGION}"
