@@ -71,6 +71,7 @@ def test_a_push_that_does_not_work_never_becomes_live(stage):
     assert stage.index()["code"] == 10006
 
 
+@pytest.mark.slow
 def test_a_deployment_makes_every_function_live_and_a_rollback_goes_back(stage):
     before = stage.versions()
     with ttl(stage, 180):
