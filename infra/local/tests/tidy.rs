@@ -65,13 +65,14 @@ fn every_endpoint_has_its_route_its_description_and_its_tests() {
     let fallback = routes_of("fallback");
     let tests = files("rs").into_iter().filter(|path| path.starts_with(root().join("infra/local/tests/api")));
     let tests: Vec<_> = tests.map(read).collect();
+    let prefix = support::PREFIX.replacen("/local", "/{stage}", 1);
     assert!(fallback.contains(&"$default".to_owned()));
     for (id, route, _) in &operations {
         assert_eq!(routes_of(id), std::slice::from_ref(route), "template and docs/openapi.yaml");
         let any = format!("ANY {}", route.split_once(' ').unwrap().1);
         assert!(fallback.contains(&any), "the fallback does not have {any}, so wrong methods are 51404");
         // Several endpoints may share a file of tests, which sends requests to each.
-        let path = route.rsplit_once("/badge").unwrap().1;
+        let path = route.split_once(' ').unwrap().1.strip_prefix(&*prefix).unwrap();
         let is_named = |source: &String| source.contains(&format!("\"{path}")) || source.contains(&format!(" {path}"));
         assert!(tests.iter().any(is_named), "no tests of {id}: nothing in infra/local/tests/api has \"{path}");
     }
