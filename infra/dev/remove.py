@@ -50,6 +50,11 @@ def in_template(name, route):
         fail(f"{TEMPLATE} has no function {name}; nothing was changed")
     resource = block[1]
     text = text.replace(block[0], "")
+    # A user of the cache whom no other function signs in as.
+    for user in set(re.findall(r"!Ref (\w+CacheUser)\b", block[0])):
+        if f"[MakesCache, !Ref {user}," not in text:
+            text = cut(text, rf"^(?:  #.*\n)*  {user}:\n(?:    .*\n)+\n", f"the cache's user of {name}")
+            text = cut(text, rf"^        - !Ref {user}\n", f"the cache's user of {name} in its group")
     if route:
         path = re.escape(PREFIX + route)
         text = cut(text, rf'^        \w+:\n          Type: HttpApi\n.* Method: ANY, Path: "{path}" .*\n', f"ANY {route} of the fallback")
