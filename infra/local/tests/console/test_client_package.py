@@ -15,7 +15,7 @@ OPEN = """async ([module, url]) => {
     const { Badge } = await import(module);
     globalThis.badge = new Badge({ url, language: 'en' });
 }"""
-CALL = "async ([name, argument]) => badge[name](argument)"
+CALL = "async ([name, argument]) => badge[name](argument ?? undefined)"
 KEPT = "() => badge.credentials"
 
 
