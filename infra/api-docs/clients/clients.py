@@ -175,7 +175,7 @@ def step(command, folder, environment):
 
 
 def try_out(name, client, origin, environment):
-    person = run.Person(origin)
+    person = run.Person(origin, becomes_admin=False)
     # In TOOLS, where programs find the libraries of node_modules.
     with tempfile.TemporaryDirectory(dir=TOOLS, prefix=f"{name}.") as folder:
         program = Path(folder, f"program{Path(client.program).suffix}")
