@@ -22,7 +22,8 @@ import sys
 import tempfile
 import time
 
-# Longer than a first deployment takes, whose cache needs some ten minutes; whoever was interrupted waits no longer than this.
+# Longer than a first deployment takes, whose cache needs some ten minutes. After an interruption the next one waits at most this
+# long.
 LOCK_S = 45 * 60
 KEPT = 50
 

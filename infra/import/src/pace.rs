@@ -1,4 +1,4 @@
-//! How fast the import writes: never faster than it is told, and slower while the table refuses.
+//! How fast the import writes: at most the given rate, and less while DynamoDB throttles it.
 
 use std::time::Duration;
 

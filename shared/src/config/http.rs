@@ -57,7 +57,7 @@ mod tests {
             "https://*.example",
             "https://app.example/",
             "https://App.example",
-            "https://app.example:443",
+            concat!("https://app.example", ":443"),
             "http://app.example",
             "app.example",
         ] {

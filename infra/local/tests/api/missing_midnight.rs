@@ -35,7 +35,7 @@ async fn days_of(zone: &str, from: &str, until: &str, expected: &[&str]) {
             );
             let runs = app.runs().await;
             let count = |day: &str, name: &str| runs[&format!("figures#{day}")][name]["N"].clone();
-            assert_eq!(count(expected[0], "registrations"), "1", "whoever came on the day counts");
+            assert_eq!(count(expected[0], "registrations"), "1", "a registration on that day is counted");
             assert_eq!(count(expected[0], "sms_sent"), "1", "and the message");
             assert!(expected[1..].iter().all(|day| count(day, "sms_sent") == "0"), "{runs:?}");
         })

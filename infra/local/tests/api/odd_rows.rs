@@ -52,11 +52,12 @@ async fn a_row_that_cannot_be_read_is_left_out_and_told_in_the_log() {
         assert_eq!(ids(&page)[1..], expected);
         assert_eq!(page.next, Some(Value::Null));
         let lines = app.log(&page.request_id).await;
-        let (told, calls): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line["level"] == "WARN");
-        assert_eq!((told.len(), calls.len()), (odd.len(), 1), "{lines:?}");
+        let (warnings, calls): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line["level"] == "WARN");
+        assert_eq!((warnings.len(), calls.len()), (odd.len(), 1), "{lines:?}");
         for (at, ..) in &odd {
             let (id, phone) = &users[*at];
-            let line = told.iter().find(|line| line["user_id"] == *id).unwrap_or_else(|| panic!("{id}: {told:?}"));
+            let line =
+                warnings.iter().find(|line| line["user_id"] == *id).unwrap_or_else(|| panic!("{id}: {warnings:?}"));
             let masked = line["phone"].as_str().unwrap();
             assert!(masked.contains('*') && !line.to_string().contains(phone), "{line}");
             assert!(!line.to_string().contains("secret"), "{line}");
