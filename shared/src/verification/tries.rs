@@ -248,14 +248,6 @@ impl Codes {
         }
     }
 
-    /// Forgets the wrong tries of a phone, those of strangers and of known devices.
-    ///
-    /// # Errors
-    /// [`Error::Redis`].
-    pub async fn reset_tries(&self, phone: &Phone) -> Result<(), Error> {
-        self.cache.forget_tries(phone).await
-    }
-
     /// What the cache has for a phone.
     pub(super) async fn state(&self, call: &Call, phone: &Phone) -> Result<PhoneState, Error> {
         let [strangers, devices] =
