@@ -19,13 +19,15 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 
-pub use self::request::{event, request, session};
+pub use self::request::{event, language, request, session, site};
 use crate::accounts::list::{Cursor, Limit};
+use crate::accounts::{audit, audit_log};
 use crate::aws::Spawned;
 use crate::clock::{Now, wall_millis};
 use crate::config::{Config, Deployed, Window};
 use crate::jwt;
-use crate::lambda::scheduled_time;
+use crate::lambda::{changes_of, scheduled_time};
+use crate::models::audit_event::{ERASED, VALUED};
 use crate::models::device::{Client, Device};
 use crate::models::keys::{Key, KeyRing};
 use crate::models::network::Network;
@@ -89,6 +91,9 @@ pub fn fields(data: &[u8]) {
     }
     if let Ok(cursor) = Cursor::parse(&value, &rules) {
         assert!(value == Cursor::write(cursor.0));
+    }
+    if let Ok(cursor) = audit_log::Cursor::parse(&value, &rules) {
+        assert!(value == audit_log::Cursor::write(&cursor.0));
     }
 }
 
@@ -220,6 +225,24 @@ pub fn payload(data: &[u8]) {
     if let Some(time) = std::str::from_utf8(data).ok().and_then(|event| scheduled_time(event).ok()) {
         assert!(time.to_string().parse().is_ok_and(|again: Timestamp| again == time));
         assert!(Now::new(time, TimeZone::UTC).rest_millis_of_day() >= 1);
+    }
+}
+
+/// An event of the users' table's stream: what becomes an event of the audit has names of fields, and values of those alone that
+/// tell nothing of a person.
+pub fn changes(data: &[u8]) {
+    let Some(changes) = std::str::from_utf8(data).ok().and_then(|event| changes_of(event).ok()) else { return };
+    for change in changes.into_iter().flatten() {
+        let Ok(events) = audit::events_of(&change) else { continue };
+        assert!(events.len() <= 2);
+        let has = |name: &str| [&change.old, &change.new].into_iter().flatten().any(|row| row.contains_key(name));
+        for event in events {
+            assert!(event.fields.iter().all(|name| name == ERASED || name == "phone" || has(name)));
+            for (name, value) in event.values {
+                assert!(VALUED.contains(&name.as_str()) && event.fields.contains(&name));
+                assert!(value == "user" || value == "admin" || value == 0 || value == 1);
+            }
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub use self::http::{http, not_found};
 pub use self::job::job;
 #[cfg(feature = "fuzz")]
 pub(crate) use self::job::scheduled_time;
+#[cfg(feature = "fuzz")]
+pub(crate) use self::stream::changes_of;
 pub use self::stream::stream;
 pub use self::task::task;
 pub use crate::models::report::Report;

@@ -6,6 +6,7 @@
 #![no_main]
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "who fuzzes sits before it")]
 
+mod import;
 mod seeds;
 
 use std::fs;
@@ -29,6 +30,10 @@ const TARGETS: &[Target] = &[
     ("payload", shared::fuzz::payload, seeds::payload),
     ("key_ring", shared::fuzz::key_ring, seeds::key_ring),
     ("settings", shared::fuzz::settings, seeds::settings),
+    ("language", shared::fuzz::language, seeds::language),
+    ("site", shared::fuzz::site, seeds::site),
+    ("changes", shared::fuzz::changes, seeds::changes),
+    ("import", import::lines, seeds::import),
     ("log_text", shared::fuzz::log_text, seeds::log_text),
     ("schedule", local::fuzz::schedule, seeds::schedule),
     ("template", local::fuzz::template, seeds::template),

@@ -79,6 +79,7 @@ pub(crate) fn fields() -> Seeds {
         "123456",
         "100",
         "AZoAAAAAcACAAAAAAAAAAA",
+        "NS4wMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAxMDA",
         "1.5e3",
         "[1]",
         "13800138000",
@@ -124,6 +125,40 @@ pub(crate) fn settings() -> Seeds {
     let [local, prod] = [include_str!("../../../conf/local.toml"), include_str!("../../../conf/prod.toml")];
     let number = "\n[[veri_code.test_numbers]]\nphone = \"13900000001\"\ncode = \"042424\"\nexpires = \"2026-12-31\"\n";
     of(&[local, prod, &format!("{local}{number}")])
+}
+
+pub(crate) fn language() -> Seeds {
+    of(&[
+        "en;q=0.9, zh;Q=0.1",
+        "zh-CN,zh;q=0.9,en;q=0.8",
+        "zh;q=0, *",
+        "en-GB, *;q=0.5, zh-TW; q = 0.5",
+        "fr, en;q=1e-3",
+    ])
+}
+
+pub(crate) fn site() -> Seeds {
+    of(&[
+        "api.example\nhttps://api.example",
+        "api.example:443\nhttps://api.example\nsame-origin",
+        "127.0.0.1:9600\nhttp://127.0.0.1:9600",
+        "api.example\nhttps://evil.example\ncross-site",
+        "api.example\nnull\nsame-site",
+        "\nhttps://",
+    ])
+}
+
+pub(crate) fn changes() -> Seeds {
+    let event = include_str!("../../local/events/audit.json");
+    let least = r#"{"Records":[{"eventID":"1","dynamodb":{"ApproximateCreationDateTime":1,"SequenceNumber":"1","OldImage":{"id":{"S":"019a0000-0000-7000-8000-000000000000"}},"NewImage":{"id":{"S":"019a0000-0000-7000-8000-000000000001"},"role":{"S":"root"},"version":{"N":"2"}}}}]}"#;
+    of(&[event, least])
+}
+
+pub(crate) fn import() -> Seeds {
+    of(&[
+        "1\t张三\t\\N\tx\r\n2\ta\\\tb\\\n\t\\\\N\n",
+        "\u{feff}1,\"张, 三\",\"a\"\"b\",\"c\\\"d\",e\\,f,\n\n\"a\"b,c\n\"open\n\\N",
+    ])
 }
 
 pub(crate) fn log_text() -> Seeds {

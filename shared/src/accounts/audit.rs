@@ -48,7 +48,7 @@ impl Audit {
 ///
 /// A row that goes makes none. A deletion cannot say who deletes, so `daily` marks a row before it erases it, and the mark is
 /// the event; the other rows that go are the removed half of a change of phone, whose event is that of the new row.
-fn events_of(change: &RowChange) -> Result<Vec<AuditEvent>, Error> {
+pub(crate) fn events_of(change: &RowChange) -> Result<Vec<AuditEvent>, Error> {
     match (&change.old, &change.new) {
         (None, Some(new)) => Ok(vec![inserted(new, change)?]),
         (Some(old), Some(new)) if text(old, "id") == text(new, "id") => {
@@ -86,7 +86,7 @@ fn inserted(new: &Row, change: &RowChange) -> Result<AuditEvent, Error> {
 fn modified(old: &Row, new: &Row, change: &RowChange) -> Result<Option<AuditEvent>, Error> {
     let (mut fields, id, version) = (differing(old, new), id(new)?, version(new));
     let is_ours = version > self::version(old);
-    // Whoever erases a deleted user first writes who it is, and nothing else.
+    // An erasure first writes who erases, and nothing else.
     if is_ours && fields.is_empty() && number(new, "is_delete").is_some_and(|is| is != 0) {
         fields.push(ERASED.to_owned());
     }

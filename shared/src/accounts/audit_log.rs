@@ -47,10 +47,10 @@ impl Params for AuditRequest {
 }
 
 /// The last event of a page; the next page has those before it.
-struct Cursor(Place);
+pub(crate) struct Cursor(pub(crate) Place);
 
 impl Cursor {
-    fn write(last: &Place) -> String {
+    pub(crate) fn write(last: &Place) -> String {
         URL_SAFE_NO_PAD.encode(last.as_str())
     }
 }

@@ -152,6 +152,52 @@ fn log(request: &Request) {
     assert!(phone.is_none_or(|phone| phone.contains("****")));
 }
 
+/// A request with these headers; `None` for a host that no URL can have, which is refused.
+fn with_headers(headers: &Value) -> Option<Request> {
+    let event = json!({ "requestContext": { "http": { "method": "GET" } }, "headers": headers });
+    request_of(&event.to_string(), &CONFIG).ok()
+}
+
+/// The value of a header, as a front lets it pass.
+fn header_text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace(|c: char| c.is_ascii_control(), " ")
+}
+
+/// An `Accept-Language`: letter case and languages that nobody speaks here change nothing.
+pub fn language(data: &[u8]) {
+    let text = header_text(data);
+    let preferred = |text: &str| with_headers(&json!({ "accept-language": text })).unwrap().language();
+    let language = preferred(&text);
+    for same in [text.to_ascii_uppercase(), text.to_ascii_lowercase(), format!("{text},fr"), format!("fr;q=0.5,{text}")]
+    {
+        assert!(preferred(&same) == language, "{same}");
+    }
+}
+
+/// The lines `Host`, `Origin` and `Sec-Fetch-Site` of a request. The stage has no origins but its own.
+pub fn site(data: &[u8]) {
+    let mut lines = data.splitn(3, |&byte| byte == b'\n').map(header_text);
+    let mut line = || lines.next().filter(|line| !line.is_empty());
+    let (host, origin, site) = (line(), line(), line());
+    let mut headers = Map::new();
+    for (name, value) in [("host", &host), ("origin", &origin), ("sec-fetch-site", &site)] {
+        if let Some(value) = value {
+            headers.insert(name.to_owned(), value.as_str().into());
+        }
+    }
+    let Some(request) = with_headers(&Value::Object(headers)) else { return };
+    let is_own = !request.is_of_other_site();
+    let is_same_host = |origin: &String| {
+        let (origin, host) = (origin.to_ascii_lowercase(), host.as_deref().unwrap_or_default().to_ascii_lowercase());
+        !host.is_empty() && origin.split_once("://").is_some_and(|(_, name)| host.starts_with(name) && !name.is_empty())
+    };
+    match (site.as_deref(), &origin) {
+        (Some(site), _) => assert_eq!(is_own, matches!(site, "same-origin" | "none")),
+        (None, None) => assert!(is_own),
+        (None, Some(origin)) => assert!(!is_own || is_same_host(origin), "{origin:?} {host:?}"),
+    }
+}
+
 /// Cookies, a line each, below an `Authorization` header.
 pub fn session(data: &[u8]) {
     let mut lines = data.split(|&byte| byte == b'\n').map(String::from_utf8_lossy);

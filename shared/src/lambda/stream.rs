@@ -130,6 +130,12 @@ fn row(image: &impl Serialize) -> Result<Option<Row>, Error> {
     Ok((!row.is_empty()).then_some(row))
 }
 
+/// The changes of an event, one by one, as a batch's are read.
+#[cfg(feature = "fuzz")]
+pub(crate) fn changes_of(event: &str) -> Result<Vec<Result<RowChange, Error>>, Error> {
+    read(event).map(|records| records.into_iter().map(change_of).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::ready;
