@@ -4,14 +4,15 @@
 //! `fuzz` alone prints the targets; `infra/dev/fuzz.sh` runs them.
 
 #![no_main]
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "who fuzzes sits before it")]
+#![expect(clippy::expect_used, clippy::print_stderr, clippy::print_stdout, reason = "who fuzzes sits before it")]
 
 mod import;
 mod seeds;
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use libfuzzer_sys::fuzz_target;
 
@@ -51,6 +52,10 @@ fn gateway(data: &[u8]) {
 
 static CHOSEN: OnceLock<&Target> = OnceLock::new();
 
+/// The last panic. The service catches those of `lambda_http`, at a body that it cannot read, so that only one that reaches
+/// libFuzzer is a finding; the hook of `libfuzzer-sys` ends the process at each.
+static PANIC: Mutex<String> = Mutex::new(String::new());
+
 fn is_in(folder: &Path, name: &str) -> bool {
     folder.file_name().is_some_and(|own| own == name)
 }
@@ -74,8 +79,16 @@ fn choose() {
     }
 }
 
-fuzz_target!(init: choose(), |data: &[u8]| {
-    if let Some((_, target, _)) = CHOSEN.get() {
-        target(data);
+/// Instead of the hook of `libfuzzer-sys`.
+fn remember_panics() {
+    std::panic::set_hook(Box::new(|info| *PANIC.lock().expect("no panic while it is held") = info.to_string()));
+}
+
+fuzz_target!(init: { choose(); remember_panics() }, |data: &[u8]| {
+    if let Some((_, target, _)) = CHOSEN.get()
+        && catch_unwind(AssertUnwindSafe(|| target(data))).is_err()
+    {
+        eprintln!("the target has panicked at this input, {}", PANIC.lock().expect("no panic while it is held"));
+        std::process::abort();
     }
 });
