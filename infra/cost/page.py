@@ -132,8 +132,8 @@ def page(bill):
         # Two write units are at most 2 KB.
         million_users=2 * bill.usd("dynamodb_gb"),
         million_users_recover=2 * bill.usd("dynamodb_recovery_gb"),
-        # An event is less than 1 KB. What a put takes of 128 MB is a twentieth of the price of its invocation.
-        million_events=bill.usd("dynamodb_write") + 1.05 * bill.usd("lambda_request"),
+        # An event is less than 1 KB. What a put or a look at an epoch takes of 128 MB is a twentieth of the price of its invocation.
+        million_events=bill.usd("dynamodb_write") + 2.1 * bill.usd("lambda_request"),
         million_events_kept=bill.usd("dynamodb_gb") + bill.usd("dynamodb_recovery_gb"),
         secret_reads=12 * HOURS / MILLION * bill.usd("secret_read"),
         idle_test=idle(bill, test),

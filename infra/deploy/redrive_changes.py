@@ -1,4 +1,4 @@
-"""Delivers changes of users again that the audit could not write: `make redrive` calls it for a deployed stage.
+"""Delivers changes of users again that a function of their stream could not write: `make redrive` calls it for a deployed stage.
 
     redrive_changes.py AWS STAGE
 
@@ -72,11 +72,12 @@ def main(stage):
             lost += 1
             print(f"error: the stream has records of {batch['startSequenceNumber']} no more; the message stays", file=sys.stderr)
             continue
-        if not is_written(f"badge-{stage}-audit:live", records):
-            sys.exit("error: the audit could not write it now either; the message stays, and the log says why")
+        function = message["requestContext"]["functionArn"]
+        if not is_written(function, records):
+            sys.exit(f"error: {function} could not write it now either; the message stays, and the log says why")
         aws("sqs", "delete-message", "--queue-url", url, "--receipt-handle", messages[0]["ReceiptHandle"])
         driven += len(records)
-    print(f"{driven} changes written into the audit")
+    print(f"{driven} changes written")
     sys.exit(lost > 0)
 
 

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod audit;
 pub mod audit_log;
 pub mod deletion;
+pub mod epochs;
 pub mod export;
 pub mod list;
 pub mod login;

@@ -59,6 +59,7 @@ RIGHTS = {
     "fallback": set(),
     # Lambda sends what it could not write to the queue, with its role. It can neither read nor delete an event.
     "audit": {f"PutItem {AUDIT}", f"SendMessage {CHANGES}"},
+    "epochs": {f"SendMessage {CHANGES}"},
     "send_sms": {"GetSecretValue veri_code", "GetSecretValue sms", "Publish to a phone", *OF_RUNS, *KEEPS_FAILED},
     "change_rights": {f"UpdateItem {USERS}", *KEEPS_FAILED},
     "daily": {
@@ -96,7 +97,7 @@ OF_THE_CACHE = {
 }
 SIGNS_IN = {"veri_code", "register", "login", "logout", "user_index", "change_rights", "daily", "deployed"} | {
     *("user_me", "user_update", "user_token", "user_sessions", "end_sessions", "user_export", "admin_user", "admin_update"),
-    *("admin_audit", "change_phone", "delete_account"),
+    *("admin_audit", "change_phone", "delete_account", "epochs"),
 }
 
 

@@ -146,7 +146,9 @@ fn opened(main: &str, calls: &Calls) -> BTreeSet<&'static str> {
 fn a_function_has_the_rights_to_what_it_opens_and_no_others() {
     let (calls, mains, template) = (Calls::of_shared(), mains(), yaml("infra/template.yaml"));
     for (name, function) in functions_of(&template) {
-        let (opened, policies) = (opened(&mains[name], &calls), texts(&function["Policies"]));
+        let (opened, mut policies) = (opened(&mains[name], &calls), texts(&function["Policies"]));
+        // Lambda reads a stream, with the function's role.
+        policies.retain(|text| !text.ends_with("/stream/*"));
         for (part, resources) in RIGHTS {
             let has_right = resources.iter().any(|resource| policies.iter().any(|text| text.contains(resource)));
             assert_eq!(opened.contains(part), has_right, "{name}: {part} and the policy on {resources:?}: {opened:?}");

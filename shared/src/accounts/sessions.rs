@@ -160,7 +160,7 @@ impl Sessions {
     fn epoch(&self, call: &Call, user: &User) -> (Epoch, (u64, u64)) {
         let epoch = Epoch { number: user.epoch, is_disabled: user.is_disabled };
         let now = call.now.secs();
-        (epoch, (now, now + self.config.session.max_age_secs.max(self.config.token.ttl_secs)))
+        (epoch, (now, now + self.config.longest_credential_secs()))
     }
 
     /// What follows a change of phone: this session is stamped anew, and every other one ends, in the slots of both phones.

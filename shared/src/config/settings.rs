@@ -161,6 +161,12 @@ impl Config {
         SignedDuration::from_hours(24 * i64::from(self.restore_days))
     }
 
+    /// How long the longest-lived credential is good: copies of epochs are kept as long.
+    #[must_use]
+    pub fn longest_credential_secs(&self) -> u64 {
+        self.session.max_age_secs.max(self.token.ttl_secs)
+    }
+
     /// Whether it is the stage of the local emulator, which has no TLS.
     #[must_use]
     pub fn is_local(&self) -> bool {

@@ -8,21 +8,6 @@ fn jwt(who: &SignedIn) -> String {
     format!("jwt {}", who.token)
 }
 
-async fn user(app: &TestApp) -> (String, SignedIn) {
-    let phone = app.phone();
-    app.register(&phone).await;
-    let signed_in = app.log_in(&phone).await;
-    (phone, signed_in)
-}
-
-async fn admin(app: &TestApp) -> (String, SignedIn) {
-    let phone = app.phone();
-    app.register(&phone).await;
-    app.change_rights(&phone, "promote").await;
-    let signed_in = app.log_in(&phone).await;
-    (phone, signed_in)
-}
-
 async fn look(app: &TestApp, who: &str, query: &str) -> Reply {
     app.send("GET", &format!("/admin/user?{query}"), &[("authorization", who)], "").await
 }
@@ -38,8 +23,8 @@ async fn index(app: &TestApp, who: &str, query: &str) -> Reply {
 #[tokio::test]
 async fn an_admin_finds_a_user_of_any_state_by_phone_and_by_id() {
     with_app(async |app| {
-        let (_, admin) = admin(app).await;
-        let (phone, who) = user(app).await;
+        let (_, admin) = app.admin().await;
+        let (phone, who) = app.user().await;
         for (change, state) in [(None, "live"), (Some("disable"), "disabled"), (Some("delete"), "deleted")] {
             if let Some(change) = change {
                 app.change_rights(&phone, change).await;
@@ -72,8 +57,8 @@ async fn an_admin_finds_a_user_of_any_state_by_phone_and_by_id() {
 #[tokio::test]
 async fn nobody_but_an_admin_of_now_is_let_in() {
     with_app(async |app| {
-        let (phone, before) = admin(app).await;
-        let (_, who) = user(app).await;
+        let (phone, before) = app.admin().await;
+        let (_, who) = app.user().await;
         let body = json!({ "id": who.user_id, "disabled": true });
         for (authorization, expected) in [
             ("", code::NOT_LOGIN),
@@ -101,7 +86,7 @@ async fn nobody_but_an_admin_of_now_is_let_in() {
 #[tokio::test]
 async fn every_change_takes_effect_at_once_and_the_same_request_again_succeeds() {
     with_app(async |app| {
-        let (_, admin) = admin(app).await;
+        let (_, admin) = app.admin().await;
         for (change, column, value, ended) in [
             (json!({ "role": "admin" }), "role", json!("admin"), code::NOT_LOGIN),
             (json!({ "disabled": true }), "state", json!("disabled"), code::ACCOUNT_DISABLED),
@@ -114,7 +99,7 @@ async fn every_change_takes_effect_at_once_and_the_same_request_again_succeeds()
                 code::ACCOUNT_DISABLED,
             ),
         ] {
-            let (_, who) = user(app).await;
+            let (_, who) = app.user().await;
             let mut body = change.clone();
             body["id"] = json!(who.user_id);
             for _ in 0..2 {
@@ -131,8 +116,8 @@ async fn every_change_takes_effect_at_once_and_the_same_request_again_succeeds()
 #[tokio::test]
 async fn what_was_taken_is_given_back() {
     with_app(async |app| {
-        let (_, admin) = admin(app).await;
-        let (phone, who) = user(app).await;
+        let (_, admin) = app.admin().await;
+        let (phone, who) = app.user().await;
         let change = async |mut body: Value| {
             body["id"] = json!(who.user_id);
             update(app, &jwt(&admin), &body).await
@@ -156,8 +141,8 @@ async fn what_was_taken_is_given_back() {
 #[tokio::test]
 async fn what_cannot_be_changed_is_refused() {
     with_app(async |app| {
-        let (phone, admin) = admin(app).await;
-        let (_, who) = user(app).await;
+        let (phone, admin) = app.admin().await;
+        let (_, who) = app.user().await;
         for (body, expected) in [
             (json!({ "id": admin.user_id, "role": "user" }), code::FORBIDDEN),
             (json!({ "id": admin.user_id, "delete": true }), code::FORBIDDEN),
@@ -182,7 +167,7 @@ async fn what_cannot_be_changed_is_refused() {
 #[tokio::test]
 async fn wrong_tries_are_forgotten_also_of_a_phone_without_a_user() {
     with_app(async |app| {
-        let (_, admin) = admin(app).await;
+        let (_, admin) = app.admin().await;
         let phone = app.phone();
         app.advance_to_midnight().await;
         for nth in 1..=4 {
@@ -206,7 +191,7 @@ async fn wrong_tries_are_forgotten_also_of_a_phone_without_a_user() {
 #[tokio::test]
 async fn an_admin_lists_users_by_state() {
     with_app(async |app| {
-        let (_, admin) = admin(app).await;
+        let (_, admin) = app.admin().await;
         let mut ids = Vec::new();
         for change in [None, Some("disable"), Some("delete"), Some("delete"), Some("disable")] {
             let phone = app.phone();
@@ -228,7 +213,7 @@ async fn an_admin_lists_users_by_state() {
         let next = format!("?state=deleted&limit=1&cursor={}", first.next.unwrap().as_str().unwrap());
         assert_eq!(listed(&next).await, [ids[2].clone()]);
         assert_eq!(index(app, &admin.sid, "?state=x").await.msg, "state参数无效");
-        let (_, who) = user(app).await;
+        let (_, who) = app.user().await;
         assert_eq!(index(app, &who.sid, "?state=live").await.code, code::FORBIDDEN);
         assert_eq!(index(app, &jwt(&who), "?state=deleted").await.code, code::FORBIDDEN);
     })
@@ -238,8 +223,8 @@ async fn an_admin_lists_users_by_state() {
 #[tokio::test]
 async fn stores_that_fail_have_their_codes_and_change_nothing() {
     with_app(async |app| {
-        let (_, admin) = admin(app).await;
-        let (_, who) = user(app).await;
+        let (_, admin) = app.admin().await;
+        let (_, who) = app.user().await;
         let (query, body) = (format!("id={}", who.user_id), json!({ "id": who.user_id, "end_sessions": true }));
         for authorization in [&admin.sid, &jwt(&admin)] {
             app.fail(&json!({ "dynamodb": { "mode": "refuse" } })).await;

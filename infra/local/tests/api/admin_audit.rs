@@ -10,14 +10,6 @@ async fn audit(app: &TestApp, credential: &str, query: &str) -> Reply {
     app.send("GET", &format!("/admin/audit{query}"), &[("authorization", credential)], "").await
 }
 
-/// A session of a new admin.
-async fn admin(app: &TestApp) -> String {
-    let phone = app.phone();
-    app.register(&phone).await;
-    app.change_rights(&phone, "promote").await;
-    app.log_in(&phone).await.sid
-}
-
 fn versions(reply: &Reply) -> Vec<u64> {
     reply.data.as_array().unwrap().iter().map(|event| event["version"].as_u64().unwrap()).collect()
 }
@@ -25,7 +17,7 @@ fn versions(reply: &Reply) -> Vec<u64> {
 #[tokio::test]
 async fn an_admin_sees_who_changed_what_newest_first_page_by_page() {
     with_app(async |app| {
-        let (sid, phone) = (admin(app).await, app.phone());
+        let (sid, phone) = (app.admin().await.1.sid, app.phone());
         let user_id = app.register(&phone).await;
         for change in ["promote", "disable", "enable", "demote"] {
             app.change_rights(&phone, change).await;
@@ -101,7 +93,7 @@ async fn an_admin_who_is_none_any_more_is_refused_at_once() {
 #[tokio::test]
 async fn parameters_that_cannot_be_are_refused_by_name_and_an_unknown_user_is_not_found() {
     with_app(async |app| {
-        let sid = admin(app).await;
+        let sid = app.admin().await.1.sid;
         for (query, message) in [
             (String::new(), "id参数有缺失"),
             ("?id=".to_owned(), "id参数有缺失"),
@@ -122,7 +114,7 @@ async fn parameters_that_cannot_be_are_refused_by_name_and_an_unknown_user_is_no
 #[tokio::test]
 async fn a_user_without_events_has_an_empty_page_and_events_outlive_their_user() {
     with_app(async |app| {
-        let (sid, phone) = (admin(app).await, app.phone());
+        let (sid, phone) = (app.admin().await.1.sid, app.phone());
         let user_id = app.register(&phone).await;
         app.streams_are_empty().await;
         let key = json!({ "phone": { "S": format!("+86{phone}") } });
@@ -168,7 +160,7 @@ async fn an_export_has_the_events_and_does_not_say_which_admin() {
 #[tokio::test]
 async fn a_store_that_fails_is_told_in_time_and_the_next_request_is_answered() {
     with_app(async |app| {
-        let sid = admin(app).await;
+        let sid = app.admin().await.1.sid;
         let query = format!("?id={NOBODY}");
         for (backend, expected) in [("dynamodb", code::DB_ERROR), ("redis", code::REDIS_ERROR)] {
             for mode in ["refuse", "hang", "throttle"] {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use support::tree::{functions_of, yaml};
-use support::{Reply, TestApp, applicant, code, with_app};
+use support::{Reply, TestApp, applicant, code, report, with_app};
 
 /// All rights, which the emulator itself needs.
 const ALL: &str = "on ~* +@all";
@@ -114,9 +114,16 @@ async fn the_rights_of_each_function_are_enough_for_it() {
         for change in ["disable", "enable"] {
             app.invoke_function("change_rights", &task(&phone, change)).await;
         }
+        let change: Value = serde_json::from_str(include_str!("../../events/epochs.json")).unwrap();
+        give(app, &rights("epochs")).await;
+        assert_eq!(app.invoke_function("epochs", &change).await, json!({ "batchItemFailures": [] }));
+        give(app, ALL).await;
+        leave_for_long(app).await;
         for job in ["daily", "deployed"] {
             give(app, &rights(job)).await;
-            assert_eq!(app.control("POST", &format!("schedules/{job}"), "{}").await["outcome"], "ok", "{job}");
+            let run = app.control("POST", &format!("schedules/{job}"), "{}").await;
+            assert_eq!(run["outcome"], "ok", "{job}: {run}");
+            assert!(job != "daily" || report(&run)["erased"] == 1, "{run}");
         }
         give(app, ALL).await;
     })
@@ -151,6 +158,23 @@ async fn move_and_leave(app: &TestApp) {
     assert_eq!(under(app, "login", app.post("/user/login", &restore)).await.code, 0);
 }
 
+/// A user who has a session, a code and wrong tries, and was deleted longer ago than it can be restored.
+async fn leave_for_long(app: &TestApp) {
+    let phone = app.phone();
+    app.register(&phone).await;
+    app.log_in(&phone).await;
+    app.advance(61).await;
+    let wrong = support::other_than(&app.code(&phone, 3).await);
+    let refused = app.post("/user/login", &json!({ "phone": phone, "veri_code": wrong })).await;
+    assert_eq!(refused.code, code::VERI_CODE_WRONG);
+    app.change_rights(&phone, "delete").await;
+    let long_ago = json!({
+        "TableName": "badge-local-users", "Key": { "phone": { "S": format!("+86{phone}") } },
+        "UpdateExpression": "SET delete_time = :at", "ExpressionAttributeValues": { ":at": { "N": "1" } }
+    });
+    app.dynamodb("UpdateItem", &long_ago).await;
+}
+
 fn task(phone: &str, change: &str) -> Value {
     json!({
         "task_id": "t", "time_epoch_ms": 1_795_276_800_000_i64, "spawned_at_ms": 1_795_276_800_000_i64,
@@ -180,6 +204,7 @@ async fn no_function_may_do_more_than_its_own() {
             "end_sessions",
             "admin_update",
             "change_rights",
+            "epochs",
             "daily",
             "deployed",
         ];
@@ -198,7 +223,8 @@ async fn no_function_may_do_more_than_its_own() {
         ];
         // They open no session, but write to slots where sessions are.
         let write_sessions = ["login", "end_sessions", "change_phone", "delete_account"];
-        let raise_epochs = ["login", "end_sessions", "change_phone", "delete_account", "admin_update", "change_rights"];
+        let raise_epochs =
+            ["login", "end_sessions", "change_phone", "delete_account", "admin_update", "change_rights", "epochs"];
         let judge = ["veri_code", "register", "login", "change_phone", "delete_account"];
         for (command, refused) in [
             ("FLUSHALL", but(&[])),
@@ -216,6 +242,26 @@ async fn no_function_may_do_more_than_its_own() {
             (&*format!("HDEL {epoch} u"), but(&[&raise_epochs[..], &["daily"]].concat())),
             ("GET iwc:{00}:code:+8613800138000", but(&judge)),
             ("HGETALL iwc:{00}:figures:2026-11-22", but(&[&judge[..], &["daily"]].concat())),
+            // `daily` erases what the cache has of a user, and of other keys only reads the figures.
+            (
+                "HINCRBY iwc:{00}:figures:2026-11-22 logins 1",
+                but(&[&judge[..], &["user_index", "user_export"]].concat()),
+            ),
+            ("DEL iwc:{00}:figures:2026-11-22", but(&[&judge[..], &["daily"]].concat())),
+            ("DEL iwc:{00}:code:+8613800138000", but(&[&judge[..], &["daily"]].concat())),
+            ("DEL iwc:{00}:last_code:+8613800138000", but(&[&judge[..], &["daily"]].concat())),
+            ("DEL iwc:{00}:misses:+8613800138000", but(&[&judge[..], &["admin_update", "daily"]].concat())),
+            ("DEL iwc:{00}:device_misses:+8613800138000", but(&[&judge[..], &["admin_update", "daily"]].concat())),
+            ("DEL iwc:{00}:failures:+8613800138000", but(&[&judge[..], &["admin_update", "daily"]].concat())),
+            ("DEL iwc:{00}:cookie:00", but(&[&write_sessions[..], &["logout", "admin_update", "daily"]].concat())),
+            ("ZRANGE iwc:{00}:sessions:u 0 -1", but(&["login", "change_phone", "daily"])),
+            ("DEL iwc:{00}:sessions:u", but(&["login", "end_sessions", "change_phone", "daily"])),
+            ("ZADD iwc:{00}:sessions:u 1 00", but(&["login", "change_phone"])),
+            ("HSET iwc:{00}:code:+8613800138000 seed x", but(&judge)),
+            ("DEL iwc:{sends}:limit:a:b", but(&judge)),
+            ("DEL iwc:{sends}:debt:a", but(&judge)),
+            ("DEL iwc:{sends}:paid:a", but(&judge)),
+            ("DEL iwc:{sends}:claim:a", but(&["veri_code", "register", "login"])),
         ] {
             for function in refused {
                 give(app, &rights(function)).await;

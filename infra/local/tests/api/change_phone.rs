@@ -15,11 +15,9 @@ const PATH: &str = "/user/change_phone";
 
 /// A user who has just signed in, and the phone.
 async fn user(app: &TestApp) -> (String, SignedIn) {
-    let phone = app.phone();
-    app.register(&phone).await;
-    let signed_in = app.log_in(&phone).await;
+    let user = app.user().await;
     app.advance(61).await;
-    (phone, signed_in)
+    user
 }
 
 /// A request to move to `new`, with a code that each phone has received.

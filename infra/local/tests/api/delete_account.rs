@@ -12,11 +12,9 @@ const DAY: u64 = 86_400;
 
 /// A user who has just signed in, and the phone.
 async fn user(app: &TestApp) -> (String, SignedIn) {
-    let phone = app.phone();
-    app.register(&phone).await;
-    let signed_in = app.log_in(&phone).await;
+    let user = app.user().await;
     app.advance(61).await;
-    (phone, signed_in)
+    user
 }
 
 async fn delete(app: &TestApp, sid: &str, code: &str) -> Reply {

@@ -16,18 +16,10 @@ async fn update(app: &TestApp, authorization: &str, body: &Value) -> support::Re
     app.send("POST", "/user/update", &[("authorization", authorization)], body.to_string()).await
 }
 
-/// A registered phone and its user, who has just signed in.
-async fn user(app: &TestApp) -> (String, SignedIn) {
-    let phone = app.phone();
-    app.register(&phone).await;
-    let signed_in = app.log_in(&phone).await;
-    (phone, signed_in)
-}
-
 #[tokio::test]
 async fn a_user_sees_its_row_whole_by_either_credential() {
     with_app(async |app| {
-        let (phone, who) = user(app).await;
+        let (phone, who) = app.user().await;
         for authorization in [&who.sid, &jwt(&who)] {
             let reply = me(app, authorization).await;
             assert_eq!(reply.code, 0, "{reply:?}");
@@ -44,7 +36,7 @@ async fn a_user_sees_its_row_whole_by_either_credential() {
 #[tokio::test]
 async fn a_stranger_and_an_ended_session_see_nothing() {
     with_app(async |app| {
-        let (phone, who) = user(app).await;
+        let (phone, who) = app.user().await;
         assert_eq!(me(app, "").await.code, code::NOT_LOGIN);
         assert_eq!(me(app, "jwt a.b.c").await.code, code::NO_AUTH);
         app.change_rights(&phone, "end_sessions").await;
@@ -67,7 +59,7 @@ async fn a_stranger_and_an_ended_session_see_nothing() {
 #[tokio::test]
 async fn an_old_token_beside_a_good_session_does_no_harm() {
     with_app(async |app| {
-        let (phone, old) = user(app).await;
+        let (phone, old) = app.user().await;
         app.change_rights(&phone, "end_sessions").await;
         app.advance(61).await;
         let code = app.code(&phone, 3).await;
@@ -87,7 +79,7 @@ async fn an_old_token_beside_a_good_session_does_no_harm() {
 #[tokio::test]
 async fn a_change_is_answered_as_me_and_shows_everywhere() {
     with_app(async |app| {
-        let (_, who) = user(app).await;
+        let (_, who) = app.user().await;
         let change = json!({ "user_name": " 李四 ", "gender": "2", "birth_day": "1991-03-04", "city": 310_100 });
         let changed = update(app, &who.sid, &change).await;
         assert_eq!(changed.code, 0, "{changed:?}");
@@ -112,7 +104,7 @@ async fn a_change_is_answered_as_me_and_shows_everywhere() {
 #[tokio::test]
 async fn what_cannot_be_changed_is_refused_and_changes_nothing() {
     with_app(async |app| {
-        let (_, who) = user(app).await;
+        let (_, who) = app.user().await;
         let before = me(app, &who.sid).await.data;
         for body in
             [json!({}), json!({ "user_name": "", "gender": 0 }), json!({ "phone": "13900009999", "role": "admin" })]
@@ -135,7 +127,7 @@ async fn what_cannot_be_changed_is_refused_and_changes_nothing() {
 #[tokio::test]
 async fn a_hundred_changes_at_once_all_succeed_and_end_no_session() {
     with_app(async |app| {
-        let (_, who) = user(app).await;
+        let (_, who) = app.user().await;
         let bodies: Vec<_> = (0..100).map(|nth| json!({ "user_name": format!("n{nth}") })).collect();
         let sent = bodies.iter().map(|body| update(app, &who.sid, body));
         for reply in futures_util::future::join_all(sent).await {
@@ -150,7 +142,7 @@ async fn a_hundred_changes_at_once_all_succeed_and_end_no_session() {
 #[tokio::test]
 async fn a_store_that_fails_has_its_own_code_and_the_next_request_succeeds() {
     with_app(async |app| {
-        let (_, who) = user(app).await;
+        let (_, who) = app.user().await;
         let change = json!({ "user_name": "李四" });
         for mode in ["refuse", "hang", "throttle"] {
             app.fail(&json!({ "dynamodb": { "mode": mode } })).await;
@@ -174,7 +166,7 @@ async fn a_store_that_fails_has_its_own_code_and_the_next_request_succeeds() {
 #[tokio::test]
 async fn a_session_of_an_earlier_release_names_no_phone_and_finds_its_row() {
     with_app(async |app| {
-        let (phone, who) = user(app).await;
+        let (phone, who) = app.user().await;
         let sid = format!("3f{}", "B".repeat(43));
         // `printf '3f%s' BB…B | sha256sum`
         let key = "iwc:{3f}:session:2214faf1bf4607b60eaa1d7bd908831cb59b48f35b6866426458a090e9d05a93";
@@ -194,7 +186,7 @@ async fn a_session_of_an_earlier_release_names_no_phone_and_finds_its_row() {
 #[tokio::test]
 async fn a_change_killed_after_its_write_succeeds_when_it_is_sent_again() {
     with_app(async |app| {
-        let (phone, who) = user(app).await;
+        let (phone, who) = app.user().await;
         app.fail(&json!({ "invoke": { "mode": "kill_before_reply" } })).await;
         let headers = [("authorization", who.sid.as_str())];
         let body = json!({ "user_name": "李四" }).to_string();

@@ -1,25 +1,10 @@
 //! Changes of rights: what operators do with `make demote`, `make disable` and the like, and what it ends.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
-use support::{Reply, SignedIn, TestApp, applicant, code, other_than, with_app};
-
-/// A registered phone and its user, who has just signed in.
-async fn user(app: &TestApp) -> (String, SignedIn) {
-    let phone = app.phone();
-    app.register(&phone).await;
-    let signed_in = app.log_in(&phone).await;
-    (phone, signed_in)
-}
-
-/// A user who is an admin, and has signed in as one.
-async fn admin(app: &TestApp) -> (String, SignedIn) {
-    let phone = app.phone();
-    app.register(&phone).await;
-    app.change_rights(&phone, "promote").await;
-    let signed_in = app.log_in(&phone).await;
-    (phone, signed_in)
-}
+use support::{Reply, SignedIn, TestApp, applicant, code, eventually, other_than, with_app};
 
 async fn by_session(app: &TestApp, who: &SignedIn) -> Reply {
     let cookie = format!("__sid__={}", who.sid);
@@ -33,9 +18,9 @@ async fn by_token(app: &TestApp, who: &SignedIn) -> Reply {
 #[tokio::test]
 async fn every_change_ends_sessions_and_tokens_with_the_next_request() {
     with_app(async |app| {
-        let (_, other) = user(app).await;
+        let (_, other) = app.user().await;
         for change in ["promote", "demote", "disable", "enable", "end_sessions", "delete"] {
-            let (phone, who) = user(app).await;
+            let (phone, who) = app.user().await;
             assert_eq!((by_session(app, &who).await.code, by_token(app, &who).await.code), (0, 0));
             app.change_rights(&phone, change).await;
             let codes = (by_session(app, &who).await.code, by_token(app, &who).await.code);
@@ -54,10 +39,54 @@ async fn every_change_ends_sessions_and_tokens_with_the_next_request() {
     .await;
 }
 
+/// A change of rights whose function is killed when it has written the row, while the cache does not answer.
+async fn change_and_die(app: &TestApp, phone: &str, change: &str) {
+    let task = json!({
+        "task_id": "t", "time_epoch_ms": 1_795_276_800_000_i64, "spawned_at_ms": 1_795_276_800_000_i64,
+        "task": { "phone": format!("+86{phone}"), "change": change, "by": "a test" }
+    });
+    let get = json!({ "TableName": "badge-local-users", "Key": { "phone": { "S": format!("+86{phone}") } } });
+    app.fail(&json!({ "redis": { "mode": "hang" } })).await;
+    let killed = async {
+        eventually("the row is written", async || {
+            (app.dynamodb("GetItem", &get).await["Item"]["epoch"]["N"] == "1").then_some(())
+        })
+        .await;
+        for pid in app.function("change_rights").await["pids"].as_array().unwrap() {
+            Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+        }
+    };
+    let (response, ()) = tokio::join!(app.invoke("badge-local-change_rights:live", "RequestResponse", &task), killed);
+    assert_eq!(response.header("x-amz-function-error"), Some("Unhandled"), "{change}");
+    app.fail(&json!({})).await;
+}
+
+#[tokio::test]
+async fn a_change_whose_function_dies_behind_the_row_ends_sessions_and_tokens_all_the_same() {
+    with_app(async |app| {
+        for change in ["demote", "disable", "end_sessions", "delete"] {
+            let (phone, who) = app.user().await;
+            change_and_die(app, &phone, change).await;
+            let expected = if change == "disable" {
+                (code::ACCOUNT_DISABLED, code::ACCOUNT_DISABLED)
+            } else {
+                (code::NOT_LOGIN, code::NO_AUTH)
+            };
+            eventually(&format!("{change} is in the cache"), async || {
+                let codes = (by_session(app, &who).await.code, by_token(app, &who).await.code);
+                (codes == expected).then_some(())
+            })
+            .await;
+        }
+        assert_eq!(app.dead_letters().await, Vec::<Value>::new());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_demoted_admin_sees_what_a_user_sees() {
     with_app(async |app| {
-        let (phone, before) = admin(app).await;
+        let (phone, before) = app.admin().await;
         let shown = json!(format!("+86{phone}"));
         assert_eq!(by_session(app, &before).await.data[0]["phone"], shown);
         assert_eq!(by_token(app, &before).await.data[0]["phone"], shown);
@@ -80,7 +109,7 @@ async fn a_demoted_admin_sees_what_a_user_sees() {
 #[tokio::test]
 async fn without_the_cache_a_token_has_the_rights_of_a_user() {
     with_app(async |app| {
-        let (phone, admin) = admin(app).await;
+        let (phone, admin) = app.admin().await;
         app.fail(&json!({ "redis": { "mode": "refuse" } })).await;
         let page = by_token(app, &admin).await;
         assert_eq!((page.code, &page.data[0]["phone"]), (0, &json!(format!("+86*********{}", &phone[9..]))));
@@ -118,7 +147,7 @@ async fn a_disabled_account_neither_signs_in_nor_registers() {
 #[tokio::test]
 async fn a_deleted_user_has_no_session_also_after_the_phone_registers_anew() {
     with_app(async |app| {
-        let (phone, old) = user(app).await;
+        let (phone, old) = app.user().await;
         app.change_rights(&phone, "delete").await;
         app.advance(61).await;
         let code = app.code(&phone, 3).await;
@@ -138,7 +167,7 @@ async fn a_deleted_user_has_no_session_also_after_the_phone_registers_anew() {
 #[tokio::test]
 async fn a_change_leaves_one_line_that_says_who_and_what() {
     with_app(async |app| {
-        let (phone, who) = user(app).await;
+        let (phone, who) = app.user().await;
         let task = |phone: &str, change: &str| {
             json!({
                 "task_id": "t", "time_epoch_ms": 1_795_276_800_000_i64, "spawned_at_ms": 1_795_276_800_000_i64,

@@ -261,9 +261,24 @@ impl TestApp {
 
     /// A new user who has just signed in.
     pub async fn somebody(&self) -> SignedIn {
+        self.user().await.1
+    }
+
+    /// The phone of a new user, who has just signed in.
+    pub async fn user(&self) -> (String, SignedIn) {
         let phone = self.phone();
         self.register(&phone).await;
-        self.log_in(&phone).await
+        let signed_in = self.log_in(&phone).await;
+        (phone, signed_in)
+    }
+
+    /// The phone of a new admin, who has just signed in as one.
+    pub async fn admin(&self) -> (String, SignedIn) {
+        let phone = self.phone();
+        self.register(&phone).await;
+        self.change_rights(&phone, "promote").await;
+        let signed_in = self.log_in(&phone).await;
+        (phone, signed_in)
     }
 
     /// Changes the rights of a registered user, as operators do.

@@ -1,0 +1,128 @@
+//! Copies of epochs in the cache, made from the stream of the users' table. A function that changes rights writes the row and then
+//! the copies; one that is lost in between leaves credentials as they were, and this ends them.
+
+use std::sync::Arc;
+
+use crate::aws::Clients;
+use crate::cache::{Cache, Epoch};
+use crate::config::Config;
+use crate::error::{Cause, Error, StartError};
+use crate::models::row_change::{Row, RowChange, number, text};
+use crate::models::user::UserId;
+
+/// What copies epochs.
+pub struct Epochs {
+    cache: Cache,
+    config: Arc<Config>,
+}
+
+/// A user's epoch as a row has it.
+#[derive(PartialEq, Debug)]
+struct Raised<'a> {
+    phone: &'a str,
+    user: UserId,
+    epoch: Epoch,
+}
+
+impl Epochs {
+    /// Opens the cache.
+    ///
+    /// # Errors
+    /// What stops the cold start.
+    pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
+        Ok(Self { cache: Cache::connect(clients).await?, config: Arc::clone(&clients.config) })
+    }
+
+    /// Raises the copies of the epoch that a change has raised. Doing it twice, or after the function that made the change, is
+    /// harmless: a copy never falls.
+    ///
+    /// Sessions in the slot of a phone that the user has left are not reached: the request that moved the user needs its session
+    /// to be sent again.
+    ///
+    /// # Errors
+    /// [`Error::Redis`]; [`Error::Internal`] for a row without a phone or an id, which no later try can read either.
+    pub async fn copy(&self, change: &RowChange) -> Result<(), Error> {
+        let Some(Raised { phone, user, epoch }) = raised(change)? else { return Ok(()) };
+        let now = u64::try_from(change.at_ms / 1000).unwrap_or_default();
+        self.cache.raise_epoch(phone, user, epoch, (now, now + self.config.longest_credential_secs())).await
+    }
+}
+
+/// The epoch that a change has raised, if it has.
+fn raised(change: &RowChange) -> Result<Option<Raised<'_>>, Error> {
+    let Some(new) = &change.new else { return Ok(None) };
+    let before = change.old.as_ref().filter(|old| text(old, "id") == text(new, "id")).map_or(0, epoch);
+    let number_now = epoch(new);
+    if number_now <= before {
+        return Ok(None);
+    }
+    let unreadable = || Error::Internal(Cause::new("a changed row without a phone or an id"));
+    let phone = text(new, "phone").ok_or_else(unreadable)?;
+    let user = text(new, "id").and_then(|id| id.parse().ok()).ok_or_else(unreadable)?;
+    let is_disabled = number(new, "is_disabled").is_some_and(|is| is != 0);
+    Ok(Some(Raised { phone, user, epoch: Epoch { number: number_now, is_disabled } }))
+}
+
+/// A row whose user's rights never changed has none.
+fn epoch(row: &Row) -> u64 {
+    number(row, "epoch").and_then(|epoch| epoch.try_into().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ID: &str = "0193a5f0-0000-7000-8000-000000000003";
+    const OTHER: &str = "0193a5f0-0000-7000-8000-000000000004";
+
+    fn row(id: &str, epoch: Option<&str>) -> Value {
+        let mut row = json!({ "phone": { "S": "+8613800138000" }, "id": { "S": id } });
+        if let Some(epoch) = epoch {
+            row["epoch"] = json!({ "N": epoch });
+        }
+        row
+    }
+
+    fn change(old: &Value, new: &Value) -> RowChange {
+        let row = |row: &Value| row.as_object().cloned();
+        RowChange { record_id: "r".to_owned(), sequence: "1".to_owned(), at_ms: 0, old: row(old), new: row(new) }
+    }
+
+    #[test]
+    fn a_raised_epoch_is_copied_and_no_other() {
+        let of = |old: &Value, new: &Value| {
+            let change = change(old, new);
+            raised(&change).unwrap().map(|raised| (raised.epoch.number, raised.epoch.is_disabled))
+        };
+        let mut disabled = row(ID, Some("2"));
+        disabled["is_disabled"] = json!({ "N": "1" });
+        for (old, new, expected) in [
+            (row(ID, None), row(ID, Some("1")), Some((1, false))),
+            (row(ID, Some("1")), disabled.clone(), Some((2, true))),
+            (disabled, row(ID, Some("2")), None),
+            (row(ID, None), row(ID, None), None),
+            // A user who moves here, and one who registers here.
+            (Value::Null, row(ID, Some("3")), Some((3, false))),
+            (Value::Null, row(ID, None), None),
+            // A new user in the row of a deleted one.
+            (row(OTHER, Some("5")), row(ID, None), None),
+            (row(OTHER, Some("5")), row(ID, Some("1")), Some((1, false))),
+            (row(ID, Some("5")), Value::Null, None),
+        ] {
+            assert_eq!(of(&old, &new), expected, "{old} {new}");
+        }
+        let raised_row = change(&row(ID, None), &row(ID, Some("1")));
+        let raised = raised(&raised_row).unwrap().unwrap();
+        assert_eq!((raised.phone, raised.user.to_string().as_str()), ("+8613800138000", ID));
+    }
+
+    #[test]
+    fn a_row_that_names_nobody_is_a_fault_only_if_its_epoch_was_raised() {
+        let mut nobody = row("no id", Some("1"));
+        assert!(matches!(raised(&change(&Value::Null, &nobody)), Err(Error::Internal(_))));
+        nobody["epoch"] = Value::Null;
+        assert!(raised(&change(&Value::Null, &nobody)).unwrap().is_none());
+    }
+}
