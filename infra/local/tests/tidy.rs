@@ -120,7 +120,7 @@ fn no_change_of_a_stream_is_discarded() {
         assert_eq!(mapping["DestinationConfig"]["OnFailure"]["Destination"], queue, "{name}");
         assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{name}");
         assert_eq!(mapping["BisectBatchOnFunctionError"], true, "{name}: one bad record takes others along");
-        // A stream keeps a record for 24 hours, and whoever is called needs some of them.
+        // A stream keeps a record for 24 hours, and a person who is called needs some of them.
         let age = mapping["MaximumRecordAgeInSeconds"].as_u64().unwrap();
         assert!((3600..=72_000).contains(&age), "{name}");
         assert!(mapping["MaximumRetryAttempts"].as_u64().is_some_and(|most| most >= 3), "{name}");
@@ -294,12 +294,18 @@ fn named_in_last_cells(page: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_test_that_the_threat_model_names_is_one() {
-    let page = read(root().join("docs/security.md"));
-    let attacks = page.split("\n## ").find(|part| part.starts_with("Attacks")).unwrap();
+fn every_test_that_a_page_names_is_one() {
+    let part = |page: &str, title: &str| {
+        let page = read(root().join(page));
+        page.split("\n## ").find(|part| part.starts_with(title)).unwrap().to_owned()
+    };
+    let faults = part("docs/testing.md", "Faults found from outside");
+    for fault in (1..=22).map(|n| format!("S{n}")).chain((1..=12).map(|n| format!("B{n}"))) {
+        assert_eq!(faults.matches(&format!("\n| {fault} |")).count(), 1, "{fault}");
+    }
     let sources: Vec<_> = files("rs").into_iter().map(|path| (path.clone(), read(path))).collect();
-    let named = named_in_last_cells(attacks);
-    assert!(named.len() > 20, "{named:?}");
+    let named = named_in_last_cells(&(part("docs/security.md", "Attacks") + &faults));
+    assert!(named.len() > 50, "{named:?}");
     for name in named.iter().filter(|name| !name.starts_with("make ")) {
         let file = root().join(name);
         let is_of_python = file.extension().is_some_and(|found| found == "py") && read(&file).contains("def test_");
@@ -308,6 +314,6 @@ fn every_test_that_the_threat_model_names_is_one() {
                 let has_tests = source.contains("#[test]") || source.contains("#[tokio::test]");
                 (has_tests && path.ends_with(name)) || source.contains(&format!("fn {name}("))
             });
-        assert!(is_one, "docs/security.md names {name}, which is no test");
+        assert!(is_one, "{name} is no test");
     }
 }

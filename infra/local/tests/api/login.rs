@@ -107,6 +107,21 @@ async fn a_session_enters_by_cookie_and_by_header_and_is_renewed() {
 }
 
 #[tokio::test]
+async fn a_refused_login_takes_25_ms_whether_or_not_the_phone_has_a_user() {
+    with_app(async |app| {
+        let (registered, unknown) = (app.phone(), app.phone());
+        app.register(&registered).await;
+        for phone in [&registered, &unknown].into_iter().cycle().take(10) {
+            let refused = app.post("/user/login", &json!({ "phone": phone, "veri_code": "000000" })).await;
+            assert_eq!(refused.code, code::VERI_CODE_WRONG);
+            let took = app.log(&refused.request_id).await[0]["duration_ms"].as_f64().unwrap();
+            assert!(took >= 25.0, "a refusal leaves at a multiple of 25 ms: {took}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_stranger_is_not_logged_in() {
     with_app(async |app| {
         let unknown = format!("00{}", "A".repeat(43));

@@ -25,7 +25,7 @@ async fn set(app: &TestApp, phone: &str, name: &str, value: &Value) {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_is_left_out_and_told_in_the_log() {
+async fn a_row_that_cannot_be_read_is_left_out_and_logged() {
     with_app(async |app| {
         let mut users = Vec::new();
         for _ in 0..9 {
