@@ -66,7 +66,7 @@ impl Service {
     pub(crate) fn functions(&mut self) -> Result<Vec<String>, Failure> {
         let state = self.state()?;
         let mut functions: Vec<_> = state.functions().collect();
-        // Whoever measures nothing finds nothing wrong.
+        // Without a measurement nothing is found wrong.
         if functions.is_empty() {
             return Err(format!("the stage tells of no function: {}", state.0).into());
         }

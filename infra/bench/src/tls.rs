@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::Failure;
 
-/// Whoever is reached through a front is 127.0.0.1.
+/// What is reached through a front is 127.0.0.1.
 pub(crate) struct Fronts {
     acceptor: TlsAcceptor,
     authority: PathBuf,

@@ -20,7 +20,7 @@ use crate::telemetry::{Backend, round_trip};
 /// How long one attempt may take. Nobody waits for a control plane's answer.
 const ATTEMPT: Duration = Duration::from_secs(3);
 
-/// How often a call is tried. AWS limits how often an account may ask, whoever else in it does.
+/// How often a call is tried. AWS limits how often an account may ask, and others in it ask too.
 const ATTEMPTS: u32 = 4;
 
 /// The snapshots and the caches that can be used have this status; serverless caches are documented to write it in

@@ -30,7 +30,7 @@ pub struct Row<'a> {
     pub window: Option<Duration>,
     /// The row's limit for this request.
     pub max: u64,
-    /// The row's limit for whoever may do the most.
+    /// The row's limit for the client that may do the most.
     pub most: u64,
     /// How much this request counts.
     pub cost: u64,

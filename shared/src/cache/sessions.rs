@@ -124,7 +124,7 @@ impl Cache {
         self.find_session(&SESSION_END, session, [0_u64; 0].as_slice()).await
     }
 
-    /// Ends sessions, whoever has them. It is one round trip, which may lead to several slots.
+    /// Ends sessions of any user. It is one round trip, which may lead to several slots.
     ///
     /// # Errors
     /// [`Error::Redis`].

@@ -26,7 +26,7 @@ use crate::telemetry::{Backend, round_trip};
 /// The variable that replaces DynamoDB's public address.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
-/// How often an operation is tried. A write whose response was lost is sent again, so whoever writes under a condition
+/// How often an operation is tried. A write whose response was lost is sent again, so a write under a condition
 /// may meet its own write.
 const ATTEMPTS: u32 = 2;
 

@@ -40,7 +40,7 @@ pub struct Run {
 /// Whose the run is.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// Ours: nobody else has it, or whoever had it is gone.
+    /// Ours: nobody else has it, or the process that had it is gone.
     Ours,
     /// It was finished before.
     Finished,

@@ -114,7 +114,7 @@ pub(super) fn read_user(mut item: Item) -> Result<User, Error> {
     })
 }
 
-/// Reads a user of a list. One that cannot be read must not hide the others: the log has its key, for whoever mends it.
+/// Reads a user of a list. One that cannot be read must not hide the others: the log has its key, so that it can be mended.
 pub(super) fn read_listed(item: Item) -> Option<User> {
     let text = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned();
     let (id, phone) = (text("id"), text("phone"));

@@ -52,7 +52,7 @@ pub(crate) struct FrontInfo {
     pub(crate) path: String,
     /// The path of the route that the front chose, `/a/{b}`; none if the front knows no routes, or has no other.
     pub(crate) route: Option<String>,
-    /// The stage's name in the path. A route that has none in it is chosen for a stage by whoever made it.
+    /// The stage's name in the path. A route that has none in it was made for one stage.
     pub(crate) stage_in_path: Option<String>,
     /// Names and values, decoded. Those of one name are in the order of the query string.
     pub(crate) query: Vec<(String, String)>,
@@ -62,7 +62,7 @@ pub(crate) struct FrontInfo {
     pub(crate) time: Timestamp,
 }
 
-/// What stays the same whoever is asking.
+/// What does not depend on the caller.
 struct Wire {
     config: Arc<Config>,
     route: Option<String>,

@@ -47,7 +47,7 @@ mod tests {
         let (fields, values) = (vec!["role".to_owned()], BTreeMap::from([("role".to_owned(), "admin".into())]));
         let event = AuditEvent { id, version: 5, at: 0, changed_by: Some(by), fields, values };
         let written = serde_json::to_value(event).unwrap();
-        // Events outlive the user, so whoever adds a member decides what `daily` does with it.
+        // Events outlive the user, so a new member needs a decision about what `daily` does with it.
         let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&written), ["at", "changed_by", "fields", "id", "values"]);
         assert_eq!(names(&written["changed_by"]), ["credential", "request_id", "role", "user_id"]);

@@ -17,7 +17,7 @@ impl Network {
         match source_ip.parse::<IpAddr>().map(|address| address.to_canonical()) {
             Ok(IpAddr::V4(address)) => Self { name: address.to_string(), v6: None },
             Ok(IpAddr::V6(address)) => Self { name: range(address, 64), v6: Some(address) },
-            // No gateway sends such an event. Whoever finds a way shares one count.
+            // No gateway sends such an event. If one comes all the same, all of them share one count.
             Err(_) => Self { name: "unknown".to_owned(), v6: None },
         }
     }

@@ -70,7 +70,7 @@ impl Codes {
             .collect()
     }
 
-    /// A name of the last change of a user's rights, the same whoever asks, of which nobody without the key reads the user.
+    /// A name of the last change of a user's rights, the same for every caller, of which nobody without the key reads the user.
     ///
     /// # Errors
     /// A key that cannot be had.

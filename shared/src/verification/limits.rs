@@ -135,7 +135,7 @@ pub(super) fn day(call: &Call) -> Day {
 /// A try of a code, as far as the network is concerned; what a phone may is counted with its code.
 fn to_try<'a>(config: &'a Config, call: &Call) -> Result<Spend<'a>, Error> {
     let network = call.network.as_str();
-    // An address is the same whoever uses it.
+    // An address is the same for every client.
     let client = Client::Stranger;
     let by_network = config.limits.on(Action::Try, client).filter(|limit| limit.key == Subject::Ip);
     let rows = by_network.map(|limit| row(limit, client, network.to_owned(), 1)).collect();

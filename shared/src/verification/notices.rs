@@ -47,7 +47,7 @@ impl Notices {
         }
     }
 
-    /// Sends a notice. `id` names what it is about, so that whoever finishes the work of a lost process may send it again. A
+    /// Sends a notice. `id` names what it is about, so that the request that finishes the work of a lost process may send it again. A
     /// failure is in the log: what it is about has been done.
     pub async fn send(&self, call: &Call, phone: &Phone, kind: MessageKind, id: String, reserved: Reserved<'_>) {
         if matches!(reserved, Reserved::Refused) {

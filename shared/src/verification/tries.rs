@@ -31,7 +31,7 @@ pub struct Attempt {
     state: PhoneState,
 }
 
-/// A code that is judged in one step, without a look before it: whoever comes with a session has an address that was asked
+/// A code that is judged in one step, without a look before it: a caller with a session has an address that was asked
 /// beside the session, and no row is read.
 pub struct Proof<'a> {
     /// Whose code.

@@ -4,7 +4,7 @@
 --       then for each row: its count, and its debt (the count again, for a row without one)
 -- ARGV  1 "spend", or "check" to count nothing   2 id of this spend   3 now in ms   4 ms to midnight
 --       5 ms for which the record is kept, 0 without an idempotency key   6 stat to count, or ""
---       then for each row: name, window in ms (0: until midnight), max, max of whoever may do the most, cost, ms for which a
+--       then for each row: name, window in ms (0: until midnight), max, max of the client that may do the most, cost, ms for which a
 --       debt is kept (0: none), debt up to which max holds, max beyond it
 -- Returns {"counted", nil, nil}, {"wait", ms, nil}, or for a known idempotency key {"reply", age in ms, reply or nil}
 --

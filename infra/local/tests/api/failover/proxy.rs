@@ -49,7 +49,7 @@ impl Proxy {
                     state.open += 1;
                 });
                 tokio::spawn(async move {
-                    // Whoever ends a connection, and how, is for the other side to see.
+                    // The other side sees who ends a connection, and how.
                     let _ = serve(client, number, &state).await;
                     state.send_modify(|state| state.open -= 1);
                 });
