@@ -23,3 +23,16 @@ impl Audit {
         i64::from(self.keep_days) * 86_400
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_kept_for_half_a_year_to_ten() {
+        for (keep_days, is_possible) in [(179, false), (180, true), (3650, true), (3651, false)] {
+            assert_eq!(Audit { keep_days }.check().is_ok(), is_possible, "{keep_days}");
+        }
+        assert_eq!(Audit { keep_days: 180 }.keep_secs(), 15_552_000);
+    }
+}

@@ -81,3 +81,33 @@ pub(super) fn authorities(name: &'static str) -> Result<Vec<u8>, SettingError> {
     let unreadable = |_| SettingError::Impossible { key: name, must: "must name a file that can be read" };
     given(name).map_or(Ok(Vec::new()), |path| std::fs::read(path).map_err(unreadable))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A variable that every process has, and one that none has.
+    const SET: &str = "PATH";
+    const UNSET: &str = "BADGE_UNSET";
+
+    #[test]
+    fn a_variable_is_read_or_named_as_missing() {
+        assert!(given(SET).unwrap().contains('/') && needed(SET).unwrap().contains('/'));
+        assert_eq!(given(UNSET), None);
+        assert!(matches!(needed(UNSET), Err(SettingError::Unset(UNSET))));
+    }
+
+    #[test]
+    fn the_address_of_a_service_is_a_variable() {
+        let credentials =
+            Credentials { access_key_id: String::new(), secret_access_key: String::new(), session_token: None };
+        let env = AwsEnv { region: String::new(), credentials, authorities: Vec::new() };
+        assert_eq!((env.endpoint_url(SET), env.endpoint_url(UNSET)), (given(SET), None));
+    }
+
+    #[test]
+    fn authorities_are_in_a_file_that_can_be_read() {
+        assert!(authorities(UNSET).unwrap().is_empty());
+        assert!(matches!(authorities(SET), Err(SettingError::Impossible { key: SET, .. })));
+    }
+}

@@ -68,7 +68,7 @@ mod tests {
         let text = "a = 1\n\nb = \"hunter2\" # hunter3\nc = 3\n";
         let cause = toml::from_str::<std::collections::BTreeMap<String, u8>>(text).unwrap_err();
         let sentence = SettingError::malformed("prod", text, &cause).to_string();
-        assert!(sentence.starts_with("conf/prod.toml: line 3 (b): "), "{sentence}");
+        assert!(sentence.starts_with("conf/prod.toml: line 3 (b): invalid type: "), "{sentence}");
         assert!(!sentence.contains("hunter"), "{sentence}");
     }
 }

@@ -32,3 +32,15 @@ impl Audience {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_audience_of_admins_is_of_no_other() {
+        for (audience, users, admins) in [(Audience::Users, true, true), (Audience::Admins, false, true)] {
+            assert_eq!((audience.includes(Role::User), audience.includes(Role::Admin)), (users, admins));
+        }
+    }
+}

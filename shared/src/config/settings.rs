@@ -272,6 +272,40 @@ mod tests {
     }
 
     #[test]
+    fn the_stage_is_local_by_its_name_and_has_the_days_of_its_file() {
+        for (stage, text, is_local) in [("local", LOCAL, true), ("test", TEST, false), ("prod", PROD, false)] {
+            let config = parse(stage, text).unwrap();
+            assert_eq!((config.is_local(), config.restore_time().as_hours()), (is_local, 360), "{stage}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_deployed_is_named() {
+        let names = |deployed| {
+            let config = Config::parse("local".to_owned(), LOCAL, deployed).unwrap();
+            let all = [
+                config.users_table(),
+                config.runs_table(),
+                config.audit_table(),
+                config.sms_url(),
+                config.function_prefix(),
+            ];
+            all.map(|name| name.map_or_else(|error| error.to_string(), str::to_owned))
+        };
+        let of = |name: &str| Some(name.to_owned());
+        let deployed = Deployed {
+            users_table: of("a"),
+            runs_table: of("b"),
+            audit_table: of("c"),
+            sms_url: of("d"),
+            function_prefix: of("e"),
+        };
+        assert_eq!(names(deployed), ["a", "b", "c", "d", "e"]);
+        let unset = ["USERS_TABLE", "RUNS_TABLE", "AUDIT_TABLE", "SMS_URL", "FUNCTION_PREFIX"];
+        assert_eq!(names(Deployed::default()), unset.map(|name| format!("the variable {name} is not set")));
+    }
+
+    #[test]
     fn an_unknown_key_stops_the_start_by_name() {
         assert!(refusal("prod", &format!("tiem_zone = \"x\"\n{PROD}")).contains("tiem_zone"));
     }

@@ -216,6 +216,18 @@ mod tests {
     }
 
     #[test]
+    fn providers_have_keys_of_ours_or_of_theirs_or_none() {
+        for (provider, has_keys, gives_keys) in [
+            (SmsProvider::Http, true, false),
+            (SmsProvider::Sns, false, false),
+            (SmsProvider::Aliyun, true, true),
+            (SmsProvider::Tencent, true, true),
+        ] {
+            assert_eq!((provider.has_keys(), provider.gives_keys()), (has_keys, gives_keys));
+        }
+    }
+
+    #[test]
     fn a_message_costs_what_its_region_costs_or_the_dearest() {
         let settings = sms(&format!("prices = {{ CN = 0.045, DE = 0.1 }}\ntexts.code = {{ {ZH} }}")).unwrap();
         let rules = Rules::sample().phone;

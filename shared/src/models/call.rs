@@ -20,3 +20,14 @@ pub struct Call {
     /// The token of a known device, as the client sent it: nothing in it is verified yet.
     pub device: Option<String>,
 }
+
+#[cfg(test)]
+impl Call {
+    /// A call for tests: half a second before midnight in Shanghai, from 203.0.113.7.
+    pub(crate) fn sample() -> Self {
+        let now =
+            Now::new("2026-11-26T15:59:59.5Z".parse().unwrap(), jiff::tz::TimeZone::get("Asia/Shanghai").unwrap());
+        let (request_id, client) = ("request-1".to_owned(), "curl/8.5.0".to_owned());
+        Self { now, request_id, network: Network::of("203.0.113.7"), language: Language::Chinese, client, device: None }
+    }
+}

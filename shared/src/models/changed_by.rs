@@ -55,3 +55,36 @@ impl ChangedBy {
         Self { user_id, role, credential, request_id }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::role::Role;
+    use crate::models::session_id::SessionId;
+
+    #[test]
+    fn a_row_says_who_wrote_it_and_with_what() {
+        let (call, id) = (Call::sample(), UserId::new(1, 1).unwrap());
+        let session = || SessionId::new("3f").unwrap();
+        let caller = |role, credential| {
+            let principal = Principal { user_id: id, role, epoch: 1, credential, phone: None, network: None };
+            ChangedBy::caller(&call, &principal)
+        };
+        for (by, user_id, role, credential) in [
+            (caller(Role::User, Credential::Token { sessions: Vec::new() }), Some(id), "user", "token"),
+            (
+                caller(Role::Admin, Credential::Session { id: session(), renews_cookie: false }),
+                Some(id),
+                "admin",
+                "session",
+            ),
+            (caller(Role::User, Credential::VeriCode { id: session() }), Some(id), "user", "code"),
+            (ChangedBy::applicant(&call), None, "user", "code"),
+            (ChangedBy::operator(&call), None, "operator", "operator"),
+            (ChangedBy::job("request-1"), None, "job", "job"),
+        ] {
+            assert_eq!((by.user_id, &*by.role, &*by.credential), (user_id, role, credential));
+            assert_eq!(by.request_id, "request-1");
+        }
+    }
+}

@@ -87,6 +87,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_device_is_known_for_90_days_and_under_the_name_of_its_kind() {
+        assert_eq!(DEVICE_TTL_SECS, 7_776_000);
+        assert_eq!([Client::Stranger, Client::KnownDevice].map(Client::as_str), ["stranger", "device"]);
+    }
+
+    #[test]
     fn a_token_reads_back() {
         let device = Device { user_id: UserId::new(1, 16).unwrap(), epoch: 7, ends: 1_803_052_800 };
         let token = device.token(&[9; MAC_BYTES]);

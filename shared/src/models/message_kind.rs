@@ -26,3 +26,19 @@ impl MessageKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_places_in_the_order_of_templates() {
+        for (kind, places) in [
+            (MessageKind::Code, &["code", "minutes"][..]),
+            (MessageKind::PhoneChanged, &[]),
+            (MessageKind::AccountDeleted, &["days"]),
+        ] {
+            assert_eq!(kind.places(), places, "{kind:?}");
+        }
+    }
+}

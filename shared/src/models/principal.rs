@@ -55,3 +55,20 @@ impl Credential {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_credential_has_its_word() {
+        let id = || SessionId::new("3f").unwrap();
+        for (credential, word) in [
+            (Credential::Token { sessions: vec![id()] }, "jwt"),
+            (Credential::Session { id: id(), renews_cookie: true }, "session"),
+            (Credential::VeriCode { id: id() }, "veri_code"),
+        ] {
+            assert_eq!(credential.as_str(), word);
+        }
+    }
+}

@@ -290,6 +290,15 @@ mod tests {
     }
 
     #[test]
+    fn a_profile_with_a_refused_field_is_none() {
+        let rules = Rules::sample();
+        let (given, mut profile) = (json!({ "gender": 3, "city": [1] }), Profile::default());
+        let mut fields = Fields::new(given.as_object().unwrap(), &rules);
+        assert!(!profile.read(&mut fields, true) && !profile.read(&mut fields, false));
+        assert_eq!(Profile::required().collect::<Vec<_>>(), ["user_name", "gender", "birth_day"]);
+    }
+
+    #[test]
     fn a_profile_is_shown_in_the_order_of_the_table() {
         let text = serde_json::to_string(&profile(&sample())).unwrap();
         assert_eq!(text, r#"{"user_name":"a","gender":2,"birth_day":"1990-01-02","province":"310000","city":""}"#);
@@ -318,6 +327,7 @@ mod tests {
         let read = |given: Json| {
             let mut fields = Fields::new(given.as_object().unwrap(), &rules);
             let change = params::read::<ProfileChange>(&mut fields).ok()?;
+            assert_eq!(change.is_empty(), change.iter().next().is_none());
             Some(change.iter().map(|(field, value)| (field.name, value.map(ToString::to_string))).collect::<Vec<_>>())
         };
         let text = |text: &str| Some(text.to_owned());

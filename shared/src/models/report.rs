@@ -21,3 +21,14 @@ impl From<Value> for Report {
         Self { done, ..Self::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_is_a_report_without_findings() {
+        let report = Report::from(Value::from(3));
+        assert_eq!((report.done, report.findings.len(), report.metrics.len()), (3.into(), 0, 0));
+    }
+}

@@ -34,3 +34,16 @@ impl RightsChange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RightsChange::{self, Delete, Demote, Disable, Enable, EndSessions, Promote};
+
+    #[test]
+    fn the_word_of_the_log_is_that_of_requests() {
+        for change in [Promote, Demote, Disable, Enable, EndSessions, Delete] {
+            let read: RightsChange = serde_json::from_value(change.as_str().into()).unwrap();
+            assert_eq!(read, change);
+        }
+    }
+}

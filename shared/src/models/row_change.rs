@@ -38,3 +38,24 @@ pub fn map(row: &Row, name: &str) -> Option<Value> {
     let plain = members.iter().filter_map(|(name, value)| Some((name.clone(), value.get("S")?.clone())));
     Some(Value::Object(plain.collect()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_attribute_is_read_by_its_type() {
+        let by = json!({ "M": { "role": { "S": "a" } } });
+        let row = json!({ "phone": { "S": "+86" }, "version": { "N": "-3" }, "changed_by": by });
+        let row = row.as_object().unwrap();
+        assert_eq!((text(row, "phone"), number(row, "version")), (Some("+86"), Some(-3)));
+        assert_eq!(map(row, "changed_by"), Some(json!({ "role": "a" })));
+        for name in ["phone", "version", "changed_by", "absent"] {
+            assert!(name == "phone" || text(row, name).is_none(), "{name}");
+            assert!(name == "version" || number(row, name).is_none(), "{name}");
+            assert!(name == "changed_by" || map(row, name).is_none(), "{name}");
+        }
+    }
+}

@@ -73,3 +73,37 @@ impl User {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(is_delete: bool, is_disabled: bool) -> User {
+        User {
+            id: UserId::new(1, 1).unwrap(),
+            phone: Phone::stored("+8613800138000".to_owned()),
+            role: Role::User,
+            profile: Profile::default(),
+            create_time: 1,
+            update_time: None,
+            is_delete,
+            delete_time: None,
+            deleted_by_admin: false,
+            is_disabled,
+            epoch: 0,
+            receipt: String::new(),
+            version: 1,
+            changed_by: None,
+        }
+    }
+
+    #[test]
+    fn a_user_is_deleted_before_it_is_disabled() {
+        for (is_delete, is_disabled, word) in
+            [(false, false, "live"), (false, true, "disabled"), (true, false, "deleted"), (true, true, "deleted")]
+        {
+            assert_eq!(UserState::of(word), Some(user(is_delete, is_disabled).state()), "{word}");
+        }
+        assert_eq!((UserState::of(""), UserState::of("Live")), (None, None));
+    }
+}

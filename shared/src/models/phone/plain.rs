@@ -209,6 +209,15 @@ mod tests {
     }
 
     #[test]
+    fn a_region_is_that_of_the_country_code() {
+        for (e164, region) in
+            [("+8613800138000", Some(Region::CN)), ("+4915112345678", None), ("8613800138000", None), ("", None)]
+        {
+            assert_eq!(region_of(e164), region, "{e164}");
+        }
+    }
+
+    #[test]
     fn all_else_is_left_to_the_library() {
         let rules = Rules::sample().phone;
         for text in [
