@@ -178,7 +178,7 @@ advisories: # look for known vulnerabilities of the dependencies; needs the netw
 
 lint-texts: python # check the template, the API description, the API pages and the bill: all of lint that compiles nothing
 	@echo "Template: cfn-lint, and again after SAM's transformation" >&2
-	@$(VENV_BIN)/cfn-lint infra/template.yaml infra/deploy/role.yaml
+	@$(VENV_BIN)/cfn-lint infra/template.yaml infra/front.yaml infra/deploy/role.yaml infra/deploy/backup.yaml
 	@$(VENV_BIN)/python infra/deploy/translate.py infra/template.yaml | $(VENV_BIN)/cfn-lint
 	@echo "API description: openapi-spec-validator, examples, client generators" >&2
 	@$(VENV_BIN)/openapi-spec-validator docs/openapi.yaml >/dev/null
