@@ -25,13 +25,13 @@ SETTINGS = {
     "cache_user": "CacheUser",
     "budget_usd": "BudgetUsd",
     "flow_logs": "FlowLogs",
+    "domain": "DomainName",
+    "certificate": "CertificateArn",
     "front": "FrontName",
     "front_key": "FrontKey",
     "front_key_before": "FrontKeyBefore",
     "backup_bucket": "BackupBucket",
     "backup_account": "BackupAccount",
-    "domain": "DomainName",
-    "certificate": "CertificateArn",
 }
 
 

@@ -45,7 +45,8 @@ async fn behind_a_front_of_our_own_its_word_for_the_address_counts() {
 async fn without_a_front_of_our_own_no_header_names_the_address() {
     with_settings(one_send_by_address, async |app| {
         assert_eq!(send_code(app, &[]).await, code::OK);
-        for header in ["x-front-address", "x-forwarded-for", "cloudfront-viewer-address", "true-client-ip", "forwarded"] {
+        for header in ["x-front-address", "x-forwarded-for", "cloudfront-viewer-address", "true-client-ip", "forwarded"]
+        {
             let headers = [(header, "198.51.100.1"), ("x-front-key", KEY)];
             assert_eq!(send_code(app, &headers).await, code::TOO_MANY_REQUESTS, "{header}");
         }
