@@ -29,7 +29,6 @@ SETTINGS = {
     "certificate": "CertificateArn",
     "front": "FrontName",
     "front_key": "FrontKey",
-    "front_key_before": "FrontKeyBefore",
     "backup_bucket": "BackupBucket",
     "backup_account": "BackupAccount",
 }
@@ -63,8 +62,6 @@ def parameters(stage, conf):
     if deploy.get("backup_bucket") and not deploy.get("protected"):
         sys.exit(f"error: [deploy] of conf/{stage}.toml has a backup_bucket, and exports need protected = true")
     settings = {SETTINGS[name]: text(value) for name, value in deploy.items() if name in SETTINGS}
-    # The key before is the same one unless a change is under way.
-    settings.setdefault("FrontKeyBefore", settings.get("FrontKey", "k1"))
     return settings | {
         "Tracing": "Active" if deploy.get("tracing") else "Disabled",
         "Stage": stage,
