@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the functions as they are shipped, for Lambda's ARM processors, and packs them: target/lambda/<function>.zip.
-# With a name, that one alone. With BUILT_IN=<folder> nothing is built: what this machine has built there is packed for an
-# emulator of AWS that runs it here (`make test-deploy`). With MARKED=1 packages differ from all before.
+# With names, those alone. With BUILT_IN=<folder> nothing is built: what this machine has built there is packed for an
+# emulator of AWS that runs it here (`make test-deploy`). With MARKED=1 packages differ from all before. With PROOF=1 the
+# profile `proof` is built, in target/proof, and not packed (`make test-arm` in CI).
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
@@ -9,9 +10,9 @@ cd "$(dirname "$0")/../.."
 TARGET=aarch64-unknown-linux-gnu
 TOOLS=$PWD/.tools/lambda
 
-if [ -n "${1-}" ]; then
-    ls -d functions/*/"$1" >/dev/null 2>&1 || fail "there is no function $1 in functions/"
-fi
+for name; do
+    ls -d functions/*/"$name" >/dev/null 2>&1 || fail "there is no function $name in functions/"
+done
 # Packages of a build before, as a pipeline promotes them from one stage to the next; after a deployment that failed they have
 # to be marked, so that they are packed again.
 if [ -n "${PREBUILT-}" ]; then
@@ -38,7 +39,9 @@ if [ ! -x "$TOOLS/bin/cargo-lambda" ]; then
 fi
 
 # The whole workspace without the emulator, also for one function: features are unified over what is built together.
-if [ -n "${1-}" ]; then what="--bin $1"; else what=--bins; fi
+what=--bins
+[ $# = 0 ] || what=$(printf -- '--bin %s ' "$@")
+if [ -n "${PROOF-}" ]; then profile=proof folder=target/proof; else profile=release folder=target/lambda; fi
 # shellcheck disable=SC2086 # words
-PATH="$TOOLS/bin:$PATH" cargo lambda build --release --arm64 --locked $FUNCTIONS_ALONE $what --lambda-dir "$PWD/target/lambda"
-python3 infra/deploy/pack.py ${MARKED:+--mark} ${1:+"$1"}
+PATH="$TOOLS/bin:$PATH" cargo lambda build --profile $profile --arm64 --locked $FUNCTIONS_ALONE $what --lambda-dir "$PWD/$folder"
+[ -n "${PROOF-}" ] || python3 infra/deploy/pack.py ${MARKED:+--mark} ${1:+"$1"}

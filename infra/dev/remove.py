@@ -156,7 +156,7 @@ def main(kind, name):
         changed += [(DESCRIPTION, description), (TRANSLATION, in_translation(method, route, description))]
         changed += in_samples(name, method, route)
     changed.append((TEMPLATE, in_template(name, route)))
-    modules = TESTS / "main.rs"
+    modules = TESTS / "api.rs"
     if (TESTS / f"{name}.rs").exists():
         changed.append((modules, cut(modules.read_text(), rf"^mod {name};\n", f"mod {name} of {modules}")))
     for path, text in changed:

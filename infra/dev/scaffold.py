@@ -112,7 +112,7 @@ def insert(text, before, addition):
 
 
 def add_test_module(name):
-    path = TESTS / "main.rs"
+    path = TESTS / "api.rs"
     text = path.read_text()
     modules = re.findall(r"^mod \w+;$", text, re.M)
     changed = text.replace("\n".join(modules), "\n".join(sorted([*modules, f"mod {name};"])))
