@@ -55,6 +55,9 @@ fn functions_know_the_front_by_a_key_that_only_they_and_it_have() {
     // The address is that of the connection, and it replaces what a client writes.
     let code = front["Resources"]["ClientAddress"]["Properties"]["FunctionCode"].as_str().unwrap();
     assert!(code.contains("request.headers['x-front-address'] = { value: event.viewer.ip };"), "{code}");
+    for response in distribution["CustomErrorResponses"].as_array().unwrap() {
+        assert_eq!(response["ErrorCachingMinTTL"], 0, "a failure is kept for others: {response}");
+    }
     let behavior = &distribution["DefaultCacheBehavior"];
     assert_eq!(behavior["FunctionAssociations"][0]["EventType"], "viewer-request");
     let headers = &front["Resources"]["ToOrigin"]["Properties"]["OriginRequestPolicyConfig"]["HeadersConfig"];
