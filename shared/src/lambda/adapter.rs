@@ -234,7 +234,7 @@ mod tests {
             (json!({ "x-front-address": "198.51.100.1", "x-front-key": key }), &config(), "203.0.113.7", false),
         ] {
             for event in [http_api(&json!({ "headers": headers })), rest_api(&json!({ "headers": headers }))] {
-                let request = request_of(&event.to_string(), config).unwrap();
+                let request = request_of(&event.to_string(), config).map_err(|cause| cause.to_string()).unwrap();
                 assert_eq!(request.to_json()["network"], network, "{headers}");
                 assert_eq!(request.is_past_own_front(), is_past, "{headers}");
             }

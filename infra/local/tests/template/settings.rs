@@ -1,6 +1,7 @@
 //! Settings of `[deploy]` that are off at first: what they add to the template, and that nothing of it is there without them.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -14,8 +15,8 @@ fn what_is_off_at_first_is_not_there() {
     let template = template();
     for (condition, ids) in [
         ("HasFront", &["FrontSecret"][..]),
-        ("BacksUp", &["BackupRole", "UsersBackup", "AuditBackup"]),
-        ("HasBudget", &["Budget"]),
+        ("BacksUp", &["BackupRole", "UsersBackup", "AuditBackup"][..]),
+        ("HasBudget", &["Budget"][..]),
     ] {
         for id in ids {
             assert_eq!(template["Resources"][id]["Condition"], condition, "{id}");
@@ -109,15 +110,13 @@ fn exports_go_to_another_account_which_lets_them_in_and_nothing_out() {
 
 /// What `parameters.py` makes of `conf/test.toml` with these lines under `[deploy]`, or why it refuses them.
 fn parameters(deploy: &str, origins: &str) -> Result<String, String> {
-    let folder = std::env::temp_dir().join(format!("badge-parameters-{}-{}", std::process::id(), deploy.len()));
-    std::fs::create_dir_all(folder.join("conf")).unwrap();
-    let (before, _) =
-        read("conf/test.toml").split_once("[deploy]").map(|(one, two)| (one.to_owned(), two.len())).unwrap();
-    let settings = before.replace("own_origins = []", &format!("own_origins = [{origins}]"));
-    std::fs::write(folder.join("conf/test.toml"), format!("{settings}[deploy]\n{deploy}\n")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let settings = read("conf/test.toml").replace("own_origins = []", &format!("own_origins = [{origins}]"));
+    let settings = settings.split("[deploy]").next().unwrap();
+    fs::create_dir(folder.path().join("conf")).unwrap();
+    fs::write(folder.path().join("conf/test.toml"), format!("{settings}[deploy]\n{deploy}\n")).unwrap();
     let script = root().join("infra/deploy/parameters.py");
-    let output = Command::new("python3").arg(script).arg("test").current_dir(&folder).output().unwrap();
-    std::fs::remove_dir_all(folder).unwrap();
+    let output = Command::new("python3").arg(script).arg("test").current_dir(folder.path()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
