@@ -178,7 +178,7 @@ advisories: # look for known vulnerabilities of the dependencies; needs the netw
 
 lint-texts: python # check the template, the API description, the API pages and the bill: all of lint that compiles nothing
 	@echo "Template: cfn-lint, and again after SAM's transformation" >&2
-	@$(VENV_BIN)/cfn-lint infra/template.yaml infra/deploy/role.yaml
+	@$(VENV_BIN)/cfn-lint infra/template.yaml infra/front.yaml infra/deploy/role.yaml infra/deploy/backup.yaml
 	@$(VENV_BIN)/python infra/deploy/translate.py infra/template.yaml | $(VENV_BIN)/cfn-lint
 	@echo "API description: openapi-spec-validator, examples, client generators" >&2
 	@$(VENV_BIN)/openapi-spec-validator docs/openapi.yaml >/dev/null
@@ -195,9 +195,9 @@ test-rust: redis python build-local # run cargo test for the workspace
 test-api: redis python build-local # test the emulator against the API description (SEED=2 for other requests)
 	@infra/dev/api_check.sh
 
-test-cost: python # test the computation of the bill
-	@echo "Tests of the bill: pytest" >&2
-	@$(VENV_BIN)/pytest --quiet -p no:cacheprovider infra/cost
+test-cost: python # test the computation of the bill, and the role that deploys
+	@echo "Tests of the bill and of the role: pytest" >&2
+	@$(VENV_BIN)/pytest --quiet -p no:cacheprovider infra/cost infra/deploy/test_role.py
 
 test-console: redis build-local # test the console in a browser: journeys, accessibility, languages, themes; two minutes
 	@infra/dev/console.sh $(if $(K),-k "$(K)")

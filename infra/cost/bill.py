@@ -154,6 +154,7 @@ class Bill:
             units = sum(parts[part] for part in ("DynamoDB", "cache", "secrets"))
             given = usd - count / MILLION * units
             lines.append({"what": f"runs of `{name}`", "amount": count, "usd": usd, "given": given})
+        line("traces", sum(runs.values()) if stack.has_traces() else 0, "trace", 1 / MILLION)
         line("ticks of schedules", sum(runs.values()), "scheduled", 1 / MILLION)
         return lines
 

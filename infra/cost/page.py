@@ -8,10 +8,11 @@
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 from bill import FOLDER, GB, LEAST_CACHE_GB, MILLION, PARTS, Bill
-from stack import HOURS, ROOT, Stack
+from stack import DAYS, HOURS, ROOT, Stack, yaml_parse
 
 PAGE = ROOT / "docs" / "cost.md"
 ENDPOINTS = ["register", "login", "user_index", "logout"]
@@ -45,6 +46,44 @@ def idle(bill, stack):
     rows = [[one["what"], count(one["amount"]), f"{one['usd']:.2f}", f"{one['usd'] - one['given']:.2f}"] for one in lines]
     rows.append(["**together**", "", *(f"**{usd:.2f}**" for usd in totals(bill, stack))])
     return table([f"`{stack.stage}`", "how many", "price", "with the allowances"], rows)
+
+
+# Settings of [deploy] that are off at first, each with what it needs to be on.
+SETTINGS = {
+    "watch_all": {"watch_all": True},
+    "tracing": {"tracing": True},
+    "flow_logs": {"flow_logs": True},
+    "budget_usd": {"budget_usd": 20, "alarm_email": "a@example.com"},
+    "domain": {"domain": "api.example.com", "certificate": "arn:"},
+    "front": {"domain": "origin.example.com", "certificate": "arn:", "front": "api.example.com"},
+    "backup_bucket": {"protected": True, "backup_bucket": "bucket", "backup_account": "000000000000"},
+}
+
+
+def settings(bill):
+    """What each setting adds to an idle month of `test` without allowances, and what it costs by use."""
+    template = yaml_parse((ROOT / "infra/front.yaml").read_text())
+    rules = len(template["Resources"]["WebAcl"]["Properties"]["Rules"])
+    own = {"front": bill.usd("waf_acl") + rules * bill.usd("waf_rule")}
+    front_request = sum(bill.usd(price) for price in ("waf_request", "cloudfront_request", "cloudfront_function"))
+    by_use = {
+        "watch_all": "",
+        "tracing": f"{0.05 * bill.usd('trace'):.2f} a million requests beyond one a second",
+        "flow_logs": f"{bill.usd('log_gb'):.2f} a GB of refused connections",
+        "budget_usd": "",
+        "domain": "",
+        "front": f"{front_request:.2f} a million requests",
+        "backup_bucket": f"{DAYS * bill.usd('dynamodb_export_gb'):.2f} a month for each GB of users and audit, and the other account's storage",
+    }
+    conf = tomllib.loads((ROOT / "conf/test.toml").read_text())
+    bare = {name: conf["deploy"][name] for name in ("log_days",)}
+    http = conf["http"] | {"own_origins": ["https://api.example.com"]}
+    without, _ = totals(bill, Stack("test", conf=conf | {"deploy": bare}))
+    rows = []
+    for name, on in SETTINGS.items():
+        whole, _ = totals(bill, Stack("test", conf=conf | {"deploy": bare | on, "http": http}))
+        rows.append([f"`{name}`", f"{whole - without + own.get(name, 0):.2f}", by_use[name]])
+    return table(["setting", "an idle month", "by use"], rows)
 
 
 def totals(bill, stack):
@@ -139,6 +178,7 @@ def page(bill):
         idle_test=idle(bill, test),
         idle_prod=idle(bill, prod),
         beside_cognito=beside_cognito(bill, prod),
+        settings=settings(bill),
         memory=memory(bill, prod),
         peak_mib=max(one["peak_mib"] for one in measured["functions"].values()),
         price_list=price_list(bill),

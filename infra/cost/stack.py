@@ -28,6 +28,7 @@ BY_USE = {
     "AWS::Logs::LogGroup",
     "AWS::Logs::MetricFilter",
     "AWS::EC2::FlowLog",
+    "AWS::Scheduler::Schedule",
 }
 FREE = {
     "AWS::EC2::VPC",
@@ -103,6 +104,9 @@ class Stack:
 
     def of(self, kind):
         return [one["Properties"] for one in self.resources if one["Type"] == kind]
+
+    def has_traces(self):
+        return self.parameters.get("Tracing") == "Active"
 
     def functions(self):
         """Memory by function, in MB."""

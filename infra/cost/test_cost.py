@@ -55,6 +55,13 @@ def test_an_alarm_costs_by_the_metrics_in_it():
     assert (line["amount"], round(line["usd"], 2), round(line["given"], 2)) == (3, 0.3, 0.3)
 
 
+def test_settings_say_what_they_add():
+    rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1] for line in page.settings(Bill()).splitlines()[2:]}
+    assert rows["`tracing`"] == rows["`budget_usd`"] == "0.00"
+    # The web ACL, three rules, and the secret with the front's key.
+    assert rows["`front`"] == "8.40"
+
+
 def test_only_schedules_that_are_on_start_something():
     assert stack().runs() == {"daily": 365}
     assert runs_a_month("cron(0 0 * * ? *)") == pytest.approx(30.4, abs=0.1)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Reads the template with AWS's SAM command line, and what SAM makes of it with checkov, which looks for what is usual and
+# Reads the templates with AWS's SAM command line, and what SAM makes of it with checkov, which looks for what is usual and
 # missing (infra/deploy/checkov.yaml has what is missing on purpose). Both take minutes to install, and seconds to run.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -25,4 +25,6 @@ SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 "$TOOL" validate --lint --templ
 tool checkov checkov 3.3.30
 say "What SAM makes of it: checkov"
 .tools/venv/bin/python infra/deploy/translate.py infra/template.yaml >"$made/template.json"
-"$TOOL" --config-file infra/deploy/checkov.yaml --file "$made/template.json"
+for file in "$made/template.json" infra/front.yaml infra/deploy/role.yaml infra/deploy/backup.yaml; do
+    "$TOOL" --config-file infra/deploy/checkov.yaml --file "$file"
+done

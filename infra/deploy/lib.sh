@@ -153,12 +153,15 @@ answers() {
 smoke() {
     NAME=deployed infra/deploy/job.sh || return 1
     url="$(output Url)/iwc/badge/user/index"
+    wanted=10006 what="not logged in"
+    origin=$(output Origin)
+    case $origin in "" | None) ;; *) url=$origin/iwc/badge/user/index wanted=51403 what="refused past the front" ;; esac
     # Also while the name of one's own does not point there yet.
     target=$(output DomainTarget)
     case $target in "" | None) set -- ;; *) set -- --connect-to "::$target:443" ;; esac
     answer=$(curl --silent --show-error --max-time 10 "$@" "$url") || return 1
     case $answer in
-    *'"code":10006,'*) say "$url: not logged in, as it should be" ;;
+    *'"code":'"$wanted"','*) say "$url: $what, as it should be" ;;
     *)
         say "$url answered: $answer"
         return 1

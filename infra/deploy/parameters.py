@@ -27,6 +27,10 @@ SETTINGS = {
     "flow_logs": "FlowLogs",
     "domain": "DomainName",
     "certificate": "CertificateArn",
+    "front": "FrontName",
+    "front_key": "FrontKey",
+    "backup_bucket": "BackupBucket",
+    "backup_account": "BackupAccount",
 }
 
 
@@ -43,13 +47,23 @@ def parameters(stage, conf):
     dearest = max(sms["prices"][region] for region in conf["phone"]["allowed_regions"])
     if sms["provider"] == "http" and not deploy.get("sms_url"):
         sys.exit(f'error: [sms] of conf/{stage}.toml has the provider "http", so sms_url under [deploy] must say where it is')
-    known = set(SETTINGS) | {"alarm_email", "log_days", "sms_url"}
+    known = set(SETTINGS) | {"alarm_email", "log_days", "sms_url", "tracing"}
     if unknown := set(deploy) - known:
         sys.exit(f"error: [deploy] of conf/{stage}.toml has no setting {', '.join(sorted(unknown))}; there are: {', '.join(sorted(known))}")
     if bool(deploy.get("domain")) != bool(deploy.get("certificate")):
         sys.exit(f"error: [deploy] of conf/{stage}.toml needs both, domain and certificate, or neither")
+    if deploy.get("front"):
+        if not deploy.get("domain"):
+            sys.exit(f"error: [deploy] of conf/{stage}.toml has a front, which needs a domain to call")
+        if f"https://{deploy['front']}" not in conf["http"]["own_origins"]:
+            sys.exit(f"error: own_origins under [http] of conf/{stage}.toml must have https://{deploy['front']}, the front under [deploy]")
+    if bool(deploy.get("backup_bucket")) != bool(deploy.get("backup_account")):
+        sys.exit(f"error: [deploy] of conf/{stage}.toml needs both, backup_bucket and backup_account, or neither")
+    if deploy.get("backup_bucket") and not deploy.get("protected"):
+        sys.exit(f"error: [deploy] of conf/{stage}.toml has a backup_bucket, and exports need protected = true")
     settings = {SETTINGS[name]: text(value) for name, value in deploy.items() if name in SETTINGS}
     return settings | {
+        "Tracing": "Active" if deploy.get("tracing") else "Disabled",
         "Stage": stage,
         "TimeZone": conf["time_zone"],
         "SmsPerDay": max(1, int(budget / dearest)),

@@ -24,9 +24,12 @@ class NoPolicies:
         return {}
 
 
-def translated(template):
-    """The template without anything of SAM; the one that was given stays as it is."""
+def translated(template, tracing=None):
+    """The template without anything of SAM; the one that was given stays as it is. `tracing` is a default of the parameter,
+    which SAM reads itself: of functions without traces it makes no mention of them."""
     template = copy.deepcopy(template)
+    if tracing:
+        template["Parameters"]["Tracing"]["Default"] = tracing
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             # As it is once the code was uploaded.
@@ -36,4 +39,4 @@ def translated(template):
 
 if __name__ == "__main__":
     with open(sys.argv[1]) as file:
-        json.dump(translated(yaml_parse(file)), sys.stdout)
+        json.dump(translated(yaml_parse(file), tracing="Active"), sys.stdout)

@@ -32,6 +32,9 @@ pub enum Error {
     /// A page of another site made a browser send the request.
     #[error("a request of a page of another site")]
     CrossSite,
+    /// The stage has a front of its own, and the request did not come by it.
+    #[error("a request that did not come by the front")]
+    PastOwnFront,
     /// The body is empty, broken or not a JSON object.
     #[error("the body is not a JSON object")]
     NotAnObject,

@@ -6,6 +6,7 @@ mod call_log;
 mod front;
 mod http;
 mod job;
+mod own_front;
 mod runtime;
 mod stream;
 mod task;

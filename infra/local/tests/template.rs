@@ -11,6 +11,8 @@ use support::tree::{functions_of, of_type, read, texts, yaml};
 
 #[path = "template/alarms.rs"]
 mod alarms;
+#[path = "template/settings.rs"]
+mod settings;
 
 /// Rights to everything, each for a reason that stands beside it in the template.
 const EVERYTHING: [&str; 1] = ["sns:Publish"];

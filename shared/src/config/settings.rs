@@ -91,6 +91,7 @@ pub(crate) struct Deployed {
     audit_table: Option<String>,
     sms_url: Option<String>,
     function_prefix: Option<String>,
+    pub(crate) front_keys: Vec<String>,
 }
 
 impl Config {
@@ -112,6 +113,7 @@ impl Config {
             audit_table: given("AUDIT_TABLE"),
             sms_url: given("SMS_URL"),
             function_prefix: given("FUNCTION_PREFIX"),
+            front_keys: front_keys(given("FRONT_KEYS").as_deref())?,
         };
         Self::parse(stage, &text, deployed)
     }
@@ -227,6 +229,11 @@ impl Config {
         self.deployed.sms_url.as_deref().ok_or(SettingError::Unset("SMS_URL"))
     }
 
+    /// The keys of a front of our own, one of which it shows; none if the stage has no such front.
+    pub(crate) fn front_keys(&self) -> &[String] {
+        &self.deployed.front_keys
+    }
+
     /// What stands before a task's name in the name of its function.
     ///
     /// # Errors
@@ -234,6 +241,13 @@ impl Config {
     pub fn function_prefix(&self) -> Result<&str, SettingError> {
         self.deployed.function_prefix.as_deref().ok_or(SettingError::Unset("FUNCTION_PREFIX"))
     }
+}
+
+/// The keys in a text, set apart by spaces. A short one, as a reference that was not resolved in part, would let everybody in.
+fn front_keys(text: Option<&str>) -> Result<Vec<String>, SettingError> {
+    let keys: Vec<_> = text.into_iter().flat_map(str::split_whitespace).map(str::to_owned).collect();
+    require(keys.iter().all(|key| key.len() >= 32), "FRONT_KEYS", "must be keys of 32 characters or more")?;
+    Ok(keys)
 }
 
 /// Whether a stage could have this name.
@@ -262,6 +276,16 @@ mod tests {
 
     fn refusal(stage: &str, text: &str) -> String {
         parse(stage, text).err().unwrap()
+    }
+
+    #[test]
+    fn keys_of_a_front_are_long() {
+        let (one, other) = ("a".repeat(32), "b".repeat(64));
+        assert_eq!(front_keys(None).unwrap(), [""; 0]);
+        assert_eq!(front_keys(Some(&format!("{one} {other}"))).unwrap(), [one.clone(), other]);
+        for text in ["k1", &one[1..], &format!("{one} none")] {
+            assert!(front_keys(Some(text)).unwrap_err().to_string().contains("FRONT_KEYS"), "{text}");
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub(crate) fn code(error: &Error) -> u32 {
         Error::Redis(_) => 15004,
         Error::Panic(_) => 50000,
         Error::BadEvent(_) => 51400,
-        Error::CrossSite => 51403,
+        Error::CrossSite | Error::PastOwnFront => 51403,
         Error::NoRoute { .. } => 51404,
         Error::WrongMethod { .. } => 51405,
         Error::BodyTooLarge => 51413,
@@ -103,7 +103,7 @@ fn sentence(error: &Error, language: Language) -> String {
         }
         // Kept from the old service, which said these in English only.
         Error::BadEvent(_) => ("Bad Request", "Bad Request"),
-        Error::CrossSite => ("Forbidden", "Forbidden"),
+        Error::CrossSite | Error::PastOwnFront => ("Forbidden", "Forbidden"),
         Error::NoRoute { path } => return format!("Requested URL {path} not found"),
         Error::WrongMethod { method, path } => return format!("Method {method} not allowed for URL {path}"),
         Error::BodyTooLarge => ("Payload Too Large", "Payload Too Large"),

@@ -58,6 +58,8 @@ pub(crate) struct FrontInfo {
     pub(crate) query: Vec<(String, String)>,
     /// The client's address as the front saw it.
     pub(crate) source_ip: String,
+    /// Whether the stage has a front of its own, and the request did not come by it.
+    pub(crate) is_past_own_front: bool,
     /// When the front took the request.
     pub(crate) time: Timestamp,
 }
@@ -67,6 +69,7 @@ struct Wire {
     config: Arc<Config>,
     route: Option<String>,
     stage_in_path: Option<String>,
+    is_past_own_front: bool,
     site: Site,
     headers: HeaderMap,
     query: Vec<(String, String)>,
@@ -89,7 +92,7 @@ impl Request {
         let client = client_name(joined(&head.headers, USER_AGENT).as_deref().unwrap_or_default());
         let device = auth::device(&head.headers);
         let site = Site::of(&head.headers, &config.http, config.is_local());
-        let FrontInfo { path, route, stage_in_path, query, source_ip, .. } = front;
+        let FrontInfo { path, route, stage_in_path, query, source_ip, is_past_own_front, .. } = front;
         Self {
             call: Call { now, request_id, network: Network::of(&source_ip), language, client, device },
             principal: (),
@@ -99,6 +102,7 @@ impl Request {
                 config,
                 route,
                 stage_in_path,
+                is_past_own_front,
                 site,
                 headers: head.headers,
                 query,
@@ -158,6 +162,11 @@ impl<P> Request<P> {
     #[must_use]
     pub fn is_of_other_site(&self) -> bool {
         self.wire.site != Site::Own
+    }
+
+    /// Whether the stage has a front of its own, and the request did not come by it.
+    pub(crate) fn is_past_own_front(&self) -> bool {
+        self.wire.is_past_own_front
     }
 
     /// Whose page made a browser send the request.
@@ -247,6 +256,7 @@ mod tests {
             stage_in_path: Some(stage.to_owned()),
             query: Vec::new(),
             source_ip: "203.0.113.7".to_owned(),
+            is_past_own_front: false,
             time: Timestamp::UNIX_EPOCH,
         };
         Request::new(::http::Request::new(Vec::new()), front, "id-1".to_owned(), Arc::new(config))

@@ -15,6 +15,7 @@ use lambda_http::{
 use lambda_runtime::Diagnostic;
 
 use super::front::FrontEvent;
+use super::own_front::Passage;
 use crate::clock::wall_timestamp;
 use crate::config::Config;
 use crate::error::{Cause, catch_unwind};
@@ -71,7 +72,12 @@ pub(crate) fn request_of(event: &str, config: &Arc<Config>) -> Result<Request, C
 /// The request that `lambda_http` has read.
 fn read(request: lambda_http::Request, config: Arc<Config>) -> Request {
     let (mut head, body) = request.into_parts();
-    let front = front_info(&mut head);
+    let mut front = front_info(&mut head);
+    match Passage::take(&mut head.headers, config.front_keys()) {
+        Passage::Direct => {}
+        Passage::ByFront(address) => front.source_ip = address.to_string(),
+        Passage::Past => front.is_past_own_front = true,
+    }
     let request_id = head.extensions.remove::<Context>().map(|context| context.request_id).unwrap_or_default();
     let body = match body {
         Body::Text(text) => text.into_bytes(),
@@ -106,6 +112,7 @@ fn front_info(head: &mut Parts) -> FrontInfo {
         stage_in_path,
         query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         source_ip: source_ip.unwrap_or_default(),
+        is_past_own_front: false,
         time: time_of(time_epoch_ms).unwrap_or_else(wall_timestamp),
         path,
         route,
@@ -210,6 +217,27 @@ mod tests {
         for other in others {
             assert_eq!(other.to_json(), first.to_json());
             assert!(other.is_of_this_stage());
+        }
+    }
+
+    #[test]
+    fn the_word_of_a_front_of_our_own_counts_and_nobody_else_s() {
+        let key = "0123456789abcdef0123456789abcdef";
+        let mut deployed = Deployed::default();
+        deployed.front_keys = vec![key.to_owned()];
+        let settings = include_str!("../../../conf/local.toml");
+        let with_front = Arc::new(Config::parse("local".to_owned(), settings, deployed).unwrap());
+        for (headers, config, network, is_past) in [
+            (json!({ "x-front-address": "198.51.100.1", "x-front-key": key }), &with_front, "198.51.100.1", false),
+            (json!({ "x-front-address": "198.51.100.1", "x-front-key": "x" }), &with_front, "203.0.113.7", true),
+            (json!({ "x-front-address": "198.51.100.1" }), &with_front, "203.0.113.7", true),
+            (json!({ "x-front-address": "198.51.100.1", "x-front-key": key }), &config(), "203.0.113.7", false),
+        ] {
+            for event in [http_api(&json!({ "headers": headers })), rest_api(&json!({ "headers": headers }))] {
+                let request = request_of(&event.to_string(), config).map_err(|cause| cause.to_string()).unwrap();
+                assert_eq!(request.to_json()["network"], network, "{headers}");
+                assert_eq!(request.is_past_own_front(), is_past, "{headers}");
+            }
         }
     }
 

@@ -107,6 +107,10 @@ where
         if request.method != self.method {
             return Err(wrong_method(request));
         }
+        // Behind these two, so that a deployment can ask a new version directly.
+        if request.is_past_own_front() {
+            return Err(Error::PastOwnFront);
+        }
         if request.body_len() > BODY_LIMIT_BYTES {
             return Err(Error::BodyTooLarge);
         }
