@@ -5,11 +5,13 @@ them. Every operation must have answered with code 0, whatever a sample makes of
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 
 import httpx
 
@@ -25,12 +27,13 @@ LONGEST_SECS = 60
 
 
 class Person:
-    """The user of a program: types the code of each SMS once, and moves the clock where a program waits."""
+    """The user of a program: types the code of each SMS once, and moves the clock where a program waits. A question that names a
+    phone is about its SMS."""
 
     def __init__(self, origin, *, becomes_admin):
         self.becomes_admin = becomes_admin
         self.control = httpx.Client(base_url=f"{origin}/_stage/", timeout=15)
-        self.read = 0
+        self.read = Counter()
         # It also clears the list of invocations.
         self.control.post("reset").raise_for_status()
 
@@ -38,14 +41,15 @@ class Person:
         if "Enter" in question:
             self.control.post("clock", json={"advance_s": 61}).raise_for_status()
             return ""
-        self.read += 1
+        phone = next(iter(re.findall(r"\b\d{11}\b", question)), PHONE)
+        self.read[phone] += 1
         # The reply of `veri_code` does not wait for the SMS.
         give_up = time.monotonic() + LONGEST_SECS
-        while len(messages := self.control.get("sms", params={"phone": PHONE}).json()) < self.read:
+        while len(messages := self.control.get("sms", params={"phone": phone}).json()) < self.read[phone]:
             if time.monotonic() > give_up:
                 raise RuntimeError("no SMS came")
             time.sleep(0.02)
-        if self.becomes_admin and self.read == 2:
+        if self.becomes_admin and self.read[PHONE] == 2:
             # Signs in next: as an admin, who may call everything.
             self.control.post("users/role", json={"phone": PHONE, "role": "admin"}).raise_for_status()
         return messages[0]["code"]

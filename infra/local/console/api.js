@@ -55,6 +55,7 @@ function read(document, stageName) {
       id: operation.operationId,
       method: method.toUpperCase(),
       path: `${base}${path}`,
+      name: path.slice(1),
       summary: operation.summary,
       isOpen: (operation.security ?? []).length === 0,
       takesToken: (operation.security ?? []).some((scheme) => Object.keys(scheme).some((name) => name.startsWith('token'))),
@@ -77,7 +78,8 @@ function parameter(one, resolve) {
 }
 
 function field({ name, place, isRequired, schema, description, example }) {
-  const choices = [...new Map((schema?.enum ?? []).map((value) => [`${value}`, value])).values()];
+  const values = schema?.enum ?? (schema?.type === 'boolean' ? [true, false] : []);
+  const choices = [...new Map(values.map((value) => [`${value}`, value])).values()];
   return { name, place, isRequired, choices, isDate: schema?.format === 'date', description: description ?? schema?.description, example };
 }
 
@@ -96,6 +98,21 @@ export function request(operation, values, credential) {
 /** A choice keeps its type; anything else is a string. */
 function typed({ choices }, text) {
   return choices.find((choice) => `${choice}` === text) ?? text;
+}
+
+/** Sends a request as the page does; `ms` is its duration. */
+export async function call({ method, path, headers, body }, { usesCookie }) {
+  const began = performance.now();
+  const answer = await fetch(path, { method, headers, body, credentials: usesCookie ? 'same-origin' : 'omit' });
+  const text = await answer.text();
+  const ms = performance.now() - began;
+  let document = null;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    // Shown unchanged.
+  }
+  return { method, path, status: answer.status, headers: [...answer.headers], text, document, ms, requestId: answer.headers.get('x-request-id') };
 }
 
 /** The request as a shell command, which needs no file. */

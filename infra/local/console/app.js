@@ -7,6 +7,7 @@ import { dateTime, span } from './format.js';
 import { connect, emulator, listen, now } from './live.js';
 import { language, setLanguage, t } from './text.js';
 import { faultWords } from './view-faults.js';
+import * as admin from './view-admin.js';
 import * as clockAndFaults from './view-control.js';
 import * as data from './view-data.js';
 import * as functions from './view-functions.js';
@@ -15,7 +16,7 @@ import * as jobs from './view-jobs.js';
 import * as settings from './view-settings.js';
 import * as tryIt from './view-try.js';
 
-const VIEWS = [tryIt, inbox, functions, jobs, clockAndFaults, data, settings];
+const VIEWS = [tryIt, inbox, functions, jobs, clockAndFaults, data, admin, settings];
 const THEME_KEY = 'badge.theme';
 
 let current = null;

@@ -3,11 +3,13 @@
 import { codeChip } from './view-inbox.js';
 import { control } from './control-api.js';
 import { h, icon, keyed, write } from './dom.js';
-import { act, copy, toast } from './feedback.js';
+import { act, toast } from './feedback.js';
 import { clockTime, count, dateTime, short, span, storedMs, storedTime } from './format.js';
 import { emulator, now } from './live.js';
 import { verdict } from './outcome.js';
+import { settings } from './settings.js';
 import { t, tOr } from './text.js';
+import { eventList, facts, stateTags } from './user.js';
 
 /** Entries of the timeline. */
 const MAX_ENTRIES = 60;
@@ -105,7 +107,7 @@ function userEntry(user, time) {
 }
 
 function codeState(code, times) {
-  if (code.used) return t('code_used', { what: t(code.used === 'claim' ? 'used_claim' : 'used_session') });
+  if (code.used) return t('code_used');
   if (code.tries >= code.max_tries) return t('why_code_ended');
   return times.span(code.ends_in_ms, (span) => t('code_live', { tries: code.tries, most: code.max_tries, span }));
 }
@@ -129,10 +131,7 @@ function windowOf(row) {
   return ['day', 'success'].includes(row.window) ? t(`window_${row.window}`) : row.window;
 }
 
-/** Attributes in the order of the API; the others follow. */
-const ATTRIBUTES = ['id', 'user_name', 'gender', 'birth_day', 'province', 'city', 'phone', 'role', 'create_time', 'update_time', 'is_delete'];
-
-/** The whole row, as an admin sees it. */
+/** The whole row, as an admin sees it, and what has become of the user. */
 function userPanel(user, again) {
   const isAdmin = user.role === 'admin';
   const role = h('button', { onclick: () => act(role, async () => {
@@ -140,21 +139,15 @@ function userPanel(user, again) {
     toast(t('role_changed', { name: user.user_name, role: isAdmin ? 'user' : 'admin' }));
     await again();
   }) }, t(isAdmin ? 'make_user' : 'make_admin'));
-  const id = h('button', { class: 'link mono', title: t('copy'), onclick: () => copy(user.id, t('copied', { what: 'id' })) }, user.id);
-  const shown = (name, value) => {
-    if (name === 'id') return id;
-    if (name.endsWith('_time')) return storedTime(value);
-    if (name === 'gender') return `${value} · ${tOr(`gender_${value}`, '–')}`;
-    if (value === null || value === '') return '–';
-    return typeof value === 'object' ? JSON.stringify(value) : `${value}`;
-  };
-  const names = [...ATTRIBUTES.filter((name) => name in user), ...Object.keys(user).filter((name) => !ATTRIBUTES.includes(name))];
+  const times = countdowns();
+  const erased = (user.delete_time ?? 0) + (settings()?.restore_days ?? 0) * 86400000;
   return {
+    update: times.update,
     node: h('div', { class: 'panel' },
-      h('header', {}, h('h2', {}, t('user_row', { name: user.user_name })), h('div', { class: 'end' }, role)),
-      h('dl', { class: 'facts pad' }, names.map((name) => [h('dt', { class: 'mono' }, name), h('dd', {}, shown(name, user[name]))])),
+      h('header', {}, h('h2', {}, t('user_row', { name: user.user_name })), h('div', { class: 'row end' }, user.is_delete ? null : role, h('a', { class: 'button', href: `#admin/${user.id}` }, t('user_as_admin')))),
+      h('div', { class: 'row pad' }, stateTags(user), user.is_delete ? h('span', {}, times.span(erased - now(), (span) => t('user_erased', { span })), ' ', t(user.deleted_by_admin ? 'user_restored_by_admin' : 'user_restored_by_login')) : null),
+      facts(user),
       h('p', { class: 'hint pad' }, t('role_hint'))),
-    update() {},
   };
 }
 
@@ -169,25 +162,15 @@ function sessionsPanel(user, sessions, again) {
             await control('POST', 'sessions/end', { phone: user.phone, hash: session.hash });
             await again();
           }) }, t('session_end'));
-          return h('li', {}, h('span', { class: 'mono', title: session.hash }, `${session.hash.slice(0, 12)}…`), h('span', { class: 'soft' }, times.span(session.ends_in_ms, (span) => t('session_left', { span }))), h('span', { class: 'end' }, end));
+          return h('li', {}, h('span', { class: 'mono', title: session.hash }, `${session.hash.slice(0, 12)}…`), h('span', { class: 'soft nowrap' }, storedTime(session.opened_at)),
+            h('span', {}, [session.network, session.client].filter(Boolean).join(' · ')), h('span', { class: 'soft' }, times.span(session.ends_in_ms, (span) => t('session_left', { span }))), h('span', { class: 'end' }, end));
         }))
         : h('div', { class: 'pad soft' }, t('sessions_none'))),
   };
 }
 
-/** Who changed what of a user, newest first. */
 function eventsPanel(user, events) {
-  const who = ({ changed_by: by }) => (by ? [by.role, by.credential, by.user_id].filter(Boolean).join(' · ') : t('event_nobody'));
-  const what = ({ fields, values }) => fields.map((name) => (name in values ? `${name} = ${values[name]}` : name)).join(', ');
-  return {
-    node: h('div', { class: 'panel' }, h('h2', {}, t('events_of', { name: user.user_name })),
-      events.length
-        ? h('ul', { class: 'events' }, events.map((event) => h('li', {},
-          h('span', { class: 'tag' }, `${event.version}`), h('span', { class: 'soft nowrap' }, storedTime(event.at)),
-          h('span', { class: 'mono' }, what(event)), h('span', { class: 'end soft', title: event.changed_by?.request_id ?? '' }, who(event)))))
-        : h('div', { class: 'pad soft' }, t('events_none'))),
-    update() {},
-  };
+  return { node: h('div', { class: 'panel' }, h('h2', {}, t('events_of', { name: user.user_name })), eventList(events)), update() {} };
 }
 
 function limitsPanel({ rows, phone, network }, again) {

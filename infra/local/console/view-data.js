@@ -7,7 +7,9 @@ import { act, toast } from './feedback.js';
 import { storedTime } from './format.js';
 import { followPanels } from './follow.js';
 import { emulator, now } from './live.js';
+import { load as loadSettings } from './settings.js';
 import { t, tOr } from './text.js';
+import { stateTags } from './user.js';
 
 export const id = 'data';
 export const picture = 'data';
@@ -24,6 +26,7 @@ const subject = { phone: '', ip: '127.0.0.1' };
 export function open(wanted) {
   if (wanted) subject.phone = wanted;
   const users = h('tbody');
+  const deleted = h('input', { type: 'checkbox', onchange: () => act(deleted, () => page()) });
   const more = h('button', { hidden: true, onclick: () => act(more, () => page(more.dataset.next)) }, t('data_more'));
   const none = h('div', { class: 'empty', hidden: true }, h('strong', {}, t('users_none')), h('a', { href: '#try' }, t('users_none_hint')));
   const details = h('div', { class: 'stack' });
@@ -42,7 +45,7 @@ export function open(wanted) {
 
   /** Reads the first page, or with `before` the next one. */
   async function page(before) {
-    const { users: found, next } = await control('GET', `users?limit=${PAGE}${before ? `&before=${before}` : ''}`);
+    const { users: found, next } = await control('GET', `users?limit=${PAGE}&state=${deleted.checked ? 'deleted' : ''}${before ? `&before=${before}` : ''}`);
     listed = before ? [...listed, ...found] : found;
     keyed(users, listed, (user) => `${emulator.clock.zone} ${JSON.stringify(user)}`, (user) => userRow(user, pick));
     mark();
@@ -89,7 +92,7 @@ export function open(wanted) {
   }
 
   async function load() {
-    await Promise.all([page(), follow()]);
+    await Promise.all([loadSettings(), page(), follow()]);
   }
 
   let followedAt = 0;
@@ -113,7 +116,7 @@ export function open(wanted) {
   const node = h('section', { class: 'view' },
     h('header', {}, h('h1', {}, t('nav_data')), h('p', { class: 'lead' }, t('data_lead'))),
     h('div', { class: 'panel' },
-      h('h2', {}, t('users')),
+      h('header', {}, h('h2', {}, t('users')), h('label', { class: 'check end' }, deleted, t('users_deleted'))),
       h('table', { class: 'cards' }, h('thead', {}, h('tr', {}, heads.map((name) => h('th', { scope: 'col' }, t(`head_${name}`))))), users),
       none, h('div', { class: 'row pad-s' }, more)),
     h('div', { class: 'panel' }, h('h2', {}, t('data_follow')), h('div', { class: 'pad' }, form)),
@@ -131,7 +134,6 @@ export function open(wanted) {
 
 function userRow(user, pick) {
   const button = h('button', { class: 'link', onclick: (event) => { event.stopPropagation(); act(button, () => pick(user)); } }, `${user.user_name}`);
-  const isDeleted = user.is_delete !== 0;
   const cell = (name, ...children) => h('td', { 'data-label': t(`head_${name}`) }, children);
   const node = h('tr', { class: 'pick', 'data-phone': user.phone, onclick: () => act(button, () => pick(user)) },
     h('td', { class: 'first' }, button, h('span', { class: 'soft mono block' }, user.id)),
@@ -140,7 +142,7 @@ function userRow(user, pick) {
     cell('birth_day', h('span', { class: 'nowrap' }, user.birth_day ?? '–')),
     cell('place', placeOf(user)),
     cell('created', h('span', { class: 'nowrap' }, storedTime(user.create_time))),
-    cell('state', h('span', { class: `tag ${isDeleted ? 'bad' : user.role === 'admin' ? 'warn' : ''}` }, isDeleted ? t('user_deleted') : user.role)));
+    cell('state', stateTags(user)));
   return { node };
 }
 

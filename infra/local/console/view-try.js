@@ -1,6 +1,7 @@
 // The operations of the service as forms. The browser stores the session's cookie, like any client.
 
-import { curl, operations, request } from './api.js';
+import { account, learn } from './account.js';
+import { call, curl, operations, request } from './api.js';
 import { followCodes, liveCode, refreshCodes } from './codes.js';
 import { fill, h, icon, write } from './dom.js';
 import { act, clockButton, copy } from './feedback.js';
@@ -15,15 +16,18 @@ import { messages } from './view-inbox.js';
 export const id = 'try';
 export const picture = 'send';
 
-/** Form values by field name, shared by all operations: the phone is typed once. */
-const typed = {};
+/** Values of required fields and of headers by name, shared by all operations: the phone is typed once. */
+const shared = {};
+/** Values of other fields, by operation. */
+const own = {};
 const chosen = { id: null, credential: 'cookie', own: '' };
-let lastToken = '';
 let lastReply = null;
 
 const CREDENTIALS = ['cookie', 'token', 'own', 'none'];
 
-export function open() {
+/** `wanted` is the id of an operation. */
+export function open(wanted) {
+  if (wanted) chosen.id = wanted;
   const tabs = h('div', { class: 'routes', role: 'group', 'aria-label': t('routes') });
   const form = h('div', { class: 'panel' });
   const reply = h('div', { class: 'panel', 'aria-live': 'polite' });
@@ -41,21 +45,19 @@ export function open() {
   function choose(operation) {
     chosen.id = operation.id;
     fill(tabs, known.map((one) => h('button', { 'aria-pressed': one === operation ? 'true' : 'false', onclick: () => choose(one) },
-      h('span', { class: 'method' }, one.method), h('span', { class: 'mono' }, one.path.split('/').slice(-1)[0]))));
+      h('span', { class: 'method' }, one.method), h('span', { class: 'mono' }, one.name))));
     current = operationForm(operation, (answer) => {
       lastReply = answer;
-      if (answer.token) {
-        lastToken = answer.token;
-        token.show(lastToken);
-      }
+      if (answer.document?.data?.token) token.show(account().token);
       fill(reply, replyOf(answer));
+      current.update();
       refreshCodes();
     });
     fill(form, current.node);
   }
 
   fill(reply, lastReply ? replyOf(lastReply) : h('div', { class: 'empty' }, h('strong', {}, t('reply_none')), t('reply_hint')));
-  token.show(lastToken);
+  token.show(account().token);
   const node = h('section', { class: 'view' },
     h('header', {}, h('h1', {}, t('nav_try')), h('p', { class: 'lead' }, t('try_lead'), ' ', h('a', { href: `/docs/${language()}/` }, t('try_docs')))),
     tabs,
@@ -78,25 +80,31 @@ export function open() {
 }
 
 function operationForm(operation, done) {
-  const inputs = operation.fields.map(input);
+  const placeOf = (field) => (field.isRequired || field.place === 'header' ? shared : (own[operation.id] ??= {}));
+  const valuesNow = () => Object.fromEntries(operation.fields.map((field) => [field.name, placeOf(field)[field.name]]));
+  const hasPhone = operation.fields.some(({ name }) => name === 'phone');
+  /** Whose code a field takes: that of the typed phone, or of the user who has signed in. */
+  const phoneOfCode = (name) => (name === 'veri_code' && hasPhone ? e164(shared.phone ?? '') : credentialNow().usesCookie ? account().phone : '');
+  const inputs = operation.fields.map((field) => input(field, placeOf(field), phoneOfCode));
   const raw = h('textarea', { rows: '5', spellcheck: 'false', 'aria-label': t('try_body'), oninput: () => { isRaw = true; } });
   let isRaw = false;
-  const own = h('input', { type: 'text', class: 'mono', value: chosen.own, placeholder: 'jwt …', 'aria-label': t('credential_own'), oninput: () => { chosen.own = own.value; update(); } });
+  const header = h('input', { type: 'text', class: 'mono', value: chosen.own, placeholder: 'jwt …', 'aria-label': t('credential_own'), oninput: () => { chosen.own = header.value; update(); } });
+  const state = h('p', { class: 'hint' });
   const credential = h('select', { 'aria-label': t('credential'), onchange: () => {
     chosen.credential = credential.value;
-    own.hidden = credential.value !== 'own';
+    header.hidden = credential.value !== 'own';
     update();
   } }, CREDENTIALS.map((name) => h('option', { value: name, selected: name === chosen.credential }, t(`credential_${name}`))));
-  own.hidden = chosen.credential !== 'own';
+  header.hidden = chosen.credential !== 'own';
 
   function credentialNow() {
     if (operation.isOpen) return { usesCookie: true };
     const name = credential.value;
-    return { usesCookie: name === 'cookie', authorization: name === 'token' && lastToken ? `jwt ${lastToken}` : name === 'own' ? own.value : undefined };
+    return { usesCookie: name === 'cookie', authorization: name === 'token' && account().token ? `jwt ${account().token}` : name === 'own' ? header.value : undefined };
   }
 
   function requestOfForm(credential) {
-    const made = request(operation, typed, credential);
+    const made = request(operation, valuesNow(), credential);
     if (isRaw && made.body !== undefined) made.body = raw.value;
     return made;
   }
@@ -105,12 +113,13 @@ function operationForm(operation, done) {
   function credentialOfShell() {
     const one = credentialNow();
     if (operation.isOpen || !one.usesCookie) return one;
-    return operation.takesToken && lastToken ? { authorization: `jwt ${lastToken}` } : null;
+    const { token } = account();
+    return operation.takesToken && token ? { authorization: `jwt ${token}` } : null;
   }
 
   function preview() {
     isRaw = false;
-    raw.value = request(operation, typed, {}).body ?? '';
+    raw.value = request(operation, valuesNow(), {}).body ?? '';
   }
 
   const send = h('button', { class: 'main-act', type: 'submit' }, icon('send'), t('try_send'));
@@ -118,12 +127,19 @@ function operationForm(operation, done) {
   const noCurl = h('p', { class: 'hint', id: 'no-curl' });
   const node = h('form', { class: 'pad', novalidate: true, onsubmit: (event) => {
     event.preventDefault();
-    act(send, async () => done(await call(requestOfForm(credentialNow()), credentialNow())));
+    act(send, async () => {
+      const credential = credentialNow();
+      const sent = requestOfForm(credential);
+      const phone = phoneOf(sent.body);
+      const answer = await call(sent, credential);
+      learn(operation, phone, answer.document ?? {}, credential.usesCookie);
+      done({ ...answer, name: operation.name, phone });
+    });
   } },
     h('div', {}, h('h2', { class: 'operation' }, h('span', { class: 'method' }, operation.method), ' ', h('span', { class: 'mono' }, operation.path)),
       h('p', { class: 'hint' }, t('try_summary', { summary: operation.summary, access: operation.isOpen ? t('try_open') : t('try_guarded') }))),
     inputs.length ? h('div', { class: 'fields' }, inputs.map(({ node }) => node)) : null,
-    operation.isOpen ? null : h('div', { class: 'row end' }, h('label', {}, h('span', { class: 'name' }, t('credential')), credential), own),
+    operation.isOpen ? null : h('div', { class: 'row end' }, h('label', {}, h('span', { class: 'name' }, t('credential')), credential), header, state),
     operation.hasBody ? h('details', {}, h('summary', {}, t('try_body')), raw) : null,
     h('div', { class: 'row' }, send, asCurl), noCurl);
   node.addEventListener('input', (event) => {
@@ -132,6 +148,7 @@ function operationForm(operation, done) {
   });
   function update() {
     inputs.forEach((one) => one.update());
+    write(state, stateOf(credential.value, operation));
     const isPossible = credentialOfShell() !== null;
     asCurl.disabled = !isPossible;
     noCurl.hidden = isPossible;
@@ -142,14 +159,25 @@ function operationForm(operation, done) {
   return { node, update };
 }
 
-function input(field) {
+/** What a request with this credential can expect. */
+function stateOf(credential, { takesToken }) {
+  const { phone, token } = account();
+  if (credential === 'cookie') return phone ? t('credential_phone', { phone }) : t('credential_missing');
+  if (credential !== 'token') return '';
+  if (!takesToken) return t('credential_session');
+  return token ? '' : t('credential_missing');
+}
+
+/** A field of a form; `values` has the value by name. */
+function input(field, values, phoneOfCode) {
   const { name } = field;
-  if (name === 'Accept-Language') typed[name] ??= language() === 'zh' ? 'zh-CN' : 'en';
-  const store = (event) => { typed[name] = event.currentTarget.value; };
+  const isCode = name.endsWith('veri_code');
+  if (name === 'Accept-Language') values[name] ??= language() === 'zh' ? 'zh-CN' : 'en';
+  const store = (event) => { values[name] = event.currentTarget.value; };
   const label = `try-${name}`;
   const control = field.choices.length
-    ? h('select', { id: label, onchange: store, oninput: store }, h('option', { value: '' }, '–'), field.choices.map((choice) => h('option', { value: `${choice}`, selected: typed[name] === `${choice}` }, `${choice}`)))
-    : h('input', { id: label, type: field.isDate ? 'date' : 'text', autocomplete: 'off', value: typed[name] ?? '', placeholder: field.example === undefined ? '' : `${field.example}`, oninput: store });
+    ? h('select', { id: label, onchange: store, oninput: store }, h('option', { value: '' }, '–'), field.choices.map((choice) => h('option', { value: `${choice}`, selected: values[name] === `${choice}` }, `${choice}`)))
+    : h('input', { id: label, type: field.isDate ? 'date' : 'text', autocomplete: 'off', value: values[name] ?? '', placeholder: field.example === undefined ? '' : `${field.example}`, oninput: store });
   const fromInbox = h('button', { type: 'button', class: 'use-code', hidden: true, onclick: () => {
     control.value = fromInbox.dataset.code;
     control.dispatchEvent(new Event('input', { bubbles: true }));
@@ -157,29 +185,15 @@ function input(field) {
   return {
     node: h('div', { class: `field ${field.place === 'body' ? '' : 'minor'}` },
       h('label', { for: label, class: 'name' }, name, field.isRequired ? h('span', { class: 'must', title: t('try_required') }, ' *') : null, field.place === 'body' ? null : h('span', { class: 'soft' }, ` ${field.place}`)),
-      h('div', { class: 'row' }, control, name === 'veri_code' ? fromInbox : null)),
+      h('div', { class: 'row' }, control, isCode ? fromInbox : null)),
     update() {
-      if (name !== 'veri_code') return;
-      const code = liveCode(e164(typed.phone ?? ''));
+      if (!isCode) return;
+      const code = liveCode(phoneOfCode(name));
       fromInbox.hidden = !code;
       fromInbox.dataset.code = code ?? '';
       write(fromInbox, code ? t('try_use_code', { code }) : '');
     },
   };
-}
-
-async function call({ method, path, headers, body }, { usesCookie }) {
-  const began = performance.now();
-  const answer = await fetch(path, { method, headers, body, credentials: usesCookie ? 'same-origin' : 'omit' });
-  const text = await answer.text();
-  const ms = performance.now() - began;
-  let document = null;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    // Shown unchanged.
-  }
-  return { method, path, phone: phoneOf(body), status: answer.status, headers: [...answer.headers], text, document, ms, token: document?.data?.token, requestId: answer.headers.get('x-request-id') };
 }
 
 /** The phone that a request names. */
@@ -191,13 +205,13 @@ function phoneOf(body) {
   }
 }
 
-function replyOf({ method, path, phone, status, headers, text, document, ms, requestId }) {
+function replyOf({ method, name, phone, status, headers, text, document, ms, requestId }) {
   const code = document?.code;
   const wait = document?.data?.retry_after;
   const kind = verdict({ outcome: status === 200 ? 'ok' : 'error', code });
   return [
     h('header', {}, h('h2', {}, t('reply')), h('span', { class: `tag ${kind}` }, code === undefined ? `HTTP ${status}` : `${code}`),
-      h('span', { class: 'soft mono' }, `${method} ${path.split('/').slice(-1)[0]} · ${millis(ms)}`),
+      h('span', { class: 'soft mono' }, `${method} ${name} · ${millis(ms)}`),
       h('span', { class: 'end' },
         phone ? h('a', { class: 'button', href: `#data/${phone}` }, t('follow_phone')) : null,
         requestId ? h('a', { class: 'button', href: `#functions/${requestId}` }, t('reply_invocation')) : null)),

@@ -21,6 +21,7 @@ macro_rules! files {
 
 /// Name and content of each file in `infra/local/console`.
 const FILES: &[(&str, &[u8])] = files![
+    "account.js",
     "api.js",
     "app.js",
     "codes.js",
@@ -45,6 +46,8 @@ const FILES: &[(&str, &[u8])] = files![
     "text.zh.js",
     "token.js",
     "tokens.css",
+    "user.js",
+    "view-admin.js",
     "view-control.js",
     "view-data.js",
     "view-faults.js",

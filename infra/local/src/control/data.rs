@@ -14,7 +14,7 @@ use crate::server::{self, Reply};
 const PAGE: usize = 20;
 const MAX_PAGE: usize = 100;
 
-/// `GET users?phone=`, also a deleted one, or `?before=&limit=`.
+/// `GET users?phone=`, also a deleted one, or `?state=&before=&limit=`: with the state `deleted` those, else all others.
 pub(super) async fn users(State(app): App, query: Query) -> Result<Reply, ApiError> {
     let data = StoredData::open(&app).await?;
     let page = if let Some(text) = query.get("phone") {
@@ -24,7 +24,8 @@ pub(super) async fn users(State(app): App, query: Query) -> Result<Reply, ApiErr
         let limit = query.get("limit").map_or(Some(PAGE), |text| text.parse().ok());
         let limit = limit.filter(|limit| (1..=MAX_PAGE).contains(limit));
         let limit = limit.ok_or_else(|| ApiError::bad("limit is from 1 to 100"))?;
-        data.users(query.get("before"), limit).await?
+        let is_deleted = query.get("state").is_some_and(|state| state == "deleted");
+        data.users(is_deleted, query.get("before"), limit).await?
     };
     Ok(server::json_of(StatusCode::OK, &page))
 }
@@ -63,8 +64,8 @@ pub(super) async fn end_session(State(app): App, body: Body) -> Result<Reply, Ap
     }
     let body: Json = read_json(body, "the body is {\"phone\", \"hash\"}").await?;
     let mut data = StoredData::open(&app).await?;
-    let phone = data.phone(&body.phone).ok_or_else(|| ApiError::bad("phone has no digits, or no calling code"))?;
-    let was_there = data.end_session(&phone, &body.hash).await?;
+    data.phone(&body.phone).ok_or_else(|| ApiError::bad("phone has no digits, or no calling code"))?;
+    let was_there = data.end_session(&body.hash).await?;
     if was_there { Ok(server::json(StatusCode::OK, "{}")) } else { Err(ApiError::unknown("there is no such session")) }
 }
 

@@ -27,6 +27,11 @@ async fn users_are_listed_newest_first_and_found_by_phone() {
             assert_eq!(found["users"][0]["id"], first, "{phone}");
         }
         assert_eq!(app.inspect("users?phone=13700000000").await["users"], json!([]));
+        app.change_rights(&other, "delete").await;
+        for (query, id) in [("state=deleted", &second), ("", &first)] {
+            let page = app.inspect(&format!("users?{query}")).await;
+            assert_eq!((page["users"].as_array().unwrap().len(), &page["users"][0]["id"]), (1, &json!(id)), "{query}");
+        }
     })
     .await;
 }
@@ -60,6 +65,7 @@ async fn a_session_is_shown_without_its_id_and_ended() {
         let sessions = app.inspect(&path).await;
         assert_eq!((sessions.as_array().unwrap().len(), &sessions[0]["role"]), (1, &json!("user")));
         assert!((1..=86_400_000).contains(&sessions[0]["ends_in_ms"].as_i64().unwrap()), "{sessions}");
+        assert_eq!((&sessions[0]["client"], &sessions[0]["network"]), (&json!(""), &json!("127.0.0.*")), "{sessions}");
         assert!(!sessions.to_string().contains(&signed_in.sid));
         assert_eq!(app.send("GET", "/user/index", &[("cookie", &cookie)], "").await.code, 0);
 

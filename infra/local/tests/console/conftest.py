@@ -27,6 +27,8 @@ class Emulator:
 
     def __init__(self, port, root=ROOT):
         self.port, self.root = port, root
+        # The last session that `sign_in` opened, and the one that new browsers have.
+        self.session = self.browser_session = None
         self.url = f"http://127.0.0.1:{port}"
         self.api = f"{self.url}/local/iwc/badge/user"
         self.start()
@@ -82,10 +84,13 @@ class Emulator:
         assert self.call("register", **body, veri_code=self.code(phone)) == 0
 
     def sign_in(self, phone):
-        """The token of a new session."""
+        """The token of a new session; `session` has its id."""
         self.advance(61)
-        body = {"phone": phone, "veri_code": self.code(phone)}
-        return self.ask("POST", f"{self.api}/login", body)["data"]["token"]
+        body = json.dumps({"phone": phone, "veri_code": self.code(phone)}).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{self.api}/login", data=body), timeout=30) as response:
+            cookies = "; ".join(response.headers.get_all("set-cookie"))
+            self.session = re.search(r"__sid__=([^;]+)", cookies)[1]
+            return json.load(response)["data"]["token"]
 
 
 def poll(question, failure):
@@ -167,6 +172,8 @@ def console(browser, emulator):
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=theme, locale="zh-CN" if lang == "zh" else "en-GB")
         contexts.append(context)
+        if emulator.browser_session:
+            context.add_cookies([{"name": "__sid__", "value": emulator.browser_session, "url": emulator.url}])
         context.set_default_timeout(TIMEOUT_MS)
         page = context.new_page()
         page.on("console", lambda message: logged.append(f"{message.type}: {message.text}"))
@@ -183,7 +190,11 @@ def console(browser, emulator):
 
 @pytest.fixture
 def filled(emulator):
-    """An emulator with content in every view."""
+    """An emulator with content in every view; browsers are signed in as its admin."""
+    emulator.register(ADMIN, "李四")
+    emulator.control("POST", "users/role", {"phone": ADMIN, "role": "admin"})
+    emulator.sign_in(ADMIN)
+    emulator.browser_session = emulator.session
     emulator.register("13800138000")
     emulator.call("veri_code", phone="13800138000")
     emulator.sign_in("13800138000")
@@ -206,17 +217,17 @@ def pattern(text):
     return re.compile(".+".join(re.escape(part) for part in re.split(r"\{\w+\}", text)))
 
 
-VIEWS = ["try", "inbox", "functions", "jobs", "control", "data", "settings"]
-PHONE = "13800138000"
+VIEWS = ["try", "inbox", "functions", "jobs", "control", "data", "admin", "settings"]
+PHONE, ADMIN = "13800138000", "13800138008"
 
 
 def go(page, view, phone=PHONE):
     """Opens a view of a filled emulator, complete with its detail."""
-    page.evaluate("(view) => { location.hash = view; }", f"data/{phone}" if view == "data" else view)
+    page.evaluate("(view) => { location.hash = view; }", f"{view}/{phone}" if view in ("data", "admin") else view)
     expect(page.locator(f'.nav a[href="#{view}"]')).to_have_attribute("aria-current", "page")
     content = {
         "try": "#try-phone", "inbox": ".message", "functions": ".list-row", "jobs": ".dead-letter", "control": ".fault",
-        "data": ".limits li", "settings": "tr.differs",
+        "data": ".limits li", "admin": ".events li", "settings": "tr.differs",
     }
     expect(page.locator(content[view]).first).to_be_visible()
     if view == "functions":
@@ -226,6 +237,41 @@ def go(page, view, phone=PHONE):
         expect(page.locator(".message .tag").first).not_to_have_text(re.compile("not confirmed|未确认"))
     if view == "data":
         expect(page.locator(".timeline li").first).to_be_visible()
+
+
+def route(page, name):
+    """Chooses an operation: `login`, `admin/update`."""
+    name = name.replace("/", ".")  # Playwright escapes none.
+    page.get_by_role("group", name="Operations").get_by_role("button", name=re.compile(rf"\b{name}$")).click()
+
+
+def fill(page, **fields):
+    for name, value in fields.items():
+        page.locator(f"#try-{name}").fill(value)
+
+
+def send(page, code):
+    """Sends the form; the response, which replaces the last one, must have that code."""
+    page.locator(".reply-body").evaluate_all("bodies => bodies.forEach((body) => body.remove())")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(reply(page).locator(".reply-body")).to_be_visible()
+    expect(reply(page).locator("header .tag")).to_have_text(str(code))
+
+
+def reply(page):
+    return page.locator(".panel", has=page.get_by_role("heading", name="Response", exact=True))
+
+
+def use_code(page):
+    page.get_by_role("button", name=re.compile(r"^Use \d{6}$")).click()
+    expect(page.locator("#try-veri_code")).to_have_value(re.compile(r"^\d{6}$"))
+
+
+def request_code(page, phone=PHONE):
+    route(page, "veri_code")
+    fill(page, phone=phone)
+    send(page, 0)
+    expect(page.locator(".message").first).to_contain_text(phone)
 
 
 def shot(page, name, *, full_page=True):

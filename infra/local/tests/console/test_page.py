@@ -54,6 +54,7 @@ def test_the_detail_of_an_invocation_is_the_picture_of_the_readme(console, emula
     # The gateway, the function, and each call of a login.
     expect(page.locator(".lanes li")).to_have_count(2 + 6)
     expect(page.locator(".lanes li", has_text="DynamoDB 1 RU")).to_have_count(1)
+    page.locator(".detail").evaluate("node => node.scrollIntoView()")
     shot(page, "readme", full_page=False)
 
 

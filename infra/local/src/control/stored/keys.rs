@@ -13,13 +13,16 @@ pub(crate) const SENDS: &str = "sends";
 pub(crate) const PHONE: &str = "phone";
 pub(crate) const ID: &str = "id";
 pub(crate) const SHARD: &str = "shard";
+/// A session of a lower epoch is worth nothing.
+pub(crate) const EPOCH: &str = "epoch";
 
 /// The proof of the request that registered a user; it ends with [`RECEIPT_MAC`] characters of the MAC of the code.
 pub(crate) const RECEIPT: &str = "receipt";
 pub(crate) const RECEIPT_MAC: usize = 32;
 
-/// The index of users that are not deleted, by shard and id.
+/// The index of users by shard and id. Deleted users are in shards of their own, [`OF_DELETED`] higher.
 pub(crate) const BY_ID: &str = "by_id";
+pub(crate) const OF_DELETED: i64 = 16;
 
 /// Who tries a code: the known devices of a phone have counts of their own.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,16 +96,10 @@ impl Keys {
         self.key(slot, "limit", &format!("{row}:{date}:{subject}"))
     }
 
-    /// A session, by the hash of its id: a JSON object with `user_id`, `role`, `epoch` and `opened_at` (in s), in the slot of
-    /// its user's phone.
-    pub(crate) fn session(&self, phone: &str, hash: &str) -> String {
-        self.key(&slot_of(phone), "session", hash)
-    }
-
-    /// A hash of the epochs of users with that phone's slot: `number:s until which it is kept:1 if disabled` by the user's id.
-    /// A session of a lower epoch is worth nothing.
-    pub(crate) fn epochs(&self, phone: &str) -> String {
-        self.key(&slot_of(phone), "epochs", "users")
+    /// A pattern of sessions, by the hash of their id: JSON objects with `user_id`, `role`, `epoch`, `opened_at` (in s), `client`
+    /// and `network`, in the slot of the phone that the user had when it was opened.
+    pub(crate) fn sessions(&self, hash: &str) -> String {
+        self.key("*", "session", hash)
     }
 
     fn key(&self, slot: &str, term: &str, name: &str) -> String {

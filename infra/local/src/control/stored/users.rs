@@ -9,7 +9,7 @@ use dynoxide::types::AttributeValue;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::keys::{BY_ID, ID, PHONE, SHARD};
+use super::keys::{BY_ID, ID, OF_DELETED, PHONE, SHARD};
 use super::reader::StoredData;
 use crate::error::EmulatorError;
 
@@ -33,16 +33,22 @@ impl StoredData<'_> {
         Ok(found.item.map(plain))
     }
 
-    /// At most `limit` users that are not deleted, who registered before the one with the id `before`.
-    pub(crate) async fn users(&self, before: Option<String>, limit: usize) -> Result<Page, EmulatorError> {
-        let (table, shards) = (self.keys.users_table(), self.number("", "user_shards").max(1));
+    /// At most `limit` users, deleted ones or the others, who registered before the one with the id `before`.
+    pub(crate) async fn users(
+        &self,
+        is_deleted: bool,
+        before: Option<String>,
+        limit: usize,
+    ) -> Result<Page, EmulatorError> {
+        let (table, first) = (self.keys.users_table(), if is_deleted { OF_DELETED } else { 0 });
+        let shards = first..first + self.number("", "user_shards").max(1);
         // One more shows whether there is a next page.
         let of_shard =
             move |database: &Database, shard: i64| query(database, &table, shard, before.as_deref(), limit + 1);
         let pages = self
             .app
             .dynamodb
-            .run(move |database| (0..shards).map(|shard| of_shard(database, shard)).collect::<Result<Vec<_>, _>>());
+            .run(move |database| shards.map(|shard| of_shard(database, shard)).collect::<Result<Vec<_>, _>>());
         let mut users: Vec<User> = pages.await?.into_iter().flatten().collect();
         users.sort_by(|one, other| id(other).cmp(id(one)));
         let has_more = users.len() > limit;
