@@ -15,7 +15,9 @@ from template import for_emulator
 
 STAGE = "test"
 # What the verbs read. Nothing is built in the copy.
-COPIED = ("Makefile", "rust-toolchain.toml", "conf", "functions", "infra/deploy", "infra/dev")
+COPIED = ("Makefile", "Cargo.toml", "rust-toolchain.toml", "conf", "functions", "infra/deploy", "infra/dev")
+# Of the other crates of the workspace cargo-lambda reads the manifest.
+LINKED = ("shared", "infra/local", "infra/bench", "infra/fuzz", "infra/import")
 VERB_S = 300
 COOL_DOWN_S = 2
 
@@ -32,7 +34,7 @@ class Answer:
 class Stage:
     """The copy, its stage, and who looks at it from outside."""
 
-    def __init__(self, folder, emulator_port, cache_port, sink):
+    def __init__(self, folder, emulator_port, cache_port, sink, aws):
         self.folder, self.port, self.sink = folder, emulator_port, sink
         # No two in one range of numbers, as ranges have limits too.
         self.phones = iter(range(13_800_130_000, 13_900_000_000, 10_007))
@@ -40,9 +42,12 @@ class Stage:
             (folder / part).parent.mkdir(parents=True, exist_ok=True)
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
             copy(ROOT / part, folder / part)
-        # The command line alone: other tools know where they were installed, and a verb would install them again.
+        for part in LINKED:
+            (folder / part).symlink_to(ROOT / part)
+        # These alone: other tools know where they were installed, and a verb would install them again.
         (folder / ".tools").mkdir()
-        (folder / ".tools/aws").symlink_to(ROOT / ".tools/aws")
+        (folder / ".tools/aws").symlink_to(aws)
+        (folder / ".tools/lambda").symlink_to(ROOT / ".tools/lambda")
         template = (ROOT / "infra/template.yaml").read_text()
         (folder / "infra/template.yaml").write_text(for_emulator(template, emulator_port, cache_port))
         # As whoever deploys a stage fills it in.
@@ -55,7 +60,7 @@ class Stage:
 
     def run(self, *command):
         """Whether a command went well in the copy, with the account's own keys, and what it said."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE"))}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CARGO_TARGET", "MAKE"))}
         environment |= ROOT_KEY | {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
             "AWS_REGION": REGION,
