@@ -35,7 +35,7 @@ class Stage:
     """The copy, its stage, and who looks at it from outside."""
 
     def __init__(self, folder, emulator_port, cache_port, sink, aws):
-        self.folder, self.port, self.sink = folder, emulator_port, sink
+        self.folder, self.port, self.sink, self.clients = folder, emulator_port, sink, {}
         # No two in one range of numbers, as ranges have limits too.
         self.phones = iter(range(13_800_130_000, 13_900_000_000, 10_007))
         for part in COPIED:
@@ -94,13 +94,15 @@ class Stage:
 
     def aws(self, service):
         """The account, by AWS's own client."""
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{self.port}",
-            region_name=REGION,
-            aws_access_key_id=ROOT_KEY["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=ROOT_KEY["AWS_SECRET_ACCESS_KEY"],
-        )
+        if service not in self.clients:
+            self.clients[service] = boto3.client(
+                service,
+                endpoint_url=f"http://127.0.0.1:{self.port}",
+                region_name=REGION,
+                aws_access_key_id=ROOT_KEY["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=ROOT_KEY["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self.clients[service]
 
     def functions(self):
         """Names of the stage's functions without its prefix: their folders."""

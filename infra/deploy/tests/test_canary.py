@@ -14,10 +14,6 @@ TEMPLATE = yaml_parse((ROOT / "infra/template.yaml").read_text())
 WAYS = [way for way in TEMPLATE["Parameters"]["Canary"]["AllowedValues"] if way != "none"]
 
 
-def resources(kind, **parameters):
-    return {name: one for name, one in translated(TEMPLATE, **parameters)["Resources"].items() if one["Type"] == kind}
-
-
 def test_without_the_setting_there_is_nothing_of_codedeploy():
     assert SETTINGS["canary"] == "Canary" and TEMPLATE["Parameters"]["Canary"]["Default"] == "none"
     made = translated(TEMPLATE)["Resources"].values()
@@ -27,8 +23,9 @@ def test_without_the_setting_there_is_nothing_of_codedeploy():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_each_alias_moves_by_codedeploy_and_goes_back_by_an_alarm(way):
-    groups = resources("AWS::CodeDeploy::DeploymentGroup", Canary=way)
-    aliases = resources("AWS::Lambda::Alias", Canary=way)
+    made = translated(TEMPLATE, Canary=way)["Resources"]
+    groups = {name: one for name, one in made.items() if one["Type"] == "AWS::CodeDeploy::DeploymentGroup"}
+    aliases = {name: one for name, one in made.items() if one["Type"] == "AWS::Lambda::Alias"}
     functions = [path for path in (ROOT / "functions").glob("*/*") if path.is_dir()]
     assert len(groups) == len(aliases) == len(functions)
     moved_by = {one["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"]["Ref"] for one in aliases.values()}
