@@ -26,7 +26,9 @@ releases adopt "$versions"
 # the version of the same code by the next `make deploy` is another one.
 deployed=$(cargo lambda deploy --binary-name "$FN" --lambda-dir "$PWD/target/lambda" --output-format json "$function") ||
     fail "$function did not take its code; the line above says why"
-version=$(printf '%s' "$deployed" | python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])')
+# Its progress goes the same way as the JSON.
+version=$(printf '%s\n' "$deployed" | sed -n 's/^ *"version": "\([0-9]*\)".*/\1/p')
+[ -n "$version" ] || fail "cargo-lambda names no version: $deployed"
 "$AWS" lambda wait published-version-active --function-name "$function" --qualifier "$version"
 answers "$FN" "$version" || fail "version $version of $function does not work; the one that was live still is"
 grep -v "^$function " "$versions" >"$versions.new" || true
