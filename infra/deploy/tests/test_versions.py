@@ -19,16 +19,20 @@ def ttl(stage, seconds):
     """Settings with another time-to-live of codes; those of before come back, and what was deployed stays."""
     old, new = f"[veri_code]\nttl_secs = {FIRST_S}", f"[veri_code]\nttl_secs = {seconds}"
     stage.set_conf(old, new)
-    yield
-    stage.set_conf(new, old)
+    try:
+        yield
+    finally:
+        stage.set_conf(new, old)
 
 
 @contextmanager
 def broken(stage):
     """Settings with which no function starts."""
     stage.set_conf("[veri_code]\n", "[veri_code]\nno_such_key = 1\n")
-    yield
-    stage.set_conf("[veri_code]\nno_such_key = 1\n", "[veri_code]\n")
+    try:
+        yield
+    finally:
+        stage.set_conf("[veri_code]\nno_such_key = 1\n", "[veri_code]\n")
 
 
 def lives_for(stage):
