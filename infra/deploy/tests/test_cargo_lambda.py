@@ -34,7 +34,7 @@ def test_cargo_lambda_deploys_every_function_bare_and_changes_its_code_alone(sta
     stage.aws("lambda").update_function_configuration(FunctionName=stage.name("login"), VpcConfig=network)
     known = {name: settings(stage, name, "$LATEST") for name in before}
     assert known["login"]["VpcConfig"]["SubnetIds"] and known["login"]["Environment"]["Variables"]["STAGE"]
-    first = next(line.split()[1] for line in stage.done("releases").splitlines() if line.startswith("*"))
+    first = stage.current_release()
     for function in before:
         deploy(stage, function)
     by_hand = stage.versions()
