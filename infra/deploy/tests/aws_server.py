@@ -94,8 +94,10 @@ def serve(path):
         get_session().create_client(service, region_name="eu-central-2", aws_access_key_id="a", aws_secret_access_key="b")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
+        listener.bind(f"{path}.new")
         listener.listen(64)
+        # Clients take it for ready once it is there.
+        os.rename(f"{path}.new", path)
         while True:
             client, _ = listener.accept()
             if os.fork() == 0:

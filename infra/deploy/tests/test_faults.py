@@ -20,7 +20,7 @@ RIGHTS = test_rights.test_a_function_may_do_what_is_listed_and_nothing_else
 IN_SCRIPTS = {
     "new versions are not asked": ("lib.sh", '    [ -n "$is_good" ]\n}', "}", ASKED_FIRST, "is_done"),
     "the alias is not moved": ("push.sh", 'set_alias "$function" live "$version"', "true", A_PUSH_AND_BACK, "set"),
-    "the lock is not given back": ("lib.sh", "trap 'releases unlock' EXIT", "true", A_PUSH_AND_BACK, "has been at `make push FN=veri_code`"),
+    "the lock is not given back": ("lib.sh", "trap 'releases unlock' EXIT", "true", A_PUSH_AND_BACK, "has been at `make push"),
     "a rollback skips a function": (
         "rollback.sh",
         'releases versions "$id" >"$wanted.all"',
@@ -60,7 +60,8 @@ def test_a_fault_in_a_script_is_red(stage, fault):
 def lacking(stage, function, action):
     """A function whose role may not do one thing that it needs."""
     iam, role = stage.aws("iam"), test_rights.role_of(stage, function).split("/")[-1]
-    policies = {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in iam.list_role_policies(RoleName=role)["PolicyNames"]}
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    policies = {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
     name = next(name for name, policy in policies.items() if action in json.dumps(policy))
     without = json.dumps(policies[name]).replace(f'"{action}"', '"dynamodb:ListTables"')
     iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=without)
