@@ -65,7 +65,7 @@ def test_a_function_runs_under_cargo_lambda_watch(stage, tmp_path):
         "AWS_LAMBDA_FUNCTION_NAME": function,
         "AWS_LAMBDA_FUNCTION_VERSION": "1",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-        "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}/.rt/{function}",
+        "AWS_LAMBDA_RUNTIME_API": f"http://127.0.0.1:{port}/.rt/{function}",
         "AWS_REGION": REGION,
         "LAMBDA_TASK_ROOT": str(folder),
     }

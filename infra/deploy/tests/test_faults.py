@@ -18,7 +18,7 @@ RIGHTS = test_rights.test_a_function_may_do_what_is_listed_and_nothing_else
 
 # Name, script, what stands there, the fault, the test, and what it says.
 IN_SCRIPTS = {
-    "new versions are not asked": ("lib.sh", '    [ -n "$is_good" ]\n}', "}", ASKED_FIRST, "is_done"),
+    "new versions are not asked": ("lib.sh", '    [ -n "$is_good" ]\n}', "}", ASKED_FIRST, "the one that was live still is"),
     "the alias is not moved": ("push.sh", 'set_alias "$function" live "$version"', "true", A_PUSH_AND_BACK, "set"),
     "the lock is not given back": ("lib.sh", "trap 'releases unlock' EXIT", "true", A_PUSH_AND_BACK, "has been at `make push"),
     "a rollback skips a function": (
