@@ -58,7 +58,8 @@ def test_a_function_runs_under_cargo_lambda_watch(stage, tmp_path):
     function, tool = "user_index", str(stage.folder / ".tools/lambda/bin/cargo-lambda")
     address = ("--invoke-address", "127.0.0.1", "--invoke-port", str(port := free_port()))
     event = tmp_path / "event.json"
-    event.write_text((ROOT / f"infra/local/events/{function}.json").read_text().replace("/local/", f"/{STAGE}/"))
+    recorded = (ROOT / f"infra/local/events/{function}.json").read_text()
+    event.write_text(recorded.replace("/local/", f"/{STAGE}/").replace('"stage": "local"', f'"stage": "{STAGE}"'))
     folder = stage.folder / "target/lambda" / function
     found = stage.aws("lambda").get_function_configuration(FunctionName=stage.name(function))
     environment = found["Environment"]["Variables"] | ROOT_KEY | {
