@@ -32,11 +32,7 @@ if [ -n "${BUILT_IN-}" ]; then
 fi
 [ -d "$(rustc --print sysroot)/lib/rustlib/$TARGET" ] ||
     fail "Rust's library for $TARGET is missing; type: rustup target add $TARGET"
-if [ ! -x "$TOOLS/bin/cargo-lambda" ]; then
-    say "cargo-lambda is missing: installing it and zig into .tools/lambda (some minutes)"
-    venv "$TOOLS"
-    pip install cargo-lambda==1.9.2 ziglang==0.17.1 || fail "could not install cargo-lambda and zig from PyPI"
-fi
+need_cargo_lambda
 
 # The whole workspace without the emulator, also for one function: features are unified over what is built together.
 what=--bins

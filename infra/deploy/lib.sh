@@ -20,6 +20,17 @@ need_aws() {
     AWS=.tools/aws/bin/aws
 }
 
+# Puts cargo-lambda and zig on the PATH, and gets them where there are none.
+need_cargo_lambda() {
+    tools=$PWD/.tools/lambda
+    if [ ! -x "$tools/bin/cargo-lambda" ]; then
+        say "cargo-lambda is missing: installing it and zig into .tools/lambda (some minutes)"
+        venv "$tools"
+        pip install cargo-lambda==1.9.2 ziglang==0.17.1 || fail "could not install cargo-lambda and zig from PyPI"
+    fi
+    PATH="$tools/bin:$PATH"
+}
+
 # Sets AWS, and REGION to what the settings of AWS's own tools say. Version 1 of the command line does not know AWS_REGION.
 need_region() {
     need_aws

@@ -25,6 +25,7 @@ SETTINGS = {
     "cache_user": "CacheUser",
     "budget_usd": "BudgetUsd",
     "flow_logs": "FlowLogs",
+    "canary": "Canary",
     "domain": "DomainName",
     "certificate": "CertificateArn",
     "front": "FrontName",

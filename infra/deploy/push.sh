@@ -1,6 +1,6 @@
 #!/bin/sh
-# The code of the function FN alone, in seconds. Its settings are the template's, so they stay as they are. The new version is
-# asked by its number first; clients get it only if it answers.
+# The code of the function FN alone, in seconds, by `cargo lambda deploy`. Its settings are the template's, so they stay as they
+# are. The new version is asked by its number first; clients get it only if it answers.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
@@ -10,15 +10,25 @@ need_stage push
 ls -d functions/*/"$FN" >/dev/null 2>&1 || fail "there is no function $FN in functions/"
 need_account
 need_bucket
+need_cargo_lambda
 take_lock "push FN=$FN"
 infra/deploy/build.sh "$FN"
+if [ -n "${PREBUILT-}" ]; then
+    python3 -m zipfile --extract "target/lambda/$FN.zip" "target/lambda/$FN"
+    chmod +x "target/lambda/$FN/bootstrap"
+fi
 
 function="badge-$STAGE-$FN"
 versions=target/lambda/versions.$STAGE
 live_versions >"$versions"
 releases adopt "$versions"
-version=$("$AWS" lambda update-function-code --function-name "$function" --zip-file "fileb://target/lambda/$FN.zip" \
-    --publish --query Version --output text) || fail "$function did not take its code; the line above says why"
+# Without `--alias`, which would move as soon as the code is uploaded. cargo-lambda writes the time of the build into its zip, so
+# the version of the same code by the next `make deploy` is another one.
+deployed=$(cargo lambda deploy --binary-name "$FN" --lambda-dir "$PWD/target/lambda" --output-format json "$function") ||
+    fail "$function did not take its code; the line above says why"
+# Its progress goes the same way as the JSON.
+version=$(printf '%s\n' "$deployed" | sed -n 's/^ *"version": "\([0-9]*\)".*/\1/p')
+[ -n "$version" ] || fail "cargo-lambda names no version: $deployed"
 "$AWS" lambda wait published-version-active --function-name "$function" --qualifier "$version"
 answers "$FN" "$version" || fail "version $version of $function does not work; the one that was live still is"
 grep -v "^$function " "$versions" >"$versions.new" || true

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 : "${CARGO_TARGET_DIR:?}"
 
 need_aws
+need_cargo_lambda
 if [ -z "${ONLY-}" ]; then
     say "What the template says: cargo test"
     # shellcheck disable=SC2046 # nothing, or one word
@@ -21,4 +22,5 @@ cd infra/deploy/tests
 # In this order, and without what pytest would leave in the folder. CI has an hour for everything, so it leaves out those that
 # deploy once more.
 exec "$python" -m pytest -p no:cacheprovider --quiet --durations=5 ${ONLY:+-k "$ONLY"} ${CI:+-m "not slow"} \
-    test_front.py test_messages.py test_schedules.py test_rights.py test_versions.py test_failures.py test_end.py
+    test_front.py test_messages.py test_schedules.py test_rights.py test_canary.py test_versions.py \
+    test_cargo_lambda.py test_failures.py test_faults.py test_end.py

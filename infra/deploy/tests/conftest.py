@@ -8,6 +8,7 @@ import signal
 import tempfile
 from pathlib import Path
 
+import aws_server
 import parts
 import pytest
 from stage import Stage
@@ -25,12 +26,16 @@ def stage(request):
     """A stage that `make deploy` has brought up in an empty account. Where it has not, there is nothing to test."""
     with tempfile.TemporaryDirectory(prefix="badge-") as name:
         folder = Path(name)
-        for part in ("cache", "emulator", "tree"):
+        for part in ("aws", "cache", "emulator", "tree"):
             (folder / part).mkdir()
         sink = parts.Sink()
         try:
-            with parts.cache(folder / "cache") as cache, parts.emulator(folder / "emulator") as emulator:
-                stage = Stage(folder / "tree", emulator, cache, sink)
+            with (
+                parts.cache(folder / "cache") as cache,
+                parts.emulator(folder / "emulator") as emulator,
+                aws_server.running(folder / "aws"),
+            ):
+                stage = Stage(folder / "tree", emulator, cache, sink, folder / "aws")
                 is_up, stage.first = stage.make("deploy")
                 if not is_up:
                     request.session.shouldfail = "no stage came up"

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import boto3
@@ -15,7 +16,9 @@ from template import for_emulator
 
 STAGE = "test"
 # What the verbs read. Nothing is built in the copy.
-COPIED = ("Makefile", "rust-toolchain.toml", "conf", "functions", "infra/deploy", "infra/dev")
+COPIED = ("Makefile", "Cargo.toml", "rust-toolchain.toml", "conf", "functions", "infra/deploy", "infra/dev")
+# Of the other crates of the workspace cargo-lambda reads the manifest.
+LINKED = ("shared", "infra/local", "infra/bench", "infra/fuzz", "infra/import")
 VERB_S = 300
 COOL_DOWN_S = 2
 
@@ -32,17 +35,20 @@ class Answer:
 class Stage:
     """The copy, its stage, and who looks at it from outside."""
 
-    def __init__(self, folder, emulator_port, cache_port, sink):
-        self.folder, self.port, self.sink = folder, emulator_port, sink
+    def __init__(self, folder, emulator_port, cache_port, sink, aws):
+        self.folder, self.port, self.sink, self.clients = folder, emulator_port, sink, {}
         # No two in one range of numbers, as ranges have limits too.
         self.phones = iter(range(13_800_130_000, 13_900_000_000, 10_007))
         for part in COPIED:
             (folder / part).parent.mkdir(parents=True, exist_ok=True)
             copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
             copy(ROOT / part, folder / part)
-        # The command line alone: other tools know where they were installed, and a verb would install them again.
+        for part in LINKED:
+            (folder / part).symlink_to(ROOT / part)
+        # These alone: other tools know where they were installed, and a verb would install them again.
         (folder / ".tools").mkdir()
-        (folder / ".tools/aws").symlink_to(ROOT / ".tools/aws")
+        (folder / ".tools/aws").symlink_to(aws)
+        (folder / ".tools/lambda").symlink_to(ROOT / ".tools/lambda")
         template = (ROOT / "infra/template.yaml").read_text()
         (folder / "infra/template.yaml").write_text(for_emulator(template, emulator_port, cache_port))
         # As whoever deploys a stage fills it in.
@@ -55,7 +61,7 @@ class Stage:
 
     def run(self, *command):
         """Whether a command went well in the copy, with the account's own keys, and what it said."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE"))}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CARGO_TARGET", "MAKE"))}
         environment |= ROOT_KEY | {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
             "AWS_REGION": REGION,
@@ -89,13 +95,15 @@ class Stage:
 
     def aws(self, service):
         """The account, by AWS's own client."""
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{self.port}",
-            region_name=REGION,
-            aws_access_key_id=ROOT_KEY["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=ROOT_KEY["AWS_SECRET_ACCESS_KEY"],
-        )
+        if service not in self.clients:
+            self.clients[service] = boto3.client(
+                service,
+                endpoint_url=f"http://127.0.0.1:{self.port}",
+                region_name=REGION,
+                aws_access_key_id=ROOT_KEY["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=ROOT_KEY["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self.clients[service]
 
     def functions(self):
         """Names of the stage's functions without its prefix: their folders."""
@@ -103,6 +111,19 @@ class Stage:
 
     def name(self, function):
         return f"badge-{STAGE}-{function}"
+
+    @contextmanager
+    def throttled(self, function):
+        """Lambda does not move aliases of this function."""
+        file = self.folder.parent / "emulator/throttled"
+        file.write_text(self.name(function))
+        try:
+            yield
+        finally:
+            file.unlink()
+
+    def current_release(self):
+        return next(line.split()[1] for line in self.done("releases").splitlines() if line.startswith("*"))
 
     def versions(self, alias="live"):
         """The version of every function that has the alias."""

@@ -23,8 +23,10 @@ def broken_template(stage):
     template = yaml.safe_load(text)
     template["Resources"]["Broken"] = BROKEN
     file.write_text(yaml.safe_dump(template, sort_keys=False, width=1000))
-    yield
-    file.write_text(text)
+    try:
+        yield
+    finally:
+        file.write_text(text)
 
 
 def make_second(stage, verb):

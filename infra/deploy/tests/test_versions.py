@@ -19,16 +19,20 @@ def ttl(stage, seconds):
     """Settings with another time-to-live of codes; those of before come back, and what was deployed stays."""
     old, new = f"[veri_code]\nttl_secs = {FIRST_S}", f"[veri_code]\nttl_secs = {seconds}"
     stage.set_conf(old, new)
-    yield
-    stage.set_conf(new, old)
+    try:
+        yield
+    finally:
+        stage.set_conf(new, old)
 
 
 @contextmanager
 def broken(stage):
     """Settings with which no function starts."""
     stage.set_conf("[veri_code]\n", "[veri_code]\nno_such_key = 1\n")
-    yield
-    stage.set_conf("[veri_code]\nno_such_key = 1\n", "[veri_code]\n")
+    try:
+        yield
+    finally:
+        stage.set_conf("[veri_code]\nno_such_key = 1\n", "[veri_code]\n")
 
 
 def lives_for(stage):
@@ -95,6 +99,35 @@ def test_a_deployment_that_does_not_work_goes_back_by_itself(stage):
         is_done, output = stage.make("deploy")
     assert not is_done and "its code is again the one before" in output
     assert (stage.versions(), lives_for(stage)) == (live, FIRST_S)
+
+
+@pytest.mark.slow
+def test_a_rollback_sets_what_it_can_and_is_typed_again(stage):
+    before, first = stage.versions(), stage.current_release()
+    for function in ("login", "veri_code"):
+        stage.done("push", FN=function)
+    with stage.throttled("veri_code"):
+        is_done, output = stage.make("rollback", TO=first)
+    assert not is_done and f"{stage.name('veri_code')} is still" in output and f"make rollback TO={first}" in output
+    assert {name for name, version in stage.versions().items() if version != before[name]} == {"veri_code"}
+    stage.done("rollback", TO=first)
+    assert stage.versions() == before
+
+
+@pytest.mark.slow
+def test_a_setting_that_changes_alone_reaches_every_function(stage):
+    before = stage.versions()
+    stage.set_conf("log_days = 14", "log_days = 7")
+    try:
+        stage.done("deploy")
+    finally:
+        stage.set_conf("log_days = 7", "log_days = 14")
+    after = stage.versions()
+    assert all(after[name] != before[name] for name in before), (before, after)
+    group = stage.aws("logs").describe_log_groups(logGroupNamePrefix=f"/badge/{STAGE}/functions")["logGroups"][0]
+    assert group["retentionInDays"] == 7
+    stage.done("rollback")
+    assert stage.versions() == before
 
 
 @pytest.mark.slow
