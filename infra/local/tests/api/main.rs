@@ -52,6 +52,7 @@ mod sms_providers;
 mod sns;
 mod stranger;
 mod token;
+mod traces;
 mod typing;
 mod user_index;
 mod veri_code;
