@@ -13,6 +13,7 @@ mod cache_rights;
 mod cache_watch;
 mod cases;
 mod change_phone;
+mod change_phone_killed;
 mod cluster;
 mod data;
 mod delete_account;
