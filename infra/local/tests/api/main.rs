@@ -21,6 +21,7 @@ mod device;
 mod dynamodb_retries;
 mod emulator;
 mod events;
+mod every_route;
 mod failover;
 mod fallback;
 mod front;
