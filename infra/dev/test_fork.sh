@@ -1,6 +1,6 @@
 #!/bin/sh
 # In copies of this clone: makes a fork, changes the original by an endpoint and a job, brings that into the fork, checks and
-# uses the fork, and removes the endpoint and the job again. FULL=1 runs the whole `make test` of the fork.
+# uses the fork, removes the endpoint and the job again, and adds a field of the profile. FULL=1 runs the whole `make test` of the fork.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/dev/lib.sh
@@ -77,4 +77,5 @@ say "Without an endpoint of the original"
 verb remove-endpoint NAME=logout
 verb lint-texts
 cargo test ${CI:+--locked} --workspace --test tidy --test template --test needs
+infra/dev/test_field.sh "$fork"
 say "The fork is as it should be"

@@ -183,6 +183,8 @@ fn first_id_of(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::{Value, json};
 
     use super::super::changes::tests::users as of_one_shard;
@@ -204,15 +206,17 @@ mod tests {
         let newest = dynamodb.run(users(&dynamodb, 2).newest(None, Some(before), 20)).unwrap();
         let seen = dynamodb.seen();
         assert_eq!((newest[0].id.to_string().as_str(), newest.len(), seen.len()), (ID, 2, 2));
+        let columns = ["phone", "id", "create_time", "update_time", "is_delete"].into_iter();
+        let columns = columns.chain(FIELDS.iter().map(|field| field.name)).enumerate();
+        let mut names: BTreeMap<_, _> = columns.map(|(at, name)| (format!("#{at}"), name)).collect();
+        let projection = (0..names.len()).map(|at| format!("#{at}")).collect::<Vec<_>>().join(",");
+        names.insert("#shard".to_owned(), "shard");
         let expected = json!({
             "TableName": "users",
             "IndexName": "by_id",
             "KeyConditionExpression": "#shard = :shard AND id < :before",
-            "ProjectionExpression": "#0,#1,#2,#3,#4,#5,#6,#7,#8,#9",
-            "ExpressionAttributeNames": {
-                "#shard": "shard", "#0": "phone", "#1": "id", "#2": "create_time", "#3": "update_time", "#4": "is_delete",
-                "#5": "user_name", "#6": "gender", "#7": "birth_day", "#8": "province", "#9": "city",
-            },
+            "ProjectionExpression": projection,
+            "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": { ":shard": { "N": "1" }, ":before": { "S": before.to_string() } },
             "ScanIndexForward": false,
             "Limit": 20,

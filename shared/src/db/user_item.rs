@@ -149,6 +149,7 @@ pub(super) mod samples {
     use serde_json::json;
 
     use super::*;
+    use crate::models::profile::FIELDS;
 
     pub(in crate::db) const ID: &str = "0193a5f0-0000-7000-8000-000000000003";
 
@@ -183,7 +184,7 @@ pub(super) mod samples {
 
     /// The row of [`user`] on the wire, as it has been written since the first release.
     pub(in crate::db) fn row() -> serde_json::Value {
-        json!({
+        let mut row = json!({
             "phone": { "S": "+8613800138000" },
             "id": { "S": ID },
             "role": { "S": "user" },
@@ -196,7 +197,12 @@ pub(super) mod samples {
             "is_delete": { "N": "0" },
             "receipt": { "S": "receipt" },
             "shard": { "N": "3" },
-        })
+        });
+        let optional = FIELDS.iter().filter(|field| !field.is_required);
+        for field in optional {
+            row.as_object_mut().unwrap().entry(field.name).or_insert_with(|| json!({ "S": "" }));
+        }
+        row
     }
 }
 

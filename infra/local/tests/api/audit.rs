@@ -48,6 +48,16 @@ async fn change(app: &TestApp, phone: &str, set: &str, values: &Value) {
     app.dynamodb("UpdateItem", &update).await;
 }
 
+/// A change of phone, as the service writes it: the row is gone there, and here as it is now.
+async fn move_row(app: &TestApp, from: &str, mut moved: Value) {
+    moved["update_time"] = json!({ "N": "1795276900000" });
+    let transaction = json!({ "TransactItems": [
+        { "Delete": { "TableName": USERS, "Key": { "phone": { "S": from } } } },
+        { "Put": { "TableName": USERS, "Item": moved } },
+    ] });
+    app.dynamodb("TransactWriteItems", &transaction).await;
+}
+
 fn versions(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["version"]["N"].as_str().unwrap()).collect()
 }
@@ -110,6 +120,8 @@ async fn a_batch_that_comes_twice_makes_no_second_event() {
 #[tokio::test]
 async fn changes_are_events_exactly_once_and_in_order_though_batches_are_doubled_and_lost() {
     const PEOPLE: usize = 20;
+    // Every 25th change is one of the phone.
+    const MOVES_AFTER: usize = 25;
     let changes = env_option("AUDIT_CHANGES").unwrap_or(1_000_usize) / PEOPLE;
     let small = |template: &str| template.replacen("BatchSize: 100", "BatchSize: 10", 1);
     let app = TestAppBuilder::new().template(small).start().await;
@@ -122,7 +134,13 @@ async fn changes_are_events_exactly_once_and_in_order_though_batches_are_doubled
     let live = async |n: usize| {
         put(&app, row(&phone(n), &id(n), 1)).await;
         for at in 0..changes {
-            change(&app, &phone(n), ", city = :city", &json!({ ":city": { "S": at.to_string() } })).await;
+            let here = phone(n + at / MOVES_AFTER * PEOPLE);
+            if at > 0 && at % MOVES_AFTER == 0 {
+                let moved = row(&here, &id(n), u32::try_from(at + 2).unwrap());
+                move_row(&app, &phone(n + (at / MOVES_AFTER - 1) * PEOPLE), moved).await;
+            } else {
+                change(&app, &here, ", city = :city", &json!({ ":city": { "S": at.to_string() } })).await;
+            }
         }
     };
     futures_util::future::join_all((0..PEOPLE).map(live)).await;
@@ -131,7 +149,9 @@ async fn changes_are_events_exactly_once_and_in_order_though_batches_are_doubled
         let events = app.audited(&id(n)).await;
         let expected: Vec<_> = (1..=changes + 1).map(|version| version.to_string()).collect();
         assert_eq!(versions(&events), expected, "user {n}");
-        assert!(events[1..].iter().all(|event| fields(event) == ["city"]));
+        let moves = events[1..].iter().filter(|event| fields(event) == ["phone"]).count();
+        assert_eq!(moves, (changes - 1) / MOVES_AFTER, "user {n}");
+        assert!(events[1..].iter().all(|event| [["city"], ["phone"]].contains(&fields(event).try_into().unwrap())));
         *counted.entry("events").or_insert(0) += events.len();
     }
     assert_eq!(counted["events"], PEOPLE * (changes + 1));
@@ -146,13 +166,7 @@ async fn a_change_of_phone_is_one_event_and_the_order_goes_on() {
     with_app(async |app| {
         put(app, row(&phone(1), &id(1), 1)).await;
         change(app, &phone(1), ", city = :city", &json!({ ":city": { "S": "310100" } })).await;
-        let mut moved = row(&phone(2), &id(1), 3);
-        moved["update_time"] = json!({ "N": "1795276900000" });
-        let transaction = json!({ "TransactItems": [
-            { "Delete": { "TableName": USERS, "Key": { "phone": { "S": phone(1) } } } },
-            { "Put": { "TableName": USERS, "Item": moved } },
-        ] });
-        app.dynamodb("TransactWriteItems", &transaction).await;
+        move_row(app, &phone(1), row(&phone(2), &id(1), 3)).await;
         change(app, &phone(2), ", city = :city", &json!({ ":city": { "S": "310200" } })).await;
         let events = app.audited(&id(1)).await;
         assert_eq!(versions(&events), ["1", "2", "3", "4"]);

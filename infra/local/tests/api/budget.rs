@@ -197,6 +197,7 @@ async fn what_can_be_refused_without_a_backend_is() {
             ("GET", "/user/export", "", ""),
             ("GET", "/admin/user", "", ""),
             ("POST", "/admin/update", "", ""),
+            ("GET", "/admin/audit", "", ""),
             ("GET", "/user/nothing", "", ""),
             ("PUT", "/user/login", "", ""),
         ] {

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use self::proxy::Proxy;
 use self::server::{Server, command};
+use crate::every_route::cases;
 use support::{Reply, SignedIn, TestApp, TestAppBuilder, applicant, code};
 
 /// The contract's bound on every answer.
@@ -139,6 +140,26 @@ async fn every_function_leaves_the_wrong_node() {
         succeeds_at_the_second_try("index", async || index(app, &somebody).await).await;
         let end = async || app.send("POST", "/user/logout", &[("authorization", &came.sid)], "").await;
         succeeds_at_the_second_try("logout", end).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_route_of_accounts_for_life_leaves_the_wrong_node() {
+    behind_a_proxy(None, async |app, proxy| {
+        let cases = cases(app).await;
+        for refusal in WRONG_NODE {
+            // Functions that have a connection, and few enough exports for a day.
+            for case in cases.iter().filter(|case| case.path != "/user/export" || refusal == WRONG_NODE[0]) {
+                assert_eq!(case.send(app).await.code, case.good, "{}", case.path);
+            }
+            proxy.refuse_on_open_connections(refusal);
+            for case in cases.iter().filter(|case| case.path != "/user/export" || refusal == WRONG_NODE[0]) {
+                let codes = [case.send(app).await.code, case.send(app).await.code];
+                let is_good = [case.good, code::REDIS_ERROR].contains(&codes[0]) && codes[1] == case.good;
+                assert!(is_good, "{} {}, {refusal}: {codes:?}", case.method, case.path);
+            }
+        }
     })
     .await;
 }

@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use support::first_command;
+
 /// A running proxy; it ends with the test's runtime.
 pub(crate) struct Proxy {
     pub(crate) address: String,
@@ -111,21 +113,4 @@ async fn serve(mut client: TcpStream, number: usize, state: &watch::Sender<State
         }
         client.write_all_buf(&mut answered).await?;
     }
-}
-
-/// The length of the first command, once all of it is there.
-///
-/// Source: Redis serialization protocol specification, "Arrays", "Bulk strings".
-fn first_command(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    let number = |at: &mut usize, sign: &str| {
-        let end = *at + bytes.get(*at..)?.windows(2).position(|pair| pair == b"\r\n")?;
-        let line = std::str::from_utf8(&bytes[*at..end]).unwrap();
-        *at = end + 2;
-        Some(line.strip_prefix(sign).unwrap().parse::<usize>().unwrap())
-    };
-    for _ in 0..number(&mut at, "*")? {
-        at += number(&mut at, "$")? + 2;
-    }
-    (at <= bytes.len()).then_some(at)
 }

@@ -9,6 +9,7 @@ mod builder;
 mod client;
 pub mod code;
 mod dynamodb_proxy;
+mod gate;
 mod jobs;
 mod query_service;
 mod repository;
@@ -23,6 +24,7 @@ pub use builder::{
 };
 pub use client::{HttpResponse, get, post, post_signed, send, signature};
 pub use dynamodb_proxy::{Attempt, DynamoDbProxy, Refusal};
+pub use gate::{Gate, Stop, first_command};
 pub use jobs::report;
 pub use query_service::{Form, QueryReply, QueryService, Received, query_error};
 pub use repository::{Repository, eventually, probe, processes_with, root};
