@@ -323,6 +323,7 @@ mod tests {
             audit_table: of("c"),
             sms_url: of("d"),
             function_prefix: of("e"),
+            ..Deployed::default()
         };
         assert_eq!(names(deployed), ["a", "b", "c", "d", "e"]);
         let unset = ["USERS_TABLE", "RUNS_TABLE", "AUDIT_TABLE", "SMS_URL", "FUNCTION_PREFIX"];

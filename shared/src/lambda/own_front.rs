@@ -1,8 +1,8 @@
-//! A front of our own before the API, as CloudFront with a WAF: it shows a key, and then its word for a client's address
+//! A front of our own before the API, as `CloudFront` with a WAF: it shows a key, and then its word for a client's address
 //! counts. Without one the address is that of the connection, whatever headers say.
 //!
-//! Sources: Amazon CloudFront Developer Guide, "Add custom headers to origin requests" (a header of the viewer with the same name
-//! is replaced); `infra/front.yaml`, which sets both headers.
+//! Sources: Amazon `CloudFront` Developer Guide, "Add custom headers to origin requests" (a header of the viewer with the same
+//! name is replaced); `infra/front.yaml`, which sets both headers.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! A front of our own before the API, as CloudFront with a WAF (`infra/front.yaml`): what comes past it, and whose address counts.
+//! A front of our own before the API (`infra/front.yaml`): what comes past it, and whose address counts.
 
 use serde_json::json;
 use support::{TestApp, TestAppBuilder, code, with_settings};

@@ -28,13 +28,12 @@ fn forms() -> Vec<String> {
         forms.extend(["-", " "].map(|gap| [&phone[..3], &phone[3..7], &phone[7..]].join(gap)));
         forms.push(phone[3..].to_owned());
         for spelling in [phone.to_owned(), format!("86{phone}"), format!("+86{phone}")] {
-            let hash = Sha256::digest(&spelling);
-            forms.push(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect());
+            forms.push(hex::encode(&Sha256::digest(&spelling)[..8]));
         }
     }
     for name in NAMES {
-        let escaped = name.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-        forms.extend([name.to_owned(), escaped]);
+        let escaped = name.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>();
+        forms.extend([name.to_owned(), escaped.concat()]);
     }
     for birth_day in BIRTH_DAYS {
         forms.extend([birth_day.to_owned(), birth_day.replace('-', ""), birth_day.replace('-', "/")]);
