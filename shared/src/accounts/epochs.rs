@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use crate::aws::Clients;
-use crate::cache::{Cache, Epoch};
+use crate::cache::{Cache, Epoch, slot_of};
 use crate::config::Config;
 use crate::error::{Cause, Error, StartError};
-use crate::models::row_change::{Row, RowChange, number, text};
+use crate::models::row_change::{Row, RowChange, map, number, text};
 use crate::models::user::UserId;
 
 /// What copies epochs.
@@ -36,15 +36,14 @@ impl Epochs {
     /// Raises the copies of the epoch that a change has raised. Doing it twice, or after the function that made the change, is
     /// harmless: a copy never falls.
     ///
-    /// Sessions in the slot of a phone that the user has left are not reached: the request that moved the user needs its session
-    /// to be sent again.
+    /// What users change themselves is left to their own request, whose session goes on: if it was lost, it is sent again.
     ///
     /// # Errors
     /// [`Error::Redis`]; [`Error::Internal`] for a row without a phone or an id, which no later try can read either.
     pub async fn copy(&self, change: &RowChange) -> Result<(), Error> {
         let Some(Raised { phone, user, epoch }) = raised(change)? else { return Ok(()) };
         let now = u64::try_from(change.at_ms / 1000).unwrap_or_default();
-        self.cache.raise_epoch(phone, user, epoch, (now, now + self.config.longest_credential_secs())).await
+        self.cache.raise_epoch(&slot_of(phone), user, epoch, (now, now + self.config.longest_credential_secs())).await
     }
 }
 
@@ -54,6 +53,10 @@ fn raised(change: &RowChange) -> Result<Option<Raised<'_>>, Error> {
     let before = change.old.as_ref().filter(|old| text(old, "id") == text(new, "id")).map_or(0, epoch);
     let number_now = epoch(new);
     if number_now <= before {
+        return Ok(None);
+    }
+    let is_own = map(new, "changed_by").is_some_and(|by| by["user_id"].as_str() == text(new, "id"));
+    if is_own && number(new, "is_delete") != Some(1) {
         return Ok(None);
     }
     let unreadable = || Error::Internal(Cause::new("a changed row without a phone or an id"));
@@ -98,11 +101,21 @@ mod tests {
         };
         let mut disabled = row(ID, Some("2"));
         disabled["is_disabled"] = json!({ "N": "1" });
+        let by = |id: &str, mut row: Value| {
+            row["changed_by"] = json!({ "M": { "user_id": { "S": id } } });
+            row
+        };
+        let mut deleted = by(ID, row(ID, Some("2")));
+        deleted["is_delete"] = json!({ "N": "1" });
         for (old, new, expected) in [
             (row(ID, None), row(ID, Some("1")), Some((1, false))),
             (row(ID, Some("1")), disabled.clone(), Some((2, true))),
             (disabled, row(ID, Some("2")), None),
             (row(ID, None), row(ID, None), None),
+            (row(ID, None), by(OTHER, row(ID, Some("1"))), Some((1, false))),
+            // The session of the request goes on, but for a deletion.
+            (row(ID, None), by(ID, row(ID, Some("1"))), None),
+            (row(ID, Some("1")), deleted, Some((2, false))),
             // A user who moves here, and one who registers here.
             (Value::Null, row(ID, Some("3")), Some((3, false))),
             (Value::Null, row(ID, None), None),

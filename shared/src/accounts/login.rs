@@ -168,7 +168,8 @@ impl Login {
         let reply = LoginReply { user_id: user.id, token, expires_in, device, session: None };
         let credential = Credential::VeriCode { id: session? };
         let phone = Some(user.phone.clone());
-        let principal = Principal { user_id: user.id, role: user.role, epoch: user.epoch, credential, phone, network };
+        let principal =
+            Principal { user_id: user.id, role: user.role, epoch: user.epoch, credential, phone, left: None, network };
         Ok(SignedIn { principal, reply })
     }
 

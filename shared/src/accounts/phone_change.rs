@@ -98,8 +98,10 @@ impl PhoneChange {
         let receipts = self.codes.receipts(call, &parts).await?;
         if moving.from == moving.to {
             let row = self.users.row(moving.to).await?;
-            let was_done = row.is_some_and(|user| moving.is_done(&user, &receipts));
-            return if was_done { Ok(()) } else { Err(Error::PhoneTaken) };
+            let moved = row.filter(|user| moving.is_done(user, &receipts)).ok_or(Error::PhoneTaken)?;
+            // The reply was lost, or the process behind the row: then something may be left to do.
+            let moving = Moving { from: principal.left.as_ref().unwrap_or(moving.from), ..moving };
+            return self.finish(call, &moving, &[String::new(), String::new()], Settled::before(moved)).await;
         }
         let owner = Some((principal.user_id, principal.epoch));
         let old = Proof { phone: moving.from, code: &request.old_veri_code, owner };
@@ -163,7 +165,7 @@ impl PhoneChange {
     async fn moved_before(&self, moving: &Moving<'_>, receipts: &[String]) -> Result<Option<Settled<'_>>, Error> {
         let row = self.users.row(moving.to).await?;
         let user = row.filter(|user| moving.is_done(user, receipts));
-        Ok(user.map(|user| Settled { user, reserved: Reserved::Before }))
+        Ok(user.map(Settled::before))
     }
 
     /// What follows the row: the session of the request is stamped anew, all others end, the codes are used up, and the old phone
@@ -197,6 +199,13 @@ impl AsRef<Authenticator> for PhoneChange {
 struct Settled<'a> {
     user: User,
     reserved: Reserved<'a>,
+}
+
+impl Settled<'_> {
+    /// One that an earlier attempt has written.
+    fn before(user: User) -> Self {
+        Self { user, reserved: Reserved::Before }
+    }
 }
 
 impl Moving<'_> {

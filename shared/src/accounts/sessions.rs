@@ -41,6 +41,9 @@ pub(super) struct SessionData {
     /// The user's phone, as E.164, by which the row is found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) phone: Option<String>,
+    /// The phone before that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) left: Option<String>,
     /// What the client called itself.
     #[serde(default)]
     pub(super) client: String,
@@ -86,6 +89,7 @@ impl Sessions {
             epoch: user.epoch,
             opened_at: Some(call.now.secs()),
             phone: Some(user.phone.e164().to_owned()),
+            left: None,
             client: call.client.clone(),
             network: call.network.masked(),
         }
@@ -153,7 +157,7 @@ impl Sessions {
     /// [`Error::Redis`]: old credentials may still be good.
     pub(super) async fn raise_epoch(&self, call: &Call, user: &User) -> Result<(), Error> {
         let (epoch, kept) = self.epoch(call, user);
-        self.cache.raise_epoch(user.phone.e164(), user.id, epoch, kept).await
+        self.cache.raise_epoch(&slot_of(user.phone.e164()), user.id, epoch, kept).await
     }
 
     /// The epoch of a row, the moment, and until when copies are kept.
@@ -168,13 +172,13 @@ impl Sessions {
     /// # Errors
     /// [`Error::Redis`].
     pub(super) async fn keep_moved(&self, call: &Call, id: &SessionId, user: &User, old: &Phone) -> Result<(), Error> {
-        let (session, slot) = (key(id), slot_of(user.phone.e164()));
+        let (session, slot, old_slot) = (key(id), slot_of(user.phone.e164()), slot_of(old.e164()));
         let (epoch, kept) = self.epoch(call, user);
         // The session first: a multiplexed connection keeps the order, and no other request meets it older than its user.
         let (stamped, raised, at_old, recorded) = tokio::join!(
-            self.cache.stamp_session(&session, user),
+            self.cache.stamp_session(&session, user, Some(old)),
             self.raise_epoch(call, user),
-            self.cache.raise_epoch(old.e164(), user.id, epoch, kept),
+            self.cache.raise_epoch(&old_slot, user.id, epoch, kept),
             async {
                 let is_elsewhere = slot != session.slot;
                 let record = self.cache.record_kept(&slot, user.id, &session, call.now.secs());
@@ -190,7 +194,8 @@ impl Sessions {
     /// [`Error::Redis`].
     pub async fn keep_alone(&self, call: &Call, id: &SessionId, user: &User) -> Result<(), Error> {
         let session = key(id);
-        let (stamped, raised) = tokio::join!(self.cache.stamp_session(&session, user), self.raise_epoch(call, user));
+        let (stamped, raised) =
+            tokio::join!(self.cache.stamp_session(&session, user, None), self.raise_epoch(call, user));
         stamped.and(raised)
     }
 
@@ -212,9 +217,9 @@ fn first_good(ids: Vec<SessionId>, found: Vec<Result<FoundSession, Error>>) -> R
             Ok(FoundSession::Good { value, renews_cookie }) => {
                 let Ok(data) = serde_json::from_str::<SessionData>(&value) else { continue };
                 let credential = Credential::Session { id, renews_cookie };
-                let SessionData { user_id, role, epoch, phone, .. } = data;
-                let phone = phone.map(Phone::stored);
-                return Ok(Principal { user_id, role, epoch, credential, phone, network: None });
+                let SessionData { user_id, role, epoch, phone, left, .. } = data;
+                let [phone, left] = [phone, left].map(|phone| phone.map(Phone::stored));
+                return Ok(Principal { user_id, role, epoch, credential, phone, left, network: None });
             }
             Ok(FoundSession::Disabled) if matches!(outcome, Error::NotLoggedIn) => outcome = Error::AccountDisabled,
             Ok(_) => {}
@@ -273,7 +278,7 @@ impl Authenticator {
             Ok(bearer) => {
                 let credential = Credential::Token { sessions };
                 let Bearer { user_id, role, epoch } = bearer;
-                Ok(Principal { user_id, role, epoch, credential, phone: None, network })
+                Ok(Principal { user_id, role, epoch, credential, phone: None, left: None, network })
             }
             Err(refusal) => self.find(call, sessions, refusal, network).await,
         }

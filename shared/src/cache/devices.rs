@@ -6,6 +6,7 @@ use super::client::Cache;
 use super::script::Script;
 use super::sessions::SessionKey;
 use crate::error::Error;
+use crate::models::phone::Phone;
 use crate::models::user::{User, UserId};
 
 static SESSION_STAMP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/session_stamp.lua")));
@@ -59,12 +60,13 @@ impl Cache {
         self.script::<u8>(&SESSION_DROP, &keys, &session.hash).await.map(drop)
     }
 
-    /// Gives a session the rights that its user's row has now. One that has ended stays so.
+    /// Gives a session the rights that its user's row has now, and after a change of phone the one that was left. One that has
+    /// ended stays so.
     ///
     /// # Errors
     /// [`Error::Redis`]: the session may end with the rights that it has.
-    pub async fn stamp_session(&self, session: &SessionKey, user: &User) -> Result<(), Error> {
-        let args = (user.epoch, user.role.as_str(), user.phone.e164());
+    pub async fn stamp_session(&self, session: &SessionKey, user: &User, left: Option<&Phone>) -> Result<(), Error> {
+        let args = (user.epoch, user.role.as_str(), user.phone.e164(), left.map_or("", Phone::e164));
         self.script::<u8>(&SESSION_STAMP, &[self.session_key(session)], args).await.map(drop)
     }
 

@@ -20,21 +20,21 @@ pub struct Epoch {
 }
 
 impl Cache {
-    /// Raises the copies of a user's epoch: that beside the sessions of the phone, and that for tokens. They are kept until
+    /// Raises the copies of a user's epoch: that beside the sessions of the phone's slot, and that for tokens. They are kept until
     /// `until_secs`.
     ///
     /// # Errors
     /// [`Error::Redis`]: old credentials may still be good.
     pub async fn raise_epoch(
         &self,
-        e164: &str,
+        slot: &str,
         user: UserId,
         epoch: Epoch,
         (now_secs, until_secs): (u64, u64),
     ) -> Result<(), Error> {
         let id = user.to_string();
         let args = (&id, epoch.number, until_secs, u8::from(epoch.is_disabled), now_secs);
-        let (of_sessions, of_tokens) = ([self.epochs_key(&slot_of(e164))], [self.epochs_key(&slot_of(&id))]);
+        let (of_sessions, of_tokens) = ([self.epochs_key(slot)], [self.epochs_key(&slot_of(&id))]);
         let raised: (Result<(), _>, Result<(), _>) =
             tokio::join!(self.script(&EPOCH_RAISE, &of_sessions, args), self.script(&EPOCH_RAISE, &of_tokens, args));
         raised.0.and(raised.1)

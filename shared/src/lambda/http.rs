@@ -350,6 +350,7 @@ mod tests {
             epoch: 0,
             credential,
             phone: None,
+            left: None,
             network: None,
         }
     }

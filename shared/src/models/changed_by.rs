@@ -67,7 +67,8 @@ mod tests {
         let (call, id) = (Call::sample(), UserId::new(1, 1).unwrap());
         let session = || SessionId::new("3f").unwrap();
         let caller = |role, credential| {
-            let principal = Principal { user_id: id, role, epoch: 1, credential, phone: None, network: None };
+            let principal =
+                Principal { user_id: id, role, epoch: 1, credential, phone: None, left: None, network: None };
             ChangedBy::caller(&call, &principal)
         };
         for (by, user_id, role, credential) in [

@@ -18,6 +18,8 @@ pub struct Principal {
     /// The phone that the session was opened or stamped with; none for a token, or a session of an earlier release. The row
     /// decides whether it is still theirs.
     pub phone: Option<Phone>,
+    /// The phone that a change of phone with this session has left, for the same request sent again.
+    pub left: Option<Phone>,
     /// The network that they come from, as the log names it.
     pub network: Option<String>,
 }

@@ -122,8 +122,10 @@ async fn moving_and_leaving_stay_within_the_budget() {
         assert!(steps <= 5, "{steps}");
         assert!(write >= 4.0, "a transaction costs each write twice: {write}");
         let again = app.send("POST", "/user/change_phone", &session, body).await;
-        // The session has moved, so the epoch for tokens is asked too.
-        assert_eq!(spent(app, &again).await, (3, 3, 1, 0, 1.0, 0.0), "the same change");
+        // The session has moved, so the epoch for tokens is asked too; then what follows, which a lost process may have left.
+        let (steps, redis, dynamodb, http, read, write) = spent(app, &again).await;
+        assert_eq!((again.code, redis, dynamodb, http, read, write), (0, 9, 1, 1, 1.0, 0.0), "the same change");
+        assert!(steps <= 5, "{steps}");
 
         app.advance(61).await;
         let body = json!({ "veri_code": app.code(&new, 2).await }).to_string();
