@@ -11,8 +11,7 @@ use serde_json::json;
 
 use self::proxy::Proxy;
 use self::server::{Server, command};
-use crate::every_route::cases;
-use support::{Reply, SignedIn, TestApp, TestAppBuilder, applicant, code};
+use support::{Reply, SignedIn, TestApp, TestAppBuilder, account_calls, applicant, code};
 
 /// The contract's bound on every answer.
 const IN_TIME: Duration = Duration::from_millis(2500);
@@ -147,7 +146,7 @@ async fn every_function_leaves_the_wrong_node() {
 #[tokio::test]
 async fn every_route_of_accounts_for_life_leaves_the_wrong_node() {
     behind_a_proxy(None, async |app, proxy| {
-        let cases = cases(app).await;
+        let cases = account_calls(app).await;
         for refusal in WRONG_NODE {
             // Functions that have a connection, and few enough exports for a day.
             for case in cases.iter().filter(|case| case.path != "/user/export" || refusal == WRONG_NODE[0]) {

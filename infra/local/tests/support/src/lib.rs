@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 #![expect(clippy::missing_panics_doc, reason = "a test fails by a panic")]
 
+mod account_calls;
 mod app;
 mod audit;
 mod builder;
@@ -17,6 +18,7 @@ mod stores;
 mod token;
 pub mod tree;
 
+pub use account_calls::{AccountCall, account_calls};
 pub use app::{PREFIX, Reply, SignedIn, TestApp, applicant, other_than};
 pub use builder::{
     EXPIRED_TEST_NUMBER, TEST_CODE, TEST_NUMBER, TestAppBuilder, env_option, for_crowds, with_app, with_settings,
