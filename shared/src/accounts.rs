@@ -16,5 +16,6 @@ pub mod refresh;
 pub mod register;
 pub mod rights;
 mod row;
+mod session_data;
 pub mod sessions;
 mod tokens;

@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::own::OwnRow;
-use super::sessions::{Authenticator, SessionData, key};
+use super::session_data::SessionData;
+use super::sessions::{Authenticator, key};
 use crate::aws::Clients;
 use crate::cache::{Cache, ListedSession, SessionKey, slot_of};
 use crate::clock;

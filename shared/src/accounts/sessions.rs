@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
 
+use super::session_data::SessionData;
 use super::tokens::Tokens;
 use crate::aws::Clients;
 use crate::cache::{Cache, CodeTry, Epoch, FoundSession, NewSession, SessionKey, SessionLife, slot_of};
 use crate::config::Config;
-use crate::error::{Cause, Error, StartError, TokenFault};
+use crate::error::{Error, StartError, TokenFault};
 use crate::jwt::Bearer;
 use crate::models::call::Call;
 use crate::models::phone::Phone;
 use crate::models::principal::{Credential, Principal};
 use crate::models::role::Role;
 use crate::models::session_id::SessionId;
-use crate::models::user::{User, UserId};
+use crate::models::user::User;
 use crate::verification::{may_try, verdict};
 
 /// The credentials of a request. The first that is good counts: the token, then the sessions in their order.
@@ -26,41 +26,6 @@ pub struct Credentials {
     pub token: Option<String>,
     /// Session ids that could be ours.
     pub sessions: Vec<SessionId>,
-}
-
-/// The value of a session in the cache.
-#[derive(Serialize, Deserialize)]
-pub(super) struct SessionData {
-    pub(super) user_id: UserId,
-    pub(super) role: Role,
-    /// The user's epoch. Sessions of earlier releases have none, and no age.
-    #[serde(default)]
-    pub(super) epoch: u64,
-    /// Seconds since the Unix epoch.
-    pub(super) opened_at: Option<u64>,
-    /// The user's phone, as E.164, by which the row is found.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) phone: Option<String>,
-    /// The phone before that one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) left: Option<String>,
-    /// What the client called itself.
-    #[serde(default)]
-    pub(super) client: String,
-    /// The network that it came from, without its last part.
-    #[serde(default)]
-    pub(super) network: String,
-}
-
-impl SessionData {
-    /// Whether the user has changed the phone since: later raises of the epoch have no copy in the session's slot then.
-    fn has_moved(&self, id: &SessionId) -> bool {
-        self.phone.as_deref().is_some_and(|phone| slot_of(phone) != id.slot())
-    }
-
-    fn write(&self) -> Result<String, Error> {
-        serde_json::to_string(self).map_err(|cause| Error::Internal(Cause::of(&cause)))
-    }
 }
 
 /// The sessions of a stage.
