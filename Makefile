@@ -218,7 +218,7 @@ OF_THE_CACHE := $(if $(CI),login:: logout:: register:: veri_code:: limits:: idem
 test-cluster: redis build-local # run the API's tests with a cache in cluster mode
 	@TEST_CACHE=cluster cargo test $(LOCKED) --workspace --test api -- --test-threads 4 $(OF_THE_CACHE)
 
-test-arm: redis # run the API's tests on the ARM binaries; skipped without Rust's library for ARM
+test-arm: redis build-local # run the API's tests on the ARM binaries; skipped without Rust's library for ARM
 	@infra/dev/test_arm.sh
 
 test-fork: redis python # rename a copy, check it, use it, and merge a change into it (FULL=1 runs all its tests)

@@ -68,7 +68,8 @@ def test_a_function_runs_under_cargo_lambda_watch(stage, tmp_path):
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
         "AWS_LAMBDA_RUNTIME_API": f"http://127.0.0.1:{port}/.rt/{function}",
         "AWS_REGION": REGION,
-        "LAMBDA_TASK_ROOT": str(folder),
+        # Not the package's settings, which a test of broken ones may have left there.
+        "LAMBDA_TASK_ROOT": str(stage.folder),
     }
     watch = [tool, "lambda", "watch", "--only-lambda-apis", *address]
     with running("cargo lambda watch", watch, port, tmp_path / "watch.log", cwd=stage.folder):
