@@ -25,7 +25,7 @@ PYTHONDONTWRITEBYTECODE=1 python3 infra/dev/add_field.py
 touched=$(git diff --name-only | tr '\n' ' ')
 [ "$touched" = "docs/openapi.yaml shared/src/models/profile.rs " ] || fail "a field touches $touched"
 PYTHONDONTWRITEBYTECODE=1 .tools/venv/bin/python infra/api-docs/build.py --check
-cargo fmt --all --check
+cargo fmt --all
 cargo check ${CI:+--locked} --quiet --workspace
 # As a workspace, so that third-party crates keep their features and are not built again.
 cargo test ${CI:+--locked} --quiet --workspace --lib -- models:: db:: accounts:: http::
