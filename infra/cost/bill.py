@@ -102,7 +102,7 @@ class Bill:
         }
 
     def ecpu(self, name):
-        """An ECPU is a plain read. Whoever keeps the cache busy for longer is counted as so many of those."""
+        """An ECPU is a plain read. A call that keeps the cache busy for longer counts as so many of those."""
         busy = self.measured["cache"]["us"]
         return max(self.spent[name]["redis"], busy.get(name, 0) / busy["plain_read"])
 
@@ -140,7 +140,7 @@ class Bill:
         hourly, daily = self.metrics(stack)
         line("metrics every hour", hourly, "metric")
         line("metrics once a day", daily, "metric", DAYS / HOURS)
-        # Of an account some are free, and a stage has one: it is counted as free whoever else is there.
+        # Of an account some are free, and a stage has one: it is counted as free whatever else the account has.
         dashboards = len(stack.of("AWS::CloudWatch::Dashboard"))
         beyond = max(0, dashboards - self.prices["dashboard"]["first_free"])
         line("dashboards", dashboards, "dashboard", beyond / max(1, dashboards))

@@ -64,7 +64,7 @@ class Stack:
         template = template or yaml_parse((ROOT / "infra/template.yaml").read_text())
         self.stage = stage
         self.conf = conf or tomllib.loads((ROOT / f"conf/{stage}.toml").read_text())
-        # Where messages go costs nothing here, and whoever deploys has to fill it in first.
+        # Where messages go costs nothing here, and the operator has to fill it in first.
         deploy = self.conf.get("deploy", {}) | {"sms_url": "https://sms.example"}
         defaults = {name: one.get("Default") for name, one in template["Parameters"].items()}
         self.parameters = defaults | parameters(stage, self.conf | {"deploy": deploy})

@@ -1,5 +1,5 @@
 """Whether infra/deploy/role.yaml lets a pipeline do what it does: each call of the scripts, and what CloudFormation does for each type
-of the template with the rights of whoever calls it. Actions and resources by AWS's Service Authorization Reference."""
+of the template with the rights of their caller. Actions and resources by AWS's Service Authorization Reference."""
 
 import fnmatch
 import re

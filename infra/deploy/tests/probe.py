@@ -1,4 +1,4 @@
-"""A function that makes calls to AWS as whoever it is, and tells the code of each one's error, or nothing."""
+"""A function that makes calls to AWS with the rights that it has, and tells the code of each one's error, or nothing."""
 
 import os
 

@@ -51,13 +51,13 @@ class Stage:
         (folder / ".tools/lambda").symlink_to(ROOT / ".tools/lambda")
         template = (ROOT / "infra/template.yaml").read_text()
         (folder / "infra/template.yaml").write_text(for_emulator(template, emulator_port, cache_port))
-        # As whoever deploys a stage fills it in.
+        # As the operator of a stage fills it in.
         self.set_conf('provider = "sns"', 'provider = "http"')
         self.set_conf('sms_url = ""', f'sms_url = "{sink.url}"')
         # Nobody can move the emulator's clock, so a phone cools down sooner.
         self.set_conf('key = "phone", window = "60s", max = 1', f'key = "phone", window = "{COOL_DOWN_S}s", max = 1')
 
-    # ---- whoever deploys ----------------------------------------------------------------------------------
+    # ---- the operator -------------------------------------------------------------------------------------
 
     def run(self, *command):
         """Whether a command went well in the copy, with the account's own keys, and what it said."""
@@ -140,7 +140,7 @@ class Stage:
         texts = [event["message"] for page in events for event in page["events"] if event["message"].startswith("{")]
         return [line for line in map(json.loads, texts) if line.get("function") == self.name(function)]
 
-    # ---- whoever uses the service ------------------------------------------------------------------------
+    # ---- clients ------------------------------------------------------------------------------------------
 
     def send(self, method, path, body=None, **headers):
         """A request to the front, of nobody in particular."""

@@ -108,7 +108,7 @@ def for_emulator(text, emulator_port, cache_port):
         change(template)
         if template == before:
             raise ValueError(f"{change.__name__} changes nothing in the template: is it still needed?")
-    # It describes caches and runs none. The parameter names another, as for whoever has one.
+    # It describes caches and runs none. The parameter names another, as for an operator who has one.
     template["Parameters"]["CacheUrl"]["Default"] = f"redis://127.0.0.1:{cache_port}"
     # Functions find AWS here, by the variables of AWS's own tools.
     for service in ("DYNAMODB", "ELASTICACHE", "LAMBDA", "SECRETS_MANAGER"):

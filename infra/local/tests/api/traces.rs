@@ -123,7 +123,7 @@ async fn who_moved_left_returned_left_and_was_erased_is_in_no_table_no_cache_and
         }
         app.messages(old, 5).await;
 
-        // Whoever reads it leaves log lines.
+        // Reading it leaves log lines.
         for path in ["/user/me", "/user/export", "/user/sessions", "/user/index"] {
             assert_eq!(send(app, &who, "GET", path, &json!({})).await.code, 0, "{path}");
         }

@@ -59,7 +59,7 @@ impl Gate {
                 let (gate, url) = (gate.clone(), target.borrow().clone());
                 tokio::spawn(async move {
                     let to = url.split_once("://").unwrap().1.trim_end_matches('/').to_owned();
-                    // Whoever ends a connection, and how, is for the other side to see.
+                    // The other side sees who ends a connection, and how.
                     let _ = gate.serve(client, &to, protocol).await;
                 });
             }
