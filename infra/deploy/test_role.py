@@ -54,7 +54,8 @@ CALLS = {
     "lambda get-alias": [(FUNCTION, "lambda:GetAlias")],
     "lambda update-alias": [(FUNCTION, "lambda:UpdateAlias")],
     "lambda create-alias": [(FUNCTION, "lambda:CreateAlias")],
-    "lambda update-function-code": [(FUNCTION, "lambda:UpdateFunctionCode", "lambda:PublishVersion")],
+    # `make push`, which ships by cargo-lambda.
+    "cargo lambda deploy": [(FUNCTION, "lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:PublishVersion", "lambda:GetFunctionConfiguration")],
     "lambda wait": [(VERSION, "lambda:GetFunctionConfiguration", "lambda:GetFunction")],
     "lambda invoke": [(VERSION, "lambda:InvokeFunction")],
     "dynamodb delete-table": [(TABLE, "dynamodb:DeleteTable")],
@@ -194,6 +195,7 @@ def calls():
         source = (FOLDER / name).read_text()
         found |= set(re.findall(r'"\$AWS" ([a-z0-9]+ [a-z0-9-]+)', source))
         found |= {f"{service} {verb}" for service, verb in re.findall(r'\baws\("([a-z0-9]+)", "([a-z0-9-]+)"', source)}
+        found |= {"cargo lambda deploy"} if "$(cargo lambda deploy" in source else set()
         found |= {f"s3api {verb}" for verb in re.findall(r'\bof_bucket\("([a-z0-9-]+)"', source)}
     return found
 
