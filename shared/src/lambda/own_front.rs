@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use ::http::{HeaderMap, HeaderName};
+use subtle::ConstantTimeEq;
 
 const KEY: HeaderName = HeaderName::from_static("x-front-key");
 const ADDRESS: HeaderName = HeaderName::from_static("x-front-address");
@@ -29,17 +30,12 @@ impl Passage {
         if keys.is_empty() {
             return Self::Direct;
         }
-        if !key.is_some_and(|key| keys.iter().any(|known| is_same(known.as_bytes(), key.as_bytes()))) {
+        if !key.is_some_and(|key| keys.iter().any(|known| known.as_bytes().ct_eq(key.as_bytes()).into())) {
             return Self::Past;
         }
         let address = address.and_then(|address| address.to_str().ok()?.parse().ok());
         address.map_or(Self::Direct, Self::ByFront)
     }
-}
-
-/// Whether two keys are equal, in a time that does not depend on where they differ.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).fold(0, |differing, (a, b)| differing | (a ^ b)) == 0
 }
 
 #[cfg(test)]
