@@ -1,0 +1,139 @@
+//! Which rows of the limits a request passes.
+
+use super::*;
+use crate::config::Deployed;
+use crate::models::network::Network;
+
+const LIMITS: &str = r#"
+    { name = "wait", on = "send", key = "phone", window = "60s", max = 1 },
+    { name = "device_wait", on = "send", key = "device", window = "30s", max = 1 },
+    { name = "ip", on = "send", key = "ip", window = "10m", max = 60 },
+    { name = "ip56", on = "send", key = "ip56", window = "10m", max = 90 },
+    { name = "ip48", on = "send", key = "ip48", window = "day", max = 120 },
+    { name="prefix", on="send", key="prefix", window="1h", max=9, reserve=0.3, unproven_free=5, unproven_max=2 },
+    { name = "area", on = "send", key = "area", window = "1h", max = 5000 },
+    { name = "budget", on = "send", key = "stage", window = "day", max_money = 1.0, reserve = 0.3 },
+    { name = "tries", on = "try", key = "phone", window = "day", max = 20 },
+    { name = "in_a_row", on = "try", key = "phone", window = "success", max = 100 },
+    { name = "device_tries", on = "try", key = "device", window = "day", max = 10 },
+    { name = "device_in_a_row", on = "try", key = "device", window = "success", max = 90 },
+    { name = "ip_tries", on = "try", key = "ip", window = "10m", max = 200 },"#;
+
+fn config() -> Config {
+    let settings = include_str!("../../../../conf/local.toml");
+    let (head, rest) = settings.split_once("limits = [").unwrap();
+    let (_, tail) = rest.split_once("\n]").unwrap();
+    Config::parse("local".to_owned(), &format!("{head}limits = [{LIMITS}\n]{tail}"), Deployed::default()).unwrap()
+}
+
+fn call(source_ip: &str) -> Call {
+    Call { network: Network::of(source_ip), ..Call::sample() }
+}
+
+fn phone() -> Phone {
+    Phone::stored("+8613800138000".to_owned())
+}
+
+/// Each row: name, subject, seconds of its window, what this client and any client may, what this request costs,
+/// and what a debt changes.
+fn rows(spend: &Spend<'_>) -> Vec<String> {
+    let rows = spend.rows.iter().map(|row| {
+        let Row { name, subject, window, max, most, cost, unverified } = row;
+        let window = window.map_or(0, |span| span.as_secs());
+        let debt = unverified.map_or_else(String::new, |Unverified { free, max }| format!(" debt {free} {max}"));
+        format!("{name} {subject} {window} {max} {most} {cost}{debt}")
+    });
+    rows.collect()
+}
+
+#[test]
+fn a_message_passes_the_rows_of_its_client_number_and_network() {
+    let config = config();
+    for (client, source_ip, expected) in [
+        (
+            Client::Stranger,
+            "2001:db8:1:abcd::7",
+            &[
+                "wait +8613800138000 60 1 1 1",
+                "ip 2001:db8:1:abcd::/64 600 60 60 1",
+                "ip56 2001:db8:1:ab00::/56 600 90 90 1",
+                "ip48 2001:db8:1::/48 0 120 120 1",
+                "prefix +861380013 3600 6 9 1 debt 5 2",
+                "area +86138 3600 5000 5000 1",
+                "budget all 0 700000 1000000 45000",
+            ][..],
+        ),
+        (
+            Client::KnownDevice,
+            "203.0.113.7",
+            &[
+                "device_wait +8613800138000 30 1 1 1",
+                "ip 203.0.113.7 600 60 60 1",
+                "prefix +861380013 3600 9 9 1 debt 5 9",
+                "area +86138 3600 5000 5000 1",
+                "budget all 0 1000000 1000000 45000",
+            ],
+        ),
+    ] {
+        let spend = to_send(&config, &call(source_ip), &phone(), client, None).unwrap();
+        assert_eq!(rows(&spend), expected, "{client:?}");
+        assert_eq!((&*spend.slot, spend.stat, spend.now_ms), (SENDS, "sms_sent", 1_795_708_799_500));
+    }
+}
+
+#[test]
+fn a_notice_is_limited_by_the_budget_alone_with_its_reserve() {
+    let spend = to_notify(&config(), &call("203.0.113.7"), &phone()).map(|spend| (rows(&spend), spend.slot));
+    assert_eq!(spend.unwrap(), (vec!["budget all 0 1000000 1000000 45000".to_owned()], SENDS.to_owned()));
+}
+
+#[test]
+fn a_try_is_counted_by_its_network_and_in_the_slot_of_it() {
+    let config = config();
+    let [one, other] = ["203.0.113.7", "203.0.113.7"].map(|source_ip| to_try(&config, &call(source_ip)).unwrap());
+    assert_eq!(rows(&one), ["ip_tries 203.0.113.7 600 200 200 1"]);
+    assert_eq!((&one.slot, one.stat), (&slot_of("203.0.113.7"), ""));
+    assert!(one.id != other.id, "two tries of one moment are two");
+}
+
+#[test]
+fn wrong_tries_have_the_limits_of_their_client() {
+    let config = config();
+    for (client, per_day, in_a_row) in [
+        (Client::Stranger, ("tries", 20), ("in_a_row", 100)),
+        (Client::KnownDevice, ("device_tries", 10), ("device_in_a_row", 90)),
+    ] {
+        let limits = tries(&config, client).unwrap();
+        assert_eq!(limits.per_code, config.veri_code.tries);
+        let read = [limits.per_day, limits.in_a_row].map(|limit| (limit.name, limit.max));
+        assert_eq!(read, [per_day, in_a_row]);
+    }
+}
+
+#[test]
+fn a_day_is_the_stages_and_has_its_rest() {
+    let Day { date, left } = day(&call("203.0.113.7"));
+    assert_eq!((date.to_string().as_str(), left), ("2026-11-26", Duration::from_millis(500)));
+}
+
+#[test]
+fn nobody_is_sent_away_for_less_than_a_second() {
+    for (millis, secs) in [(0, 1), (1000, 1), (1001, 2)] {
+        let error = too_many(Duration::from_millis(millis));
+        assert!(matches!(error, Error::TooManyRequests { retry_after_secs } if retry_after_secs == secs), "{error}");
+    }
+}
+
+#[test]
+fn a_range_lacks_four_six_or_eight_digits() {
+    let phone = Phone::stored("+8613800138000".to_owned());
+    let ranges = [Subject::Prefix, Subject::Block, Subject::Area].map(|key| range(&phone, key));
+    assert_eq!(ranges, ["+861380013", "+8613800", "+86138"]);
+}
+
+#[test]
+fn a_wait_is_rounded_up_to_whole_seconds() {
+    assert_eq!(ceil_secs(Duration::from_millis(1)), 1);
+    assert_eq!(ceil_secs(Duration::from_millis(59_001)), 60);
+    assert_eq!(ceil_secs(Duration::from_mins(1)), 60);
+}
