@@ -1,6 +1,7 @@
 //! Which rows of the limits a request passes.
 
 use super::*;
+use crate::cache::test_server::cache;
 use crate::config::Deployed;
 use crate::models::network::Network;
 
@@ -17,13 +18,22 @@ const LIMITS: &str = r#"
     { name = "in_a_row", on = "try", key = "phone", window = "success", max = 100 },
     { name = "device_tries", on = "try", key = "device", window = "day", max = 10 },
     { name = "device_in_a_row", on = "try", key = "device", window = "success", max = 90 },
-    { name = "ip_tries", on = "try", key = "ip", window = "10m", max = 200 },"#;
+    { name = "ip_tries", on = "try", key = "ip", window = "10m", max = 200 },
+    { name = "pages", on = "list", key = "user", window = "1m", max = 60 },"#;
+
+/// Replies of the script that counts.
+const COUNTED: &str = "*3\r\n$7\r\ncounted\r\n$-1\r\n$-1\r\n";
+const WAIT: &str = "*3\r\n$4\r\nwait\r\n:1500\r\n$-1\r\n";
 
 fn config() -> Config {
+    config_of(LIMITS)
+}
+
+fn config_of(rows: &str) -> Config {
     let settings = include_str!("../../../../conf/local.toml");
     let (head, rest) = settings.split_once("limits = [").unwrap();
     let (_, tail) = rest.split_once("\n]").unwrap();
-    Config::parse("local".to_owned(), &format!("{head}limits = [{LIMITS}\n]{tail}"), Deployed::default()).unwrap()
+    Config::parse("local".to_owned(), &format!("{head}limits = [{rows}\n]{tail}"), Deployed::default()).unwrap()
 }
 
 fn call(source_ip: &str) -> Call {
@@ -136,4 +146,69 @@ fn a_wait_is_rounded_up_to_whole_seconds() {
     assert_eq!(ceil_secs(Duration::from_millis(1)), 1);
     assert_eq!(ceil_secs(Duration::from_millis(59_001)), 60);
     assert_eq!(ceil_secs(Duration::from_mins(1)), 60);
+}
+
+#[tokio::test]
+async fn a_network_that_has_to_wait_must_not_try_and_looking_counts_nothing() {
+    let (config, call) = (config(), call("203.0.113.7"));
+    for (reply, wait) in [(COUNTED, None), (WAIT, Some(1500))] {
+        let (cache, requests) = cache(reply).await;
+        let wait = wait.map(Duration::from_millis);
+        assert_eq!(wait_to_try(&cache, &config, &call).await.unwrap(), wait);
+        let refusal = may_try(&cache, &config, &call).await.err();
+        let secs = refusal.map(|error| match error {
+            Error::TooManyRequests { retry_after_secs } => retry_after_secs,
+            other => panic!("{other}"),
+        });
+        assert_eq!(secs, wait.map(|_| 2));
+        for request in requests.all() {
+            assert!(
+                request.contains(":limit:ip_tries:203.0.113.7\r\n") && request.contains("\r\ncheck\r\n"),
+                "{request}"
+            );
+        }
+        assert_eq!(requests.counts(), [2]);
+    }
+}
+
+#[tokio::test]
+async fn a_miss_is_counted_against_its_network() {
+    let (cache, requests) = cache(COUNTED).await;
+    count_miss(&cache, &config(), &call("203.0.113.7")).await.unwrap();
+    let request = requests.all().concat();
+    assert!(request.contains(":limit:ip_tries:203.0.113.7\r\n") && request.contains("\r\nspend\r\n"), "{request}");
+}
+
+#[tokio::test]
+async fn a_used_code_pays_for_the_ranges_that_can_owe() {
+    let config = config();
+    let (cache, requests) = cache("$-1\r\n").await;
+    credit(&cache, &config, &phone(), "mac").await;
+    let request = requests.all().concat();
+    let keys: Vec<_> = request.split("\r\n").filter(|part| part.starts_with("iwc:")).collect();
+    assert_eq!(keys, ["iwc:{sends}:paid:mac", "iwc:{sends}:debt:+861380013"]);
+}
+
+#[tokio::test]
+async fn where_no_range_can_owe_the_cache_is_not_asked() {
+    let rows = LIMITS.replace(", unproven_free=5, unproven_max=2", "");
+    let (cache, requests) = cache("$-1\r\n").await;
+    credit(&cache, &config_of(&rows), &phone(), "mac").await;
+    assert!(requests.all().is_empty());
+}
+
+#[tokio::test]
+async fn a_user_is_refused_when_the_cache_says_wait_and_not_when_it_does_not_answer() {
+    let (config, call, user) = (config(), call("203.0.113.7"), UserId::new(1, 1).unwrap());
+    for (reply, is_refused) in [(COUNTED, false), (WAIT, true), ("-ERR\r\n", false)] {
+        let (cache, requests) = cache(reply).await;
+        let refusal = user_limit(&cache, &config, &call, (Action::List, user)).await;
+        assert_eq!(matches!(refusal, Some(Error::TooManyRequests { retry_after_secs: 2 })), is_refused, "{reply}");
+        assert_eq!(refusal.is_some(), is_refused, "{reply}");
+        assert!(requests.all().concat().contains(&format!(":limit:pages:{user}\r\n")), "{reply}");
+    }
+    // No row limits exports here.
+    let (cache, requests) = cache(WAIT).await;
+    assert!(user_limit(&cache, &config, &call, (Action::Export, user)).await.is_none());
+    assert!(requests.all().is_empty());
 }
