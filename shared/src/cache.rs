@@ -12,7 +12,7 @@ mod script;
 pub mod sessions;
 mod stats;
 #[cfg(test)]
-mod test_server;
+pub(crate) mod test_server;
 
 pub use self::client::{Cache, slot_of};
 pub use self::codes::{Candidate, CodeTry, Day, PhoneState, StoredCode, Try, TryLimit, TryLimits, Use};

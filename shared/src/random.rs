@@ -49,6 +49,7 @@ mod tests {
         assert_eq!(&six_digits(0), b"000000");
         assert_eq!(&six_digits(7_000_042), b"000042");
         assert_eq!(&six_digits(999_999), b"999999");
+        assert_eq!(&six_digits(u64::MAX), b"551615");
     }
 
     #[test]

@@ -275,14 +275,8 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use super::super::connection::Connection;
-    use super::super::test_server::start;
+    use super::super::test_server::cache;
     use super::*;
-
-    async fn cache(reply: &'static str) -> (Cache, super::super::test_server::Requests) {
-        let (url, requests) = start(move |_, _| Some(reply)).await;
-        (Cache::new(Connection::new(&url, &[], None).unwrap(), "iwc"), requests)
-    }
 
     fn phone() -> Phone {
         Phone::stored("+8613800138000".to_owned())

@@ -5,25 +5,28 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use super::client::Cache;
+use super::connection::Connection;
+
 /// Requests by connection, in the order in which the connections were opened.
 #[derive(Clone, Default)]
-pub(super) struct Requests(Arc<Mutex<Vec<Vec<String>>>>);
+pub(crate) struct Requests(Arc<Mutex<Vec<Vec<String>>>>);
 
 impl Requests {
     /// Requests of each connection.
-    pub(super) fn counts(&self) -> Vec<usize> {
+    pub(crate) fn counts(&self) -> Vec<usize> {
         self.0.lock().unwrap().iter().map(Vec::len).collect()
     }
 
     /// All requests, the first connection's first.
-    pub(super) fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().concat()
     }
 }
 
 /// Starts a server and returns its URL. `reply` gets the numbers of connection and request, both from 0. After `None` the
 /// connection is closed.
-pub(super) async fn start<R>(reply: impl Fn(usize, usize) -> Option<R> + Send + Sync + 'static) -> (String, Requests)
+pub(crate) async fn start<R>(reply: impl Fn(usize, usize) -> Option<R> + Send + Sync + 'static) -> (String, Requests)
 where
     R: AsRef<str> + Send,
 {
@@ -56,4 +59,10 @@ where
         }
     });
     (url, requests)
+}
+
+/// A cache that gives this reply to every request.
+pub(crate) async fn cache(reply: &'static str) -> (Cache, Requests) {
+    let (url, requests) = start(move |_, _| Some(reply)).await;
+    (Cache::new(Connection::new(&url, &[], None).unwrap(), "iwc"), requests)
 }

@@ -82,6 +82,22 @@ pub(super) fn authorities(name: &'static str) -> Result<Vec<u8>, SettingError> {
     given(name).map_or(Ok(Vec::new()), |path| std::fs::read(path).map_err(unreadable))
 }
 
+/// Runs `check` in a process of its own that has these variables: a process cannot set its own without `unsafe`. `test` is
+/// the path of the test that calls.
+#[cfg(test)]
+pub(super) fn with_variables(test: &str, variables: &[(&str, &str)], check: impl FnOnce()) {
+    const HAS_THEM: &str = "BADGE_TEST_HAS_VARIABLES";
+    if given(HAS_THEM).is_some() {
+        return check();
+    }
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test]).envs(variables.iter().copied()).env(HAS_THEM, "1");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    // A path that is no test's would pass without a check.
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +111,20 @@ mod tests {
         assert!(given(SET).unwrap().contains('/') && needed(SET).unwrap().contains('/'));
         assert_eq!(given(UNSET), None);
         assert!(matches!(needed(UNSET), Err(SettingError::Unset(UNSET))));
+    }
+
+    #[test]
+    fn names_and_how_to_log_are_variables() {
+        let variables = [
+            ("STAGE", "test"),
+            ("AWS_LAMBDA_FUNCTION_NAME", "badge-test-login"),
+            ("AWS_LAMBDA_LOG_LEVEL", "DEBUG"),
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ];
+        with_variables("config::env::tests::names_and_how_to_log_are_variables", &variables, || {
+            assert_eq!((&*stage_name(), &*function_name()), ("test", "badge-test-login"));
+            assert_eq!(log_settings(), (Some("DEBUG".to_owned()), Some("JSON".to_owned())));
+        });
     }
 
     #[test]

@@ -114,6 +114,7 @@ fn each_fault_is_told_by_its_kind() {
         ("no user", make(&header(), &without(claims(), "user_id"), KEY), Some(Unverified)),
         ("no exp", make(&header(), &without(claims(), "exp"), KEY), Some(Unacceptable)),
         ("nbf ahead", make(&header(), &with(claims(), "nbf", json!(NOW + 5)), KEY), Some(Unacceptable)),
+        ("nbf now", make(&header(), &with(claims(), "nbf", json!(NOW)), KEY), None),
         ("nbf passed", make(&header(), &with(claims(), "nbf", json!(NOW - 5)), KEY), None),
         ("aud", make(&header(), &with(claims(), "aud", json!("x")), KEY), Some(Unacceptable)),
         ("foreign iss", make(&header(), &with(claims(), "iss", json!("x")), KEY), Some(Unacceptable)),

@@ -231,6 +231,9 @@ mod tests {
             ("010 6552 9988", Reason::NotAMobile),
             ("+1 415 555 2671", Reason::RegionNotAllowed),
             ("+852 5123 4567", Reason::RegionNotAllowed),
+            ("00 999 1234 5678", Reason::RegionNotAllowed),
+            // The dial-out code of a carrier and a country code that none has: no number as people write it.
+            ("1123400 999 1234 5678", Reason::NotAPhone),
         ] {
             assert_eq!(parse(text), Err(reason), "{text}");
         }

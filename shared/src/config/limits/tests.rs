@@ -54,6 +54,16 @@ fn the_longest_sliding_row_and_a_longer_one_of_a_day_can_work() {
 }
 
 #[test]
+fn other_rows_of_a_phone_and_rows_of_an_address_are_none_that_a_phone_needs() {
+    let others = r#"
+        { name = "hour", on = "send", key = "phone", window = "1h", max = 5 },
+        { name = "ip", on = "send", key = "ip", window = "10m", max = 1 },
+        { name = "ip_tries", on = "try", key = "ip", window = "day", max = 9 }"#;
+    let limits = read(&format!("{others}, {ROWS}")).unwrap();
+    assert_eq!([Client::Stranger, Client::KnownDevice].map(|client| limits.cool_down_secs(client)), [60, 30]);
+}
+
+#[test]
 fn rows_that_cannot_work_are_refused_with_what_they_must_be() {
     for (row, sentence) in [
         (r#"{ name = "X", on = "send", key = "ip", window = "10m", max = 1 }"#, "name"),

@@ -1,5 +1,6 @@
 //! What settings files can be.
 
+use super::super::env::with_variables;
 use super::*;
 
 const LOCAL: &str = include_str!("../../../../conf/local.toml");
@@ -64,6 +65,38 @@ fn what_was_not_deployed_is_named() {
     assert_eq!(names(deployed), ["a", "b", "c", "d", "e"]);
     let unset = ["USERS_TABLE", "RUNS_TABLE", "AUDIT_TABLE", "SMS_URL", "FUNCTION_PREFIX"];
     assert_eq!(names(Deployed::default()), unset.map(|name| format!("the variable {name} is not set")));
+}
+
+#[test]
+fn the_stage_its_folder_and_its_cache_are_variables() {
+    let variables = [
+        ("STAGE", "test"),
+        ("LAMBDA_TASK_ROOT", concat!(env!("CARGO_MANIFEST_DIR"), "/..")),
+        ("USERS_TABLE", "users"),
+        ("CACHE_URL", "redis://cache.example:7000"),
+    ];
+    with_variables("config::settings::tests::the_stage_its_folder_and_its_cache_are_variables", &variables, || {
+        let config = Config::load().map_err(|error| error.to_string()).unwrap();
+        assert_eq!((&*config.stage, config.users_table().ok()), ("test", Some("users")));
+        assert_eq!(config.cache_address().ok(), Some(("cache.example".to_owned(), 7000)));
+    });
+}
+
+#[test]
+fn a_stage_that_could_leave_the_folder_is_refused_before_its_file_is_looked_for() {
+    let variables = [("STAGE", "../local"), ("LAMBDA_TASK_ROOT", "/")];
+    with_variables(
+        "config::settings::tests::a_stage_that_could_leave_the_folder_is_refused_before_its_file_is_looked_for",
+        &variables,
+        || assert!(matches!(Config::load(), Err(SettingError::StageName))),
+    );
+}
+
+#[test]
+fn epochs_are_kept_as_long_as_the_longest_lived_credential() {
+    for (stage, text) in [("local", LOCAL), ("test", TEST), ("prod", PROD)] {
+        assert_eq!(parse(stage, text).unwrap().longest_credential_secs(), 2_592_000, "{stage}");
+    }
 }
 
 #[test]
