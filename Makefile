@@ -242,19 +242,19 @@ guard: redis build-local # compare round trips, units and instructions of each f
 size: build-local # compare the size of each endpoint with infra/bench/baseline.json, and count TLS stacks (FN="login logout")
 	@FN="$(FN)" infra/dev/size.sh
 
-bench: redis build-local # measure the functions beside one that says hello (RUNS=61 WARM=400 FN="login logout" TLS=1 SHARE=14)
+bench: redis build-local # measure the functions beside a hello-world and AWS's example (RUNS=61 WARM=400 FN="login logout" TLS=1 SHARE=14)
 	@RUNS="$(RUNS)" WARM="$(WARM)" FN="$(FN)" BASE="$(BASE)" TLS="$(TLS)" SHARE="$(SHARE)" infra/dev/bench.sh
 
 bench-compare: # the same, beside the functions of another commit (BASE=HEAD~1)
 	@[ -n "$(BASE)" ] || { echo "error: with which commit? type: make bench-compare BASE=HEAD~1" >&2; exit 1; }
 	@$(MAKE) --no-print-directory bench
 
-bench-growth: redis build-local # measure requests with more and more stored (SIZES="100 10000" REQUESTS=100000)
-	@SIZES="$(or $(SIZES),100 10000 1000000)" REQUESTS="$(or $(REQUESTS),1000000)" WARM="$(WARM)" \
+bench-growth: redis build-local # measure requests with more and more stored (SIZES="100 10000" REQUESTS=100000 SIGN_INS=300)
+	@SIZES="$(or $(SIZES),100 10000 1000000)" REQUESTS="$(or $(REQUESTS),1000000)" WARM="$(WARM)" SIGN_INS="$(SIGN_INS)" \
 	    FN="$(or $(FN),user_index login register logout veri_code)" infra/dev/bench.sh
 
-bench-stage: redis # measure the whole emulator under load (REQUESTS=1000 ROUNDS=3 KIND="register login" BASE=HEAD~1; CONSOLE=inbox)
-	@REQUESTS="$(REQUESTS)" ROUNDS="$(ROUNDS)" KIND="$(KIND)" BASE="$(BASE)" CONSOLE="$(CONSOLE)" infra/dev/bench_stage.sh
+bench-stage: redis # measure the whole emulator under load (REQUESTS=1000 ROUNDS=3 KIND="register login" BASE=HEAD~1)
+	@REQUESTS="$(REQUESTS)" ROUNDS="$(ROUNDS)" KIND="$(KIND)" BASE="$(BASE)" infra/dev/bench_stage.sh
 
 bench-baseline: redis build-local # accept the present figures: writes infra/bench/baseline.json and docs/cost.md
 	@"$(DEV_BIN)/bench" guard --renew

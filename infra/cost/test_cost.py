@@ -152,6 +152,23 @@ def test_figures_without_tls_are_not_taken(tmp_path, monkeypatch):
         page.take()
 
 
+def test_the_figures_of_functions_and_of_the_floor_are_taken(tmp_path, monkeypatch):
+    figures = {figure: {"value": 1.234, "ratio": 2.0, "to_peer": None} for figure in page.TAKEN}
+    row = figures | {"record": {"spent": {}, "log_bytes": 5, "answer_bytes": 6}, "missed_targets": []}
+    names = Stack("prod").functions().keys()
+    rows = [figures | {"name": name, "record": None} for name in ("hello", "peer")] + [row | {"name": name} for name in names]
+    report = {"date": "2026-11-26", "cores": 2, "load": "0 0 0", "runs": 1, "warm": 50, "tls": "stores", "held": None, "rows": rows}
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/bench.json").write_text(json.dumps(report))
+    (tmp_path / "measured.json").write_text(json.dumps({"cache": {"session_bytes": 1}}))
+    monkeypatch.setattr(page, "ROOT", tmp_path)
+    monkeypatch.setattr(page, "FOLDER", tmp_path)
+    page.take()
+    taken = json.loads((tmp_path / "measured.json").read_text())
+    assert taken["functions"].keys() == {"hello", *names} and taken["cache"] == {"session_bytes": 1}
+    assert taken["functions"]["login"] == dict.fromkeys(page.TAKEN, 1.23) | {"log_bytes": 5, "answer_bytes": 6}
+
+
 def test_the_metrics_that_are_paid_for_are_those_that_jobs_write():
     names = Bill().assumed["metrics"]
     watch = (ROOT / "shared/src/jobs/cache_health.rs").read_text().split("#[cfg(test)]")[0]

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Builds what is shipped and the floor that it is measured against, and measures: RUNS cold starts and WARM warm requests
+# Builds what is shipped, the floor and the peer that it is measured against, and measures: RUNS cold starts and WARM warm requests
 # of each function in FN (all without it). With BASE=<commit>, that commit's functions take turns with these. TLS=1 puts
-# everything behind TLS, TLS=cache the cache alone; SHARE=14 gives a process a fourteenth of a core after its init.
-# With SIZES="100 10000" it is measured how requests fare with so much stored, and a sandbox that serves REQUESTS, instead.
+# everything behind TLS; SHARE=14 gives a process a fourteenth of a core after its init, and needs root.
+# With SIZES="100 10000" it is measured how requests fare with so much stored, a sandbox that serves REQUESTS, and a user who signs
+# in SIGN_INS times, instead.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/dev/lib.sh
@@ -29,17 +30,44 @@ build() {
     for name in $built; do cp "$2/release/$name" "$3/"; done
 }
 
+# share PARTS: makes a control group, of either version, with one part in so many of a core; sets `group` to its folder. The period
+# is Lambda's. Source: the kernel's "Control Group v2" and "CFS Bandwidth Control".
+share() {
+    for above in /sys/fs/cgroup /sys/fs/cgroup/cpu; do
+        group=$above/bench-$$
+        mkdir "$group" 2>/dev/null || continue
+        quota=$((20000 / $1))
+        if [ -w "$group/cpu.max" ]; then
+            echo "$quota 20000" >"$group/cpu.max"
+            return
+        elif [ -w "$group/cpu.cfs_quota_us" ]; then
+            echo 20000 >"$group/cpu.cfs_period_us"
+            echo "$quota" >"$group/cpu.cfs_quota_us"
+            return
+        fi
+        rmdir "$group"
+    done
+    fail "SHARE needs a control group of the processor, and none can be made here; as root it can"
+}
+
 if [ -n "${BASE-}" ]; then
     tree_of "$BASE"
     build "$tree" "$CARGO_TARGET_DIR/base" "$base"
 fi
 build . "$CARGO_TARGET_DIR" "$here"
-cargo build --release --package hello --features floor
-cp "$CARGO_TARGET_DIR/release/hello" "$here/"
 if [ -n "${SIZES-}" ]; then
     # shellcheck disable=SC2086
-    exec "$CARGO_TARGET_DIR/debug/bench" growth --bin-dir "$here" --sizes "$SIZES" --requests "$REQUESTS" --warm "$WARM" $FN
+    exec "$CARGO_TARGET_DIR/debug/bench" growth --sizes "$SIZES" --requests "$REQUESTS" --warm "$WARM" \
+        --sign-ins "${SIGN_INS:-300}" "$here" $FN
+fi
+# Each by itself, so that no crate gets features of another one.
+cargo build --release --package hello --features floor
+cargo build --release --package peer --features peer
+cp "$CARGO_TARGET_DIR/release/hello" "$CARGO_TARGET_DIR/release/peer" "$here/"
+if [ -n "${SHARE-}" ]; then
+    share "$SHARE"
+    trap 'rmdir "$group"; [ -z "${tree-}" ] || git worktree remove --force "$tree"' EXIT
 fi
 # shellcheck disable=SC2086
-"$CARGO_TARGET_DIR/debug/bench" measure --bin-dir "$here" ${BASE:+--base "$base"} ${TLS:+--tls "$TLS"} \
-    ${SHARE:+--share "$SHARE"} --runs "$RUNS" --warm "$WARM" $FN
+"$CARGO_TARGET_DIR/debug/bench" measure ${BASE:+--base "$base"} ${TLS:+--tls} ${SHARE:+--group "$group"} \
+    --runs "$RUNS" --warm "$WARM" "$here" $FN

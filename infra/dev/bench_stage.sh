@@ -1,11 +1,10 @@
 #!/bin/sh
-# Builds the stage and the functions as they are shipped, and loads them: each kind of request in KIND (all without it), in
-# ROUNDS blocks of REQUESTS. With BASE=<commit>, the stage and the functions of that commit take turns with these; with
-# CONSOLE=<view>, a stage with that view of its console open in a browser takes turns with one without.
+# Builds the emulator and the functions as they are shipped, and loads them: each kind of request in KIND, in ROUNDS blocks of
+# REQUESTS. With BASE=<commit>, the emulator and the functions of that commit take turns with these.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/dev/lib.sh
-: "${CARGO_TARGET_DIR:?}" "${REQUESTS:=1000}" "${ROUNDS:=3}"
+: "${CARGO_TARGET_DIR:?}" "${REQUESTS:=1000}" "${ROUNDS:=3}" "${KIND:=fallback veri_code register login user_index}"
 
 here=$CARGO_TARGET_DIR/bench/stage
 base=$CARGO_TARGET_DIR/bench/stage-base
@@ -27,5 +26,4 @@ fi
 build . "$CARGO_TARGET_DIR" "$here"
 cargo build --package bench
 # shellcheck disable=SC2086
-"$CARGO_TARGET_DIR/debug/bench" stage --bin-dir "$here" ${BASE:+--base "$base"} ${CONSOLE:+--console "$CONSOLE"} \
-    --requests "$REQUESTS" --rounds "$ROUNDS" ${KIND-}
+"$CARGO_TARGET_DIR/debug/bench" stage ${BASE:+--base "$base"} --requests "$REQUESTS" --rounds "$ROUNDS" "$here" $KIND

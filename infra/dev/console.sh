@@ -1,6 +1,6 @@
 #!/bin/sh
-# The console's browser tests. Playwright goes into .tools/console; the browser is the system's Chromium. Arguments are pytest's; `--open VIEW HOST:PORT` shows that view of a running
-# stage until its input ends, for `make bench-stage CONSOLE=inbox`.
+# The console's browser tests. Playwright goes into .tools/console; the browser is the system's Chromium. Arguments are
+# pytest's.
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/dev/lib.sh
@@ -28,11 +28,6 @@ wanted="$(cksum <"$TESTS/requirements.txt") $(cd .tools && pwd -P) $(python3 -c 
     pip install --requirement "$TESTS/requirements.txt" || fail "pip could not install $TESTS/requirements.txt"
     printf '%s\n' "$wanted" >"$STAMP"
 }
-
-if [ "${1-}" = --open ]; then
-    export CHROMIUM
-    exec "$VENV/bin/python" "$TESTS/open.py" "$2" "$3"
-fi
 
 LOCAL_BIN="$CARGO_TARGET_DIR/debug/local"
 export CHROMIUM LOCAL_BIN PYTHONDONTWRITEBYTECODE=1

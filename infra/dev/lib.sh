@@ -10,7 +10,7 @@ fail() {
 
 # The workspace as it is shipped: no crate gets features that only the emulator or a test asks for. Words, so unquoted.
 # shellcheck disable=SC2034
-FUNCTIONS_ALONE="--workspace --exclude local --exclude support --exclude bench --exclude hello --exclude fuzz --exclude import"
+FUNCTIONS_ALONE="--workspace --exclude local --exclude support --exclude bench --exclude hello --exclude peer --exclude fuzz --exclude import"
 
 has() { command -v "$1" >/dev/null 2>&1; }
 

@@ -23,4 +23,4 @@ names=${FN:-$(basename -a functions/api/*)}
 # shellcheck disable=SC2046,SC2086 # words
 cargo build --release $FUNCTIONS_ALONE $(printf -- '--bin %s ' $names)
 # shellcheck disable=SC2086
-"$CARGO_TARGET_DIR/debug/bench" size --bin-dir "$CARGO_TARGET_DIR/release" ${1:+"$1"} $names
+"$CARGO_TARGET_DIR/debug/bench" size ${1:+"$1"} "$CARGO_TARGET_DIR/release" $names

@@ -1,198 +1,168 @@
-//! `make bench-growth`: whether a request costs the same however much is stored, and a sandbox however much it has served.
+//! `make bench-growth`: whether a request costs the same however much is stored, a sandbox however much it has served, and a user
+//! however often it has signed in.
 //!
-//! There is a stage for each size, with so many users in its store and as many keys in its cache. Their sandboxes take turns,
-//! block by block, and are compared with that of the smallest size. What fills a store is a user that registered there,
-//! with other phones and times, so that it is what the service itself would have written.
+//! There is an emulator for each size, and their sandboxes take turns. What fills a store is a user who registered there, with
+//! other phones and times, so that the items are what the service writes.
 
-mod endurance;
-mod fill;
+use std::path::PathBuf;
+use std::process::Stdio;
 
-use std::env;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use clap::Args;
+use redis::{Commands, ScanOptions};
+use serde_json::{Value, json};
 
-use serde::Serialize;
+use crate::emulator::Emulator;
+use crate::measure::{BLOCK, Program, SETTLING, blocks};
+use crate::report::{self, Row};
+use crate::sandbox::{self, Sandbox};
+use crate::{Result, note, requests};
 
-use crate::Failure;
-use crate::call_record::{self, CallRecord};
-use crate::cores;
-use crate::figures::{Figure, Samples};
-use crate::options::{BLOCK, Tls};
-use crate::report;
-use crate::requests;
-use crate::sandbox::{Output, Sandbox};
-use crate::service::Service;
-use crate::table::{self, Column};
+/// The function of which one sandbox serves very many requests: it uses both stores.
+const ENDURING: &str = "user_index";
 
-const USAGE: &str = "usage: bench growth --bin-dir DIR [--sizes \"100 10000\"] [--warm N] [--requests N] [FUNCTION...]";
-
-/// Requests after a start that do not count.
-const SETTLING: usize = 20;
-
-/// A function at one size.
-#[derive(Serialize)]
-struct Row {
-    function: String,
-    size: usize,
-    p50_us: Figure,
-    cpu_us: Figure,
-    record: CallRecord,
-}
-
-/// What `logs/growth.json` has.
-#[derive(Serialize)]
-struct Report {
-    date: String,
-    warm: usize,
-    rows: Vec<Row>,
-    endurance: Option<endurance::Endurance>,
-}
-
-struct Options {
+#[derive(Args)]
+pub(crate) struct Options {
     bin_dir: PathBuf,
+    #[arg(long, value_delimiter = ' ')]
     sizes: Vec<usize>,
+    #[arg(long = "warm", value_parser = blocks)]
     blocks: usize,
-    /// That one sandbox serves; 0 leaves that out.
+    #[arg(long)]
     requests: usize,
+    /// Times that one user signs in, ten times a day
+    #[arg(long)]
+    sign_ins: usize,
     functions: Vec<String>,
 }
 
-pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<(), Failure> {
-    let options = options(arguments)?;
-    cores::leave_one()?;
-    let root = env::current_dir()?;
-    // Cargo puts the stage's functions beside this program.
-    let stage_dir = env::current_exe()?.parent().map(PathBuf::from).ok_or("this program lies in no folder")?;
-    let mut stages = Vec::new();
+pub(crate) fn run(options: &Options) -> Result<()> {
+    sandbox::leave_a_core()?;
+    let mut emulators = Vec::new();
     for &size in &options.sizes {
-        let mut service = Service::start(&root, &stage_dir, Tls::Nothing)?;
-        let begin = Instant::now();
-        fill::users(&mut service, size)?;
-        let users = begin.elapsed().as_secs_f64();
-        fill::keys(&service.cache_url(), size)?;
-        let keys = begin.elapsed().as_secs_f64() - users;
-        writeln!(io::stderr(), "{size} users in {users:.1} s, as many keys in {keys:.1} s")?;
-        stages.push((size, service));
+        note(format_args!("{size} users and keys"));
+        let mut emulator = Emulator::start(false)?;
+        store_users(&mut emulator, size)?;
+        store_keys(&emulator, size)?;
+        emulators.push((size, emulator));
     }
     let mut rows = Vec::new();
     for function in &options.functions {
-        writeln!(io::stderr(), "{function}")?;
-        rows.extend(measure(&mut stages, function, &options, &stage_dir)?);
+        note(function);
+        rows.extend(measure(&mut emulators, function, options)?);
     }
-    let mut out = io::stdout();
-    writeln!(out, "{}× a warm request with the smallest number stored", table::markdown(&COLUMNS, &rows))?;
-    let endurance = match stages.first_mut() {
-        Some((_, service)) if options.requests > 0 => {
-            Some(endurance::run(service, &options.bin_dir, &stage_dir, options.requests)?)
-        }
-        _ => None,
-    };
-    if let Some(endurance) = &endurance {
-        writeln!(out, "{}", endurance.text())?;
+    let mut text = report::text(&rows) + "× the smallest number stored\n\n";
+    let (_, smallest) = emulators.first_mut().ok_or("no size")?;
+    let resident = endure(smallest, options)?;
+    let sessions = sign_in(smallest, options.sign_ins)?;
+    let [(_, early, _), (requests, late, log_bytes)] = resident;
+    // Some pages of the allocator come and go.
+    let verdict = if late > early + 0.25 { "GROWS" } else { "does not grow" };
+    let log = format!("{log_bytes} B of log each");
+    text.extend([format!("{early:.2} MiB after 1,000 requests, {late:.2} after {requests}, {log}: {verdict}\n")]);
+    for (sign_ins, sessions, keys) in &sessions {
+        text.extend([format!("{sign_ins} sign-ins of one user: {sessions} sessions, {keys} keys in the cache\n")]);
     }
-    for (_, service) in stages {
-        service.stop();
-    }
-    let warm = options.blocks * usize::from(BLOCK);
-    report::write_json(&root.join("logs/growth.json"), &Report { date: report::date(), warm, rows, endurance })
+    report::publish("growth.json", &text, &json!({ "rows": rows, "resident": resident, "sessions": sessions }))
 }
 
-/// A function at one size, while it takes turns.
-struct Turn {
-    size: usize,
-    sandbox: Sandbox,
-    events: Vec<Vec<u8>>,
-    record: CallRecord,
-    /// The median of each block.
-    block_us: Samples,
-    /// Of a request, by block.
-    cpu_us: Samples,
-}
-
-/// One function at every size, in turn.
-fn measure(
-    stages: &mut [(usize, Service)],
-    function: &str,
-    options: &Options,
-    stage_dir: &Path,
-) -> Result<Vec<Row>, Failure> {
-    let count = SETTLING + options.blocks * usize::from(BLOCK);
-    let mut turns = Vec::new();
-    for (size, service) in stages {
-        let mut events = requests::more(service, function, count, stage_dir)?;
-        let environment = service.environment(function)?;
-        let program = options.bin_dir.join(function);
-        let mut sandbox = Sandbox::start_under(&[], &program, &environment, Output::Lines)?;
-        let mut record = CallRecord::default();
-        for event in events.drain(..SETTLING) {
-            record = call_record::serve(&mut sandbox, function, event)?;
-        }
-        let (block_us, cpu_us) = (Samples::default(), Samples::default());
-        turns.push(Turn { size: *size, sandbox, events, record, block_us, cpu_us });
+fn measure(emulators: &mut [(usize, Emulator)], function: &str, options: &Options) -> Result<Vec<Row>> {
+    let mut programs = Vec::new();
+    for (size, emulator) in emulators {
+        let mut events = requests::events(emulator, function, 1 + SETTLING + options.blocks * usize::from(BLOCK))?;
+        let (file, environment) = (options.bin_dir.join(function), emulator.environment(function)?);
+        let mut sandbox = Sandbox::start(&[], &file, &environment, Stdio::piped())?;
+        let record = sandbox.serve_recorded(function, events.remove(0))?;
+        let mut program = Program::start(function, file, environment, events)?;
+        program.settle()?;
+        programs.push((*size, program, record));
     }
     for _ in 0..options.blocks {
-        for turn in &mut turns {
-            turn.block(function)?;
-        }
+        programs.iter_mut().try_for_each(|(_, program, _)| program.block())?;
     }
-    let Some(smallest) = turns.first() else { return Ok(Vec::new()) };
-    let row = |turn: &Turn| Row {
-        function: function.to_owned(),
-        size: turn.size,
-        p50_us: Figure { value: turn.block_us.median(), ratio: turn.block_us.ratio_to(&smallest.block_us) },
-        cpu_us: Figure { value: turn.cpu_us.median(), ratio: turn.cpu_us.ratio_to(&smallest.cpu_us) },
-        record: turn.record,
+    let row = |(size, program, record): &(usize, Program, _)| {
+        let smallest = &programs[0].1.measured;
+        program.measured.row(&format!("{function}, {size}"), smallest, None, Some(*record))
     };
-    Ok(turns.iter().map(row).collect())
+    Ok(programs.iter().map(row).collect())
 }
 
-impl Turn {
-    fn block(&mut self, function: &str) -> Result<(), Failure> {
-        let mut block = Samples::default();
-        let before = self.sandbox.cpu_us()?;
-        for event in self.events.drain(..usize::from(BLOCK)) {
-            let served = self.sandbox.serve(event)?;
-            requests::check(function, &served.answer)?;
-            block.push(served.took.as_secs_f64() * 1e6);
-        }
-        self.cpu_us.push((self.sandbox.cpu_us()? - before) / f64::from(BLOCK));
-        self.block_us.push(block.median());
-        self.sandbox.drain();
-        Ok(())
-    }
-}
-
-const COLUMNS: [Column<Row>; 8] = [
-    ("function", |row| row.function.clone()),
-    ("stored", |row| row.size.to_string()),
-    ("warm p50 µs", |row| times(row.p50_us)),
-    ("CPU µs", |row| times(row.cpu_us)),
-    ("steps", |row| row.record.spent.steps.to_string()),
-    ("units read", |row| row.record.spent.read_units.to_string()),
-    ("written", |row| row.record.spent.write_units.to_string()),
-    ("answer bytes", |row| row.record.answer_bytes.to_string()),
-];
-
-fn times(Figure { value, ratio }: Figure) -> String {
-    format!("{value:.0} {ratio:.2}×")
-}
-
-fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failure> {
-    let (mut bin_dir, mut sizes, mut warm, mut requests) = (None, "100 10000 1000000".to_owned(), 400_usize, 0);
-    let mut functions = Vec::new();
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value; {USAGE}"));
-        match argument.as_str() {
-            "--bin-dir" => bin_dir = Some(PathBuf::from(value()?)),
-            "--sizes" => sizes = value()?,
-            "--warm" => warm = value()?.parse()?,
-            "--requests" => requests = value()?.parse()?,
-            name if name.starts_with('-') => return Err(format!("unknown argument {name}; {USAGE}").into()),
-            name => functions.push(name.to_owned()),
+/// One sandbox serves very many requests: after a thousand and after all, its resident memory in MiB and a request's bytes of log.
+fn endure(emulator: &mut Emulator, options: &Options) -> Result<[(usize, f64, usize); 2]> {
+    note(format_args!("{ENDURING}, {} requests", options.requests));
+    let mut event: Value = serde_json::from_slice(&requests::events(emulator, ENDURING, 1)?.remove(0))?;
+    event["rawQueryString"] = "limit=1".into();
+    event["queryStringParameters"] = json!({ "limit": "1" });
+    let first = event["requestContext"]["timeEpoch"].as_u64().unwrap_or_default();
+    let environment = emulator.environment(ENDURING)?;
+    let mut sandbox = Sandbox::start(&[], &options.bin_dir.join(ENDURING), &environment, Stdio::piped())?;
+    let (mut early, mut log_bytes) = ((0, f64::NAN, 0), 0);
+    for done in 1..=options.requests {
+        // More than a second apart, so that no limit of pages is reached.
+        event["requestContext"]["timeEpoch"] = (first + 1100 * done as u64).into();
+        requests::check(ENDURING, &sandbox.serve(event.to_string().into_bytes())?.1)?;
+        log_bytes += sandbox.drain();
+        if done == 1000 {
+            early = (done, sandbox.memory_mib("VmRSS:")?, log_bytes / done);
         }
     }
-    let sizes: Result<Vec<usize>, _> = sizes.split_whitespace().map(str::parse).collect();
-    let blocks = warm.div_ceil(usize::from(BLOCK)).max(1);
-    Ok(Options { bin_dir: bin_dir.ok_or(USAGE)?, sizes: sizes?, blocks, requests, functions })
+    Ok([early, (options.requests, sandbox.memory_mib("VmRSS:")?, log_bytes / options.requests.max(1))])
+}
+
+/// One user signs in very often: at each tenth of the way, the members of the set of its sessions, and the number of all keys.
+fn sign_in(emulator: &mut Emulator, count: usize) -> Result<Vec<(usize, usize, usize)>> {
+    note(format_args!("{count} sign-ins of one user"));
+    let (user, mut cache, mut seen) = (emulator.people.users(1)?, emulator.cache()?, Vec::new());
+    for sign_ins in 1..=count {
+        emulator.people.sign_in(&user)?;
+        emulator.people.advance(8_700)?;
+        if sign_ins % count.div_ceil(10) == 0 {
+            let sets = cache.scan_options(ScanOptions::default().with_type("zset"))?;
+            let sets = sets.collect::<Result<Vec<String>, _>>()?;
+            let sizes = sets.iter().map(|set| cache.zcard(set)).collect::<Result<Vec<usize>, _>>()?;
+            let keys = redis::cmd("DBSIZE").query(&mut cache)?;
+            seen.push((sign_ins, sizes.into_iter().max().unwrap_or(0), keys));
+        }
+    }
+    Ok(seen)
+}
+
+fn store_users(emulator: &mut Emulator, count: usize) -> Result<()> {
+    emulator.people.users(1)?;
+    let model = emulator.dynamodb("Scan", &json!({ "TableName": "badge-local-users" }))?["Items"][0].take();
+    let newest: u64 = model["create_time"]["N"].as_str().unwrap_or_default().parse()?;
+    let users: Vec<_> = (1..count as u64).collect();
+    for some in users.chunks(25) {
+        let put = |at: &u64| json!({ "PutRequest": { "Item": user(&model, newest, *at) } });
+        let puts = json!({ "badge-local-users": some.iter().map(put).collect::<Vec<_>>() });
+        let response = emulator.dynamodb("BatchWriteItem", &json!({ "RequestItems": puts }))?;
+        if response["UnprocessedItems"].as_object().is_some_and(|left| !left.is_empty()) {
+            return Err(format!("BatchWriteItem has left some: {response}").into());
+        }
+    }
+    Ok(())
+}
+
+/// A user who registered so many seconds before the model.
+fn user(model: &Value, newest: u64, before: u64) -> Value {
+    let time = newest.saturating_sub(before * 1000);
+    let digits = before.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (a, b, c) = (digits >> 52, digits >> 40 & 0xfff, digits & 0xfff_ffff_ffff);
+    let mut item = model.clone();
+    // A range that nobody else here uses, and a UUID of version 7 in the first shard.
+    item["phone"]["S"] = format!("+86150{before:08}").into();
+    item["id"]["S"] = format!("{:08x}-{:04x}-7{a:03x}-8{b:03x}-{c:011x}0", time >> 16, time & 0xffff).into();
+    item["create_time"]["N"] = time.to_string().into();
+    item
+}
+
+fn store_keys(emulator: &Emulator, count: usize) -> Result<()> {
+    let (mut cache, value, numbers) = (emulator.cache()?, "0".repeat(80), (0..count).collect::<Vec<_>>());
+    for some in numbers.chunks(1000) {
+        let mut pipeline = redis::pipe();
+        for at in some {
+            pipeline.set_ex(format!("bench:{{{:02x}}}:session:{at:064x}", at % 256), &value, 86_400).ignore();
+        }
+        pipeline.exec(&mut cache)?;
+    }
+    Ok(())
 }

@@ -1,155 +1,172 @@
-//! `bench stage`: the whole local stage under load, as `make run` brings it up: what it answers in a second, how long a
-//! client waits, and which process spends the processor's time.
-//!
-//! Stage and load share the machine, as the service that this bundle replaces did when it was measured. With a base,
-//! the stages of two commits take turns, block by block, and are compared pair by pair. With a view of the console, a
-//! browser shows it of the one stage, and the other is the same without.
+//! `make bench-stage`: the whole emulator under load, as `make run` starts it: what it serves in a second, how long a client waits,
+//! and which process spends the processor's time. The emulators of two commits take turns, block by block.
 
-mod client;
-mod process;
-mod report;
-mod state;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+use std::vec::IntoIter;
 
-use std::io::{self, Write};
-use std::path::PathBuf;
-use std::{env, fs};
+use clap::Args;
+use serde_json::json;
 
-use crate::Failure;
-use crate::figures::Samples;
-use crate::load::client::Client;
-use crate::load::process::{Staged, Usage, Viewer};
-use crate::load::report::{Cell, Memory, Report};
-use crate::load::state::Kind;
+use crate::http::Connection;
+use crate::people::People;
+use crate::report::{self, Measured, Metric};
+use crate::{Result, note, requests, sandbox};
 
-const USAGE: &str =
-    "usage: bench stage --bin-dir DIR [--base DIR] [--console VIEW] [--requests N] [--rounds N] [--starts N] [KIND...]";
+/// Clients that wait for a response at the same time.
+const LEVELS: [usize; 2] = [4, 16];
 
-/// Clients that wait for an answer at the same time.
-const LEVELS: [usize; 3] = [4, 8, 16];
-
-/// Requests of each client before a block that are not measured: they find the sandboxes started.
-const SETTLING: usize = 20;
-
-struct Options {
-    /// Where the stage and its functions are.
+#[derive(Args)]
+pub(crate) struct Options {
     bin_dir: PathBuf,
-    /// The same of another commit.
+    #[arg(long)]
     base: Option<PathBuf>,
-    /// The view of the console that a browser has open at the first stage. The base is without.
-    console: Option<String>,
-    /// Of one block.
-    requests: usize,
-    /// Blocks of each kind and level.
-    rounds: usize,
-    /// Starts of a stage.
-    starts: usize,
-    kinds: Vec<Kind>,
+    #[arg(long)]
+    requests: u32,
+    #[arg(long)]
+    rounds: u32,
+    functions: Vec<String>,
 }
 
-/// One of the stages that take turns.
-struct Turn {
-    stage: Staged,
-    /// Prepared, the next one last.
-    requests: Vec<client::Request>,
-    /// By level.
-    cells: Vec<Cell>,
+struct Emulator {
+    child: Child,
+    address: String,
+    requests: IntoIter<(String, String)>,
 }
 
-/// Measures what the arguments after `stage` ask for, and prints one table.
-pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<(), Failure> {
-    let options = options(arguments)?;
-    let root = env::current_dir()?;
-    let same = options.console.as_ref().map(|_| &options.bin_dir);
-    let folders: Vec<_> = [Some(&options.bin_dir), options.base.as_ref().or(same)].into_iter().flatten().collect();
-    let mut start_ms = vec![Samples::default(); folders.len()];
-    for _ in 0..options.starts {
-        for (folder, samples) in folders.iter().zip(&mut start_ms) {
-            samples.push(Staged::start(folder)?.took.as_secs_f64() * 1e3);
+type CpuTimes = BTreeMap<String, f64>;
+type Cell = (Measured, CpuTimes);
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let folders = [Some(&options.bin_dir), options.base.as_ref()].into_iter().flatten();
+    let mut emulators = folders.map(|folder| Emulator::start(folder)).collect::<Result<Vec<_>>>()?;
+    let (mut rows, mut text, mut cpu_times) = (Vec::new(), String::new(), BTreeMap::new());
+    for kind in &options.functions {
+        note(kind);
+        let count: usize = LEVELS.iter().map(|level| options.requests as usize + level * 20).sum();
+        emulators.iter_mut().try_for_each(|emulator| emulator.prepare(kind, options.rounds as usize * count))?;
+        for level in LEVELS {
+            let mut cells = vec![Cell::default(); emulators.len()];
+            for _ in 0..options.rounds {
+                // The first requests start sandboxes.
+                for (emulator, cell) in emulators.iter_mut().zip(&mut cells) {
+                    emulator.drive(kind, level, level * 20)?;
+                    emulator.block(kind, (level, options.requests), cell)?;
+                }
+            }
+            let ((measured, cpu_us), (base, _)) = (&cells[0], &cells[cells.len() - 1]);
+            let row = measured.row(&format!("{kind}, {level} clients"), base, None, None);
+            let all = f64::from(options.rounds * options.requests);
+            let shares: Vec<_> = cpu_us.iter().map(|(name, spent)| format!("{name} {:.0}", spent / all)).collect();
+            text.extend([format!("{}: CPU µs {}\n", row.name, shares.join(", "))]);
+            cpu_times.insert(row.name.clone(), shares);
+            rows.push(row);
         }
     }
-    let mut turns = Vec::new();
-    for folder in &folders {
-        turns.push(Turn { stage: Staged::start(folder)?, requests: Vec::new(), cells: Vec::new() });
-    }
-    let viewer = options.console.as_ref().map(|view| Viewer::open(view, turns[0].stage.address())).transpose()?;
-    let mut reports: Vec<_> = start_ms.iter().map(|samples| Report::new(samples.median())).collect();
-    for kind in options.kinds.iter().copied() {
-        writeln!(io::stderr(), "{}", kind.name())?;
-        measure(kind, &mut turns, &options)?;
-        for (turn, report) in turns.iter_mut().zip(&mut reports) {
-            report.cells.append(&mut turn.cells);
-        }
-    }
-    drop(viewer);
-    for (turn, report) in turns.iter().zip(&mut reports) {
-        report.memory = turn.stage.memory()?.into_iter().map(Memory::from).collect();
-    }
-    let text = report::text(&reports[0], reports.get(1));
-    io::stdout().write_all(text.as_bytes())?;
-    let folder = root.join("logs");
-    fs::create_dir_all(&folder)?;
-    let file = folder.join("bench_stage.json");
-    fs::write(&file, serde_json::to_vec_pretty(&reports)?)?;
-    writeln!(io::stderr(), "The same as JSON: {}", file.display())?;
-    Ok(())
+    let text = format!("{}× the other commit, or 1\n{text}", report::text(&rows));
+    report::publish("bench_stage.json", &text, &json!({ "rows": rows, "cpu_us": cpu_times }))
 }
 
-/// All blocks of one kind of request, for all stages in turn.
-fn measure(kind: Kind, turns: &mut [Turn], options: &Options) -> Result<(), Failure> {
-    let settling: usize = LEVELS.iter().map(|level| level * SETTLING).sum();
-    let count = options.rounds * (LEVELS.len() * options.requests + settling);
-    for turn in &mut *turns {
-        turn.requests = state::prepare(&turn.stage, kind, count)?;
-        turn.cells = LEVELS.iter().map(|&level| Cell::new(kind, level)).collect();
+impl Emulator {
+    /// Starts the program `local` of a folder with the functions beside it, on a free port.
+    fn start(bin_dir: &Path) -> Result<Self> {
+        let mut command = Command::new(bin_dir.join("local"));
+        command.args(["--port", "0", "--stage", "local"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+        let address = line.split_whitespace().find_map(|word| word.strip_prefix("http://"));
+        let address = address.ok_or_else(|| format!("the emulator prints no address: {line}"))?.to_owned();
+        Ok(Self { child, address, requests: Vec::new().into_iter() })
     }
-    for _ in 0..options.rounds {
-        for (index, level) in LEVELS.iter().copied().enumerate() {
-            for turn in &mut *turns {
-                block(turn, kind, level, index, options.requests)?;
+
+    fn prepare(&mut self, kind: &str, count: usize) -> Result<()> {
+        let mut people = People::of(&self.address)?;
+        people.reset()?;
+        let events = requests::requests(&mut people, kind, count)?;
+        self.requests = events.iter().map(requests::message).collect::<Vec<_>>().into_iter();
+        Ok(())
+    }
+
+    /// Measures some requests, and adds the processor time that each process has spent.
+    fn block(&mut self, kind: &str, (clients, count): (usize, u32), (measured, cpu_us): &mut Cell) -> Result<()> {
+        let before = self.cpu_us()?;
+        let (took, waited) = self.drive(kind, clients, count as usize)?;
+        let mut all = 0.0;
+        for (name, spent) in self.cpu_us()? {
+            let spent = spent - before.get(&name).copied().unwrap_or_default();
+            *cpu_us.entry(name).or_default() += spent;
+            all += spent;
+        }
+        measured.add(Metric::ServedPerS, f64::from(count) / took.as_secs_f64());
+        measured.add(Metric::WarmP50Us, report::median(&waited));
+        measured.add(Metric::WarmP99Us, report::percentile(&waited, 99));
+        measured.add(Metric::WarmCpuUs, all / f64::from(count));
+        Ok(())
+    }
+
+    /// Sends so many requests from clients that wait for each response: how long that took, and how long each waited.
+    fn drive(&mut self, kind: &str, clients: usize, count: usize) -> Result<(Duration, Vec<f64>)> {
+        let code = if kind == "fallback" { "\"code\":51404," } else { "\"code\":0," };
+        let waiting = Mutex::new(self.requests.by_ref().take(count).collect::<Vec<_>>());
+        let client = || -> io::Result<Vec<f64>> {
+            let (mut connection, mut waited) = (Connection::open(&self.address)?, Vec::new());
+            while let Some((head, body)) = waiting.lock().map_or(None, |mut waiting| waiting.pop()) {
+                let sent = Instant::now();
+                connection.send(&head, body.as_bytes())?;
+                let response = connection.response()?;
+                waited.push(sent.elapsed().as_secs_f64() * 1e6);
+                let text = String::from_utf8_lossy(&response.body);
+                if !text.contains(code) {
+                    return Err(io::Error::other(text));
+                }
+            }
+            Ok(waited)
+        };
+        let started = Instant::now();
+        let waited = thread::scope(|scope| {
+            let clients: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
+            let join = |client: ScopedJoinHandle<'_, _>| Ok(client.join().map_err(|_| "a client has panicked")??);
+            clients.into_iter().map(join).collect::<Result<Vec<Vec<f64>>>>()
+        })?;
+        let took = started.elapsed();
+        // Messages are still being sent.
+        thread::sleep(Duration::from_millis(200));
+        Ok((took, waited.concat()))
+    }
+
+    /// Processor time of the emulator, of all processes that it has started and that still run, and of this one.
+    fn cpu_us(&self) -> io::Result<CpuTimes> {
+        let mut spent = CpuTimes::new();
+        for entry in fs::read_dir("/proc")? {
+            let folder = entry?.path();
+            let stat = fs::read_to_string(folder.join("stat")).unwrap_or_default();
+            // Behind the name, which may have anything in it, come the state and the parent.
+            let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
+            let pid = folder.file_name().and_then(|name| name.to_str()?.parse().ok());
+            let own = [Some(self.child.id()), Some(std::process::id())];
+            if let Some(pid) = pid.filter(|_| parent == own[0] || own.contains(&pid)) {
+                let threads = sandbox::threads(pid)?;
+                for (name, cpu_us) in &threads {
+                    // The thread with the emulator's DynamoDB counts like a process.
+                    let process = if name == "dynamodb" { name } else { &threads[0].0 };
+                    *spent.entry(process.clone()).or_default() += cpu_us;
+                }
             }
         }
+        Ok(spent)
     }
-    Ok(())
 }
 
-fn block(turn: &mut Turn, kind: Kind, level: usize, index: usize, count: usize) -> Result<(), Failure> {
-    let mut clients = Client::several(turn.stage.address(), level)?;
-    client::drive(&mut clients, &take(&mut turn.requests, level * SETTLING)?, kind.answer())?;
-    state::settle(&turn.stage, kind)?;
-    let requests = take(&mut turn.requests, count)?;
-    let before = turn.stage.usage()?;
-    let driven = client::drive(&mut clients, &requests, kind.answer())?;
-    state::settle(&turn.stage, kind)?;
-    let used: Usage = turn.stage.usage()?.since(&before);
-    turn.cells[index].add(count, &driven, &used);
-    Ok(())
-}
-
-fn take(requests: &mut Vec<client::Request>, count: usize) -> Result<Vec<client::Request>, Failure> {
-    let rest = requests.len().checked_sub(count).ok_or("too few requests")?;
-    Ok(requests.split_off(rest))
-}
-
-fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, Failure> {
-    let (mut bin_dir, mut base, mut console, mut kinds) = (None, None, None, Vec::new());
-    let (mut requests, mut rounds, mut starts) = (1_000, 3, 11);
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value; {USAGE}"));
-        match argument.as_str() {
-            "--bin-dir" => bin_dir = Some(PathBuf::from(value()?)),
-            "--base" => base = Some(PathBuf::from(value()?)),
-            "--console" => console = Some(value()?),
-            "--requests" => requests = value()?.parse()?,
-            "--rounds" => rounds = value()?.parse()?,
-            "--starts" => starts = value()?.parse()?,
-            _ => kinds.push(Kind::named(&argument).ok_or_else(|| format!("unknown: {argument}; {USAGE}"))?),
-        }
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // An error means that it has already ended.
+        let _ = self.child.kill().and_then(|()| self.child.wait());
     }
-    if kinds.is_empty() {
-        kinds = Kind::ALL.to_vec();
-    }
-    if requests == 0 || rounds == 0 {
-        return Err("at least one round of one request".into());
-    }
-    Ok(Options { bin_dir: bin_dir.ok_or(USAGE)?, base, console, requests, rounds, starts, kinds })
 }

@@ -1,65 +1,72 @@
-//! `make bench`: every function of the bundle beside a function that says hello, on this machine and in the same run.
+//! What functions cost, on this machine and in one run: `make guard`, `size`, `bench`, `bench-growth` and `bench-stage`.
 //!
-//! A program is started and fed by a Lambda Runtime API of this crate's own (`sandbox`), with real requests (`requests`)
-//! on a real Redis and the embedded DynamoDB of a local stage (`service`). Function and floor take turns, start by start
-//! and block by block (`measure`), and ratios are medians of those pairs (`figures`): the machine may be shared. What a
-//! request says to the stores is recorded (`record`) and replayed on bare sockets (`raw`) in the same turns.
+//! `measure`, `growth`, `load` and `guard` are one command each, and use what stands below them in this order: `report`,
+//! `requests`, `emulator`, `people`, `proxy`, `sandbox`, `http`. `requests` also has a sandbox make state.
 
-mod aims;
-mod baseline;
-mod call_record;
-mod cores;
-mod figures;
+mod emulator;
 mod growth;
 mod guard;
-mod instructions;
-mod invoked;
+mod http;
 mod load;
 mod measure;
-mod options;
-mod raw;
-mod record;
+mod people;
+mod proxy;
 mod report;
 mod requests;
-mod resp;
 mod sandbox;
-mod service;
-mod settings;
-mod share;
-mod table;
-mod tls;
-mod wire;
 
-use std::env;
+use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::options::Options;
+use clap::Parser;
+use jiff::Timestamp;
 
-type Failure = Box<dyn std::error::Error>;
+type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
-/// The function that everything is measured against.
-const FLOOR: &str = "hello";
-
-fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody to tell if that fails.
-            let _ = writeln!(io::stderr(), "bench: {error}");
-            ExitCode::FAILURE
-        }
-    }
+/// Measures the functions of this repository; the Makefile has a verb for each command
+#[derive(Parser)]
+enum Command {
+    /// Functions beside a floor and a peer
+    Measure(measure::Options),
+    /// Requests with more and more stored, a sandbox that serves very many, a user who signs in very often
+    Growth(growth::Options),
+    Stage(load::Options),
+    Guard {
+        #[arg(long)]
+        renew: bool,
+    },
+    Size {
+        bin_dir: PathBuf,
+        #[arg(long)]
+        renew: bool,
+        functions: Vec<String>,
+    },
 }
 
-fn run() -> Result<(), Failure> {
-    let mut arguments = env::args().skip(1);
-    match arguments.next().as_deref() {
-        Some("measure") => report::report(Options::read(arguments)?),
-        Some("stage") => load::run(arguments),
-        Some("growth") => growth::run(arguments),
-        Some("guard") => guard::guard(arguments),
-        Some("size") => guard::size(arguments),
-        _ => Err("usage: bench measure|stage|growth|guard|size …".into()),
+fn main() -> ExitCode {
+    let done = match Command::parse() {
+        Command::Measure(options) => measure::run(&options),
+        Command::Growth(options) => growth::run(&options),
+        Command::Stage(options) => load::run(&options),
+        Command::Guard { renew } => guard::guard(renew),
+        Command::Size { bin_dir, renew, functions } => guard::size(&bin_dir, &functions, renew),
+    };
+    match done {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(error) => note(format_args!("bench: {error}")),
     }
+    ExitCode::FAILURE
+}
+
+/// Says how far a run is. Nobody is left to tell if that fails.
+fn note(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// What AWS writes into events, and the day of a report.
+#[expect(clippy::disallowed_methods, reason = "here it is the machine's time")]
+fn now() -> Timestamp {
+    Timestamp::now()
 }

@@ -1,218 +1,221 @@
-//! The turns: the floor, a function, and the function of another commit if there is one, start by start and block by block.
+//! `make bench`: the floor, the peer, a function, and that of another commit take turns, start by start and block by block.
 
-use std::fs;
-use std::io::{self, Write};
+use std::num::ParseIntError;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::process::Stdio;
 use std::time::Duration;
+use std::vec::IntoIter;
+use std::{fs, thread};
 
-use crate::call_record::{self, CallRecord};
-use crate::cores;
-use crate::figures::{Measured, Samples};
-use crate::guard;
-use crate::instructions;
-use crate::options::{BLOCK, Options, Tls};
-use crate::raw::{self, Raw};
-use crate::record::Recorder;
-use crate::requests;
-use crate::sandbox::{Environment, Output, Sandbox};
-use crate::service::Service;
-use crate::share::Held;
-use crate::{FLOOR, Failure};
+use clap::Args;
+use serde_json::json;
 
+use crate::emulator::{Emulator, FLOOR, PEER, reroute};
+use crate::proxy::RoundTrips;
+use crate::report::{self, Measured, Metric, median};
+use crate::sandbox::{CallRecord, Environment, Sandbox};
+use crate::{Result, guard, note, now, requests, sandbox};
+
+/// Warm requests that one program serves before another takes its turn.
+pub(crate) const BLOCK: u16 = 50;
 /// Requests after a start that count as neither cold nor warm.
-const SETTLING: usize = 20;
-
-/// Warm requests that come after a pause, as the first one does and as on Lambda nearly all do: what they find in the
-/// processor's caches is not what a block of them leaves there.
+pub(crate) const SETTLING: usize = 20;
+/// Warm requests that follow a pause, as nearly all do on Lambda: the processor's caches have something else then.
 const PACED: usize = 40;
 const PAUSE: Duration = Duration::from_millis(5);
+/// Requests between two blocks whose round trips are measured.
+const RAW: usize = 25;
 
-/// Requests whose round trips are recorded, and those before them, after which nothing is done for the first time.
-const RECORDED: usize = 5;
-const BEFORE_RECORDED: usize = 2;
+#[derive(Args)]
+pub(crate) struct Options {
+    bin_dir: PathBuf,
+    /// Where functions of another commit are
+    #[arg(long)]
+    base: Option<PathBuf>,
+    #[arg(long)]
+    runs: usize,
+    /// Warm requests, in blocks of 50
+    #[arg(long = "warm", value_parser = blocks)]
+    blocks: usize,
+    #[arg(long)]
+    tls: bool,
+    /// A control group with a part of a core, for a process after its init
+    #[arg(long)]
+    group: Option<PathBuf>,
+    functions: Vec<String>,
+}
 
-/// Raw round trips are replayed this often between two blocks.
-const REPLAYS: usize = 25;
+pub(crate) fn blocks(requests: &str) -> Result<usize, ParseIntError> {
+    Ok(requests.parse::<usize>()?.div_ceil(usize::from(BLOCK)))
+}
 
 /// A program that takes turns with others.
 pub(crate) struct Program {
-    pub(crate) name: String,
+    function: String,
     file: PathBuf,
     environment: Environment,
-    /// What it will be asked, one for each request.
-    events: Vec<Vec<u8>>,
+    events: IntoIter<Vec<u8>>,
     pub(crate) measured: Measured,
+    sandbox: Sandbox,
+    warm_us: Vec<f64>,
 }
 
-/// What was measured of a function, the floor first.
-pub(crate) struct Turns {
-    pub(crate) programs: Vec<Program>,
-    pub(crate) raw: Raw,
-    pub(crate) record: CallRecord,
-    pub(crate) is_endpoint: bool,
-    /// How the processor was shared out, if it was.
-    pub(crate) held: Option<String>,
-}
-
-/// Measures the floor, the function, and the function of the base if there is one, in turn.
-pub(crate) fn measure(
-    service: &mut Service,
-    function: &str,
-    options: &Options,
-    counts: bool,
-) -> Result<Turns, Failure> {
-    let warm = SETTLING + options.blocks * usize::from(BLOCK) + PACED;
-    let count = options.runs + warm + if counts { instructions::EVENTS } else { 0 };
-    let mut files = vec![(function.to_owned(), options.bin_dir.join(function))];
-    files.extend(options.base.as_ref().map(|base| (format!("{function}, base"), base.join(function))));
-    let recorded = BEFORE_RECORDED + RECORDED;
-    let mut events = requests::prepare(service, function, files.len() * count + recorded, &options.stage_dir)?;
-    let greeting = requests::request(service, "GET", "/nowhere", &[], "");
-    let mut programs = vec![Program {
-        name: FLOOR.to_owned(),
-        file: options.bin_dir.join(FLOOR),
-        environment: service.environment("fallback")?,
-        events: vec![greeting; count],
-        measured: Measured::default(),
-    }];
-    let to_record = events.split_off(events.len() - recorded);
-    let (mut raw, call) = record(service, function, &files[0].1, to_record)?;
-    for (name, file) in files {
-        let events = events.split_off(events.len() - count);
-        let environment = service.environment_over_tls(function)?;
-        programs.push(Program { name, file, environment, events, measured: Measured::default() });
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let cores = thread::available_parallelism()?.get();
+    sandbox::leave_a_core()?;
+    let mut emulator = Emulator::start(options.tls)?;
+    emulator.create_products()?;
+    let (mut floor, mut peer) = (Measured::default(), Measured::default());
+    let (mut rows, mut compared) = (Vec::new(), Vec::new());
+    for name in &options.functions {
+        note(name);
+        let (programs, record) = measure(&mut emulator, name, options)?;
+        let [floors, peers, this, base @ ..] = &programs[..] else { return Err("a program is missing".into()) };
+        let mut row = this.measured.row(name, &floors.measured, Some(&peers.measured), Some(record));
+        if Path::new("functions/api").join(name).exists() {
+            row.hold(options.tls, options.group.is_some());
+        }
+        rows.push(row);
+        compared.extend(base.iter().map(|base| this.measured.row(name, &base.measured, None, None)));
+        floor.extend(&floors.measured);
+        peer.extend(&peers.measured);
     }
+    rows.insert(0, floor.row(FLOOR, &floor, Some(&peer), None));
+    rows.insert(1, peer.row(PEER, &floor, Some(&peer), None));
+    let mut text = report::text(&rows) + "× the floor; p the peer\n";
+    if !compared.is_empty() {
+        text.extend([format!("\n{}× the other commit\n", report::text(&compared))]);
+    }
+    let report = json!({
+        "date": now().strftime("%Y-%m-%d").to_string(),
+        "cores": cores,
+        "load": fs::read_to_string("/proc/loadavg")?.split(' ').take(3).collect::<Vec<_>>().join(" "),
+        "runs": options.runs,
+        "warm": options.blocks * usize::from(BLOCK),
+        "tls": if options.tls { "stores" } else { "none" },
+        "held": options.group,
+        "rows": rows,
+        "compared": compared,
+    });
+    report::publish("bench.json", &text, &report)
+}
+
+/// Measures the floor, the peer, the function and that of the base, in turn.
+fn measure(emulator: &mut Emulator, function: &str, options: &Options) -> Result<(Vec<Program>, CallRecord)> {
+    emulator.people.reset()?;
+    let count = options.runs + SETTLING + options.blocks * usize::from(BLOCK) + PACED;
+    let here = &options.bin_dir;
+    let mut named = vec![(FLOOR, here), (PEER, here), (function, here)];
+    named.extend(options.base.as_ref().map(|base| (function, base)));
+    let own = SETTLING + options.blocks * RAW + (named.len() - 2) * count;
+    let mut events = requests::events(emulator, function, own)?.into_iter();
+    let mut programs = Vec::new();
+    for (name, folder) in named {
+        let own = events.by_ref().take(if name == function { count } else { 0 }).collect();
+        let events = if name == function { own } else { requests::events(emulator, name, count)? };
+        let environment = emulator.measured_environment(name)?;
+        programs.push(Program::start(name, folder.join(name), environment, events)?);
+    }
+    let trips = RoundTrips::default();
+    let mut environment = emulator.environment(function)?;
+    reroute(&mut environment, "", |backend| trips.before(backend))?;
+    let mut listened = Sandbox::start(&[], &options.bin_dir.join(function), &environment, Stdio::piped())?;
+    let mut raw = |count: usize| -> Result<(CallRecord, f64)> {
+        let (mut record, mut samples) = (CallRecord::default(), Vec::new());
+        for event in events.by_ref().take(count) {
+            trips.take();
+            record = listened.serve_recorded(function, event)?;
+            samples.push(trips.take().as_secs_f64() * 1e6);
+        }
+        Ok((record, median(&samples)))
+    };
+    let (record, _) = raw(SETTLING)?;
     for _ in 0..options.runs {
-        for program in &mut programs {
-            program.start_cold(function, options.share)?;
-        }
+        programs.iter_mut().try_for_each(|program| program.start_cold(options.group.as_deref()))?;
     }
-    let mut sandboxes = Vec::new();
-    for program in &mut programs {
-        let mut sandbox = Sandbox::start(&program.file, &program.environment)?;
-        sandbox.ready()?;
-        let held = options.share.map(|share| Held::back(sandbox.process(), share)).transpose()?;
-        program.serve(&mut sandbox, function, SETTLING)?;
-        sandboxes.push((sandbox, held));
-    }
-    let cache = service.cache_url();
+    programs.iter_mut().try_for_each(Program::settle)?;
     for _ in 0..options.blocks {
-        for (program, (sandbox, _)) in programs.iter_mut().zip(&mut sandboxes) {
-            let before = sandbox.cpu_us()?;
-            let block = program.serve(sandbox, function, usize::from(BLOCK))?;
-            let cpu = sandbox.cpu_us()? - before;
-            program.measured.block_us.push(block.median());
-            program.measured.warm_us.extend(&block);
-            program.measured.warm_cpu_us.push(cpu / f64::from(BLOCK));
+        programs.iter_mut().try_for_each(Program::block)?;
+        // Its proxies speak no TLS.
+        if !options.tls {
+            let (_, raw_us) = raw(RAW)?;
+            programs[2..].iter_mut().for_each(|program| program.measured.add(Metric::RawUs, raw_us));
         }
-        // The store takes calls of a client that does not trust it, so what is raw is without TLS.
-        cores::on_theirs(|| raw.block(&cache, REPLAYS))??;
     }
     for _ in 0..PACED {
-        for (program, (sandbox, _)) in programs.iter_mut().zip(&mut sandboxes) {
-            thread::sleep(PAUSE);
-            let before = sandbox.cpu_us()?;
-            program.serve(sandbox, function, 1)?;
-            program.measured.paced_cpu_us.push(sandbox.cpu_us()? - before);
+        programs.iter_mut().try_for_each(Program::serve_after_a_pause)?;
+    }
+    programs.iter_mut().try_for_each(Program::finish)?;
+    if !options.tls {
+        let floor = programs[0].measured.of(Metric::WarmP50Us).to_vec();
+        for Program { measured, .. } in &mut programs[2..] {
+            let least = floor.iter().zip(measured.of(Metric::RawUs)).map(|(floor, raw)| floor + raw);
+            let ratio = report::ratio(measured.of(Metric::WarmP50Us), &least.collect::<Vec<_>>());
+            measured.add(Metric::WarmOverRaw, ratio);
         }
     }
-    let held = sandboxes.iter().find_map(|(_, held)| held.as_ref().map(Held::how));
-    for (program, (sandbox, _)) in programs.iter_mut().zip(&sandboxes) {
-        program.measured.peak_mib.push(sandbox.peak_mib()?);
-        (program.measured.binary_mb, program.measured.zipped_mb) = sizes(&program.file)?;
-    }
-    drop(sandboxes);
-    if counts {
-        for program in &mut programs {
-            program.count(function)?;
-        }
-    }
-    if options.tls != Tls::Nothing {
-        raw.forget();
-    }
-    Ok(Turns { programs, raw, record: call, is_endpoint: service.is_endpoint(function)?, held })
-}
-
-/// Listens to what a function says to its backends, and to its log, while it serves some requests.
-fn record(
-    service: &mut Service,
-    function: &str,
-    program: &Path,
-    mut events: Vec<Vec<u8>>,
-) -> Result<(Raw, CallRecord), Failure> {
-    let recorder = Recorder::before(&service.environment(function)?)?;
-    let mut sandbox = Sandbox::start_under(&[], program, recorder.environment(), Output::Lines)?;
-    let (mut raw, mut call) = (Raw::default(), CallRecord::default());
-    let mut serve = || -> Result<(), Failure> {
-        call = call_record::serve(&mut sandbox, function, events.pop().ok_or("too few events")?)?;
-        Ok(())
-    };
-    (0..BEFORE_RECORDED).try_for_each(|_| serve())?;
-    raw::keep(&service.cache_url())?;
-    for _ in 0..RECORDED {
-        raw.record(&recorder, &mut serve)?;
-    }
-    Ok((raw, call))
+    Ok((programs, record))
 }
 
 impl Program {
-    fn start_cold(&mut self, function: &str, share: Option<u32>) -> Result<(), Failure> {
-        let event = self.next()?;
-        let mut sandbox = Sandbox::start(&self.file, &self.environment)?;
-        let init = sandbox.ready()?;
-        let at_init = sandbox.cpu_us()?;
-        let held = share.map(|share| Held::back(sandbox.process(), share)).transpose()?;
-        let served = sandbox.serve(event)?;
-        let at_first = sandbox.cpu_us()?;
-        drop(held);
-        if self.name != FLOOR {
-            requests::check(function, &served.answer)?;
+    pub(crate) fn start(function: &str, file: PathBuf, environment: Environment, events: Vec<Vec<u8>>) -> Result<Self> {
+        let sandbox = Sandbox::start(&[], &file, &environment, Stdio::null())?;
+        let (function, events, measured) = (function.to_owned(), events.into_iter(), Measured::default());
+        Ok(Self { function, file, environment, events, measured, sandbox, warm_us: Vec::new() })
+    }
+
+    fn start_cold(&mut self, group: Option<&Path>) -> Result<()> {
+        self.sandbox = Sandbox::start(&[], &self.file, &self.environment, Stdio::null())?;
+        let (init, init_cpu_us) = (self.sandbox.init, self.sandbox.cpu_us()?);
+        if let Some(group) = group {
+            fs::write(group.join("cgroup.procs"), self.sandbox.pid().to_string())?;
         }
-        let measured = &mut self.measured;
-        measured.init_ms.push(micros(init) / 1000.0);
-        // Without the time in which this program looked at the clock of the other.
-        measured.first_response_ms.push(micros(init + served.took) / 1000.0);
-        measured.init_cpu_ms.push(at_init / 1000.0);
-        measured.first_ms.push(micros(served.took) / 1000.0);
-        measured.first_cpu_us.push(at_first - at_init);
+        let first = self.serve()?;
+        self.measured.add(Metric::InitMs, init.as_secs_f64() * 1e3);
+        self.measured.add(Metric::InitCpuMs, init_cpu_us / 1e3);
+        // Without the time in which this program read the processor time of the other.
+        self.measured.add(Metric::FirstResponseMs, (init + first).as_secs_f64() * 1e3);
+        self.measured.add(Metric::FirstCpuUs, self.sandbox.cpu_us()? - init_cpu_us);
         Ok(())
     }
 
-    /// Serves that many requests: how long each took, in microseconds.
-    fn serve(&mut self, sandbox: &mut Sandbox, function: &str, count: usize) -> Result<Samples, Failure> {
-        let mut samples = Samples::default();
-        for _ in 0..count {
-            let served = sandbox.serve(self.next()?)?;
-            if self.name != FLOOR {
-                requests::check(function, &served.answer)?;
-            }
-            samples.push(micros(served.took));
-        }
-        Ok(samples)
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        (0..SETTLING).try_for_each(|_| self.serve().map(drop))
     }
 
-    /// Counts its instructions. A function that is too slow while it is watched has none.
-    fn count(&mut self, function: &str) -> Result<(), Failure> {
-        let (file, environment) = (self.file.clone(), self.environment.clone());
-        match instructions::count(&file, &environment, |sandbox| self.serve(sandbox, function, 1).map(drop)) {
-            Ok(counted) => self.measured.instructions = Some(counted),
-            Err(error) => writeln!(io::stderr(), "{}: no instructions: {error}", self.name)?,
+    pub(crate) fn block(&mut self) -> Result<()> {
+        let (mut block, before) = (Vec::new(), self.sandbox.cpu_us()?);
+        for _ in 0..BLOCK {
+            block.push(self.serve()?.as_secs_f64() * 1e6);
         }
+        self.measured.add(Metric::WarmCpuUs, (self.sandbox.cpu_us()? - before) / f64::from(BLOCK));
+        self.measured.add(Metric::WarmP50Us, median(&block));
+        self.warm_us.extend(block);
         Ok(())
     }
 
-    fn next(&mut self) -> Result<Vec<u8>, Failure> {
-        self.events.pop().ok_or_else(|| "too few events".into())
+    fn serve_after_a_pause(&mut self) -> Result<()> {
+        thread::sleep(PAUSE);
+        let before = self.sandbox.cpu_us()?;
+        self.serve()?;
+        self.measured.add(Metric::PacedCpuUs, self.sandbox.cpu_us()? - before);
+        Ok(())
     }
-}
 
-fn micros(span: Duration) -> f64 {
-    span.as_secs_f64() * 1e6
-}
+    #[expect(clippy::cast_precision_loss, reason = "far from the limits of the type")]
+    fn finish(&mut self) -> Result<()> {
+        let [first, paced] = [Metric::FirstCpuUs, Metric::PacedCpuUs].map(|metric| median(self.measured.of(metric)));
+        self.measured.add(Metric::FirstOverPaced, first / paced);
+        self.measured.add(Metric::WarmP99Us, report::percentile(&self.warm_us, 99));
+        self.measured.add(Metric::PeakMib, self.sandbox.memory_mib("VmHWM:")?);
+        self.measured.add(Metric::ZippedMb, guard::zipped_bytes(&self.file)? as f64 / 1e6);
+        Ok(())
+    }
 
-/// The size of a program and of what is deployed, in millions of bytes.
-#[expect(clippy::cast_precision_loss, reason = "far from the limits of the type")]
-fn sizes(file: &Path) -> Result<(f64, f64), Failure> {
-    Ok((fs::metadata(file)?.len() as f64 / 1e6, guard::zipped_bytes(file)? as f64 / 1e6))
+    /// Serves the next event, which must succeed: how long it took.
+    fn serve(&mut self) -> Result<Duration> {
+        let (took, response) = self.sandbox.serve(self.events.next().ok_or("too few events")?)?;
+        requests::check(&self.function, &response)?;
+        Ok(took)
+    }
 }

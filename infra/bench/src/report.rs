@@ -1,111 +1,172 @@
-//! One run of `make bench`: measures function by function, prints the table, and writes the same as JSON.
+//! What was measured, in rows: as a table for people, and as JSON.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
-use std::{env, fs, thread};
 
 use serde::Serialize;
 
-use crate::aims;
-use crate::cores;
-use crate::figures::{Measured, Row};
-use crate::instructions;
-use crate::measure::measure;
-use crate::options::{Options, Tls};
-use crate::service::Service;
-use crate::table;
-use crate::{FLOOR, Failure};
+use crate::sandbox::CallRecord;
+use crate::{Result, note};
 
-/// What `logs/bench.json` has.
+/// A quantity; its name is that of its column too. `docs/performance.md` says what each is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Metric {
+    InitMs,
+    InitCpuMs,
+    FirstResponseMs,
+    FirstCpuUs,
+    PacedCpuUs,
+    FirstOverPaced,
+    WarmP50Us,
+    WarmP99Us,
+    WarmCpuUs,
+    RawUs,
+    WarmOverRaw,
+    PeakMib,
+    ZippedMb,
+    ServedPerS,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Measured(BTreeMap<Metric, Vec<f64>>);
+
+/// A median, and the medians of its ratios to what was measured in turn with it.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct Figure {
+    pub(crate) value: f64,
+    /// To the floor; in a comparison to the other side.
+    ratio: f64,
+    to_peer: Option<f64>,
+}
+
 #[derive(Serialize)]
-struct Report {
-    date: String,
-    cores: usize,
-    /// The load of the machine when the run was over: 1, 5 and 15 minutes.
-    load: String,
-    runs: usize,
-    warm: usize,
-    tls: &'static str,
-    /// How the processor was shared out after init.
-    held: Option<String>,
-    rows: Vec<Row>,
-    /// With the base in the floor's place.
-    compared: Vec<Row>,
+pub(crate) struct Row {
+    pub(crate) name: String,
+    #[serde(flatten)]
+    pub(crate) figures: BTreeMap<Metric, Figure>,
+    pub(crate) record: Option<CallRecord>,
+    missed_targets: Vec<String>,
 }
 
-pub(crate) fn report(mut options: Options) -> Result<(), Failure> {
-    let cores = thread::available_parallelism()?.get();
-    cores::leave_one()?;
-    let root = env::current_dir()?;
-    let mut service = Service::start(&root, &options.stage_dir, options.tls)?;
-    if options.functions.is_empty() {
-        options.functions = service.functions()?;
+pub(crate) fn median(samples: &[f64]) -> f64 {
+    percentile(samples, 50)
+}
+
+/// By nearest rank: a sample that so many of a hundred do not exceed. Not a number where there is no sample.
+pub(crate) fn percentile(samples: &[f64], percent: usize) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (percent * sorted.len()).div_ceil(100);
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}
+
+/// The median of the ratios, pair by pair: other load on the machine affects both of a pair.
+pub(crate) fn ratio(samples: &[f64], others: &[f64]) -> f64 {
+    median(&samples.iter().zip(others).map(|(mine, other)| mine / other).collect::<Vec<_>>())
+}
+
+impl Measured {
+    pub(crate) fn add(&mut self, metric: Metric, sample: f64) {
+        self.0.entry(metric).or_default().push(sample);
     }
-    // A part of a core makes them no more and no fewer.
-    let counts = options.share.is_none() && instructions::can_count();
-    let (mut rows, mut compared) = (Vec::new(), Vec::new());
-    let (mut floor, mut how) = (Measured::default(), None);
-    for function in &options.functions {
-        writeln!(io::stderr(), "{function}")?;
-        let turns = measure(&mut service, function, &options, counts)?;
-        let floors = &turns.programs[0].measured;
-        for program in &turns.programs[1..] {
-            let mut row = program.measured.row(&program.name, floors);
-            row.raw = turns.raw.trips(&program.measured.block_us, &floors.block_us);
-            row.record = Some(turns.record);
-            if turns.is_endpoint {
-                row.aims = aims::aims(&row, options.tls != Tls::Nothing, options.share.is_some());
+
+    pub(crate) fn extend(&mut self, other: &Self) {
+        for (metric, samples) in &other.0 {
+            self.0.entry(*metric).or_default().extend(samples);
+        }
+    }
+
+    pub(crate) fn of(&self, metric: Metric) -> &[f64] {
+        self.0.get(&metric).map_or(&[], Vec::as_slice)
+    }
+
+    /// The row of this program; `floor` and `peer` were measured in turn with it.
+    pub(crate) fn row(&self, name: &str, floor: &Self, peer: Option<&Self>, record: Option<CallRecord>) -> Row {
+        let figure = |(metric, samples): (&Metric, &Vec<f64>)| {
+            let to_peer = peer.map(|peer| ratio(samples, peer.of(*metric)));
+            (*metric, Figure { value: median(samples), ratio: ratio(samples, floor.of(*metric)), to_peer })
+        };
+        let figures = self.0.iter().map(figure).collect();
+        Row { name: name.to_owned(), figures, record, missed_targets: Vec::new() }
+    }
+}
+
+impl Row {
+    /// Holds an endpoint to its targets; with a part of a core, to those that do not depend on it. The floor has no backends, so
+    /// that behind TLS its init is no measure.
+    pub(crate) fn hold(&mut self, is_tls: bool, is_held_back: bool) {
+        let figure = |metric| self.figures.get(&metric);
+        let value = |metric| figure(metric).map(|figure| figure.value);
+        let ratio = |metric| figure(metric).map(|figure| figure.ratio);
+        let to_peer = |metric| figure(metric).and_then(|figure| figure.to_peer);
+        let response = if is_tls { 3.3 } else { 2.4 };
+        let sizes = [
+            ("peak MiB", value(Metric::PeakMib), 9.5),
+            ("zipped MB", value(Metric::ZippedMb), 3.8),
+            ("zipped to the peer's", to_peer(Metric::ZippedMb), 0.5),
+        ];
+        let times = [
+            ("init", ratio(Metric::InitMs).filter(|_| !is_tls), 2.0),
+            ("first response", ratio(Metric::FirstResponseMs), response),
+            ("first response to the peer's", to_peer(Metric::FirstResponseMs), 0.55),
+            ("first CPU after a pause", value(Metric::FirstOverPaced), 1.2),
+            ("warm over floor and raw", value(Metric::WarmOverRaw), 1.5),
+            ("warm CPU to the peer's", to_peer(Metric::WarmCpuUs), 0.7),
+        ];
+        let all = sizes.into_iter().chain(times.into_iter().filter(|_| !is_held_back));
+        // What is not a number is missed.
+        let missed = all.filter_map(|(of, is, most)| Some((of, is.filter(|is| is.is_nan() || *is > most)?, most)));
+        self.missed_targets = missed.map(|(of, is, most)| format!("{of} {is:.2} > {most}")).collect();
+    }
+}
+
+/// The figures of rows as a table in Markdown, then the targets that are missed.
+pub(crate) fn text<'a>(rows: impl IntoIterator<Item = &'a Row> + Clone) -> String {
+    let metrics: BTreeSet<_> = rows.clone().into_iter().flat_map(|row| row.figures.keys().copied()).collect();
+    let titles = metrics.iter().map(|metric| format!(" {metric:?} |"));
+    let mut text = format!("| function | steps, units |{}\n", titles.collect::<String>());
+    text.extend([format!("| --- | --- |{}\n", " --- |".repeat(metrics.len()))]);
+    let mut missed = String::new();
+    for Row { name, figures, record, missed_targets } in rows {
+        let spent = |CallRecord { spent, .. }| format!("{}, {} + {}", spent.steps, spent.read_units, spent.write_units);
+        text.extend([format!("| {name} | {} |", record.map_or_else(String::new, spent))]);
+        for metric in &metrics {
+            if let Some(Figure { value, ratio, to_peer }) = figures.get(metric) {
+                text.extend([format!(" {:.*}", if *value >= 100.0 { 0 } else { 2 }, value)]);
+                let ratios = [(Some(*ratio), '×'), (*to_peer, 'p')].into_iter();
+                let known = ratios.filter_map(|(ratio, sign)| Some((ratio.filter(|ratio| !ratio.is_nan())?, sign)));
+                text.extend(known.map(|(ratio, sign)| format!(" {ratio:.2}{sign}")));
             }
-            rows.push(row);
+            text += " |";
         }
-        if let [_, this, base] = &turns.programs[..] {
-            compared.push(this.measured.row(&this.name, &base.measured));
+        text += "\n";
+        if !missed_targets.is_empty() {
+            missed.extend([format!("{name} misses: {}\n", missed_targets.join(", "))]);
         }
-        floor.join(floors);
-        how = how.or(turns.held);
     }
-    service.stop();
-    rows.insert(0, floor.row(FLOOR, &floor));
-    let mut out = io::stdout();
-    out.write_all(table::text(&rows).as_bytes())?;
-    if !compared.is_empty() {
-        writeln!(out, "\n{}", table::compared(&compared))?;
-    }
-    match (options.share, &how, counts) {
-        (Some(share), Some(how), _) => writeln!(out, "After init a process had 1/{share} of a core, by {how}.")?,
-        (_, _, true) => writeln!(out, "Instructions are those in user space, counted by valgrind.")?,
-        _ => writeln!(out, "Instructions are not counted: there is no valgrind (Debian's package `valgrind`).")?,
-    }
-    let report = Report {
-        date: date(),
-        cores,
-        load: fs::read_to_string("/proc/loadavg")?.split(' ').take(3).collect::<Vec<_>>().join(" "),
-        runs: options.runs,
-        warm: options.blocks * usize::from(crate::options::BLOCK),
-        tls: match options.tls {
-            Tls::Nothing => "none",
-            Tls::Cache => "cache",
-            Tls::Stores => "stores",
-        },
-        held: how,
-        rows,
-        compared,
-    };
-    write_json(&root.join("logs").join("bench.json"), &report)
+    text + &missed
 }
 
-/// Writes a file that programs read, and says where it is.
-pub(crate) fn write_json(file: &Path, report: &impl Serialize) -> Result<(), Failure> {
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(file, serde_json::to_vec_pretty(report)?)?;
-    writeln!(io::stderr(), "The same as JSON: {}", file.display())?;
+/// Prints a report for people, and writes it into `logs` for programs.
+pub(crate) fn publish(file: &str, text: &str, report: &impl Serialize) -> Result<()> {
+    writeln!(io::stdout(), "{text}")?;
+    fs::create_dir_all("logs")?;
+    fs::write(format!("logs/{file}"), serde_json::to_vec_pretty(report)?)?;
+    note(format_args!("The same as JSON: logs/{file}"));
     Ok(())
 }
 
-/// Today, as people in this place have it.
-#[expect(clippy::disallowed_methods, reason = "a report is of the machine's day")]
-pub(crate) fn date() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_a_sample_and_a_ratio_is_of_pairs() {
+        let samples = [5.0, 1.0, 4.0, 2.0, 3.0];
+        assert_eq!([50, 99, 1].map(|percent| percentile(&samples, percent).to_string()), ["3", "5", "1"]);
+        assert!(median(&[]).is_nan());
+        assert_eq!(ratio(&[3.0, 30.0, 2.0], &[1.0, 10.0, 2.0]).to_string(), "3");
+    }
 }
