@@ -44,8 +44,12 @@ impl Emulator {
         let emulator = runtime.block_on(local::Emulator::start(options))?;
         let people = People::of(emulator.url())?;
         let (sender, invoked) = channel();
-        let accept = move |request: Request| {
-            sender.send(request.body).ok().map(|()| ("HTTP/1.1 202 Accepted\r\n".to_owned(), Vec::new()))
+        let accept = move |Request { method, body, .. }: Request| {
+            // A GET only opens the connection.
+            if method == "POST" {
+                sender.send(body).ok()?;
+            }
+            Some(("HTTP/1.1 202 Accepted\r\n".to_owned(), Vec::new()))
         };
         let lambda = http::serve(accept)?;
         let store = Connection::open(emulator.direct_dynamodb_url().trim_start_matches("http://"))?;
