@@ -46,10 +46,8 @@ impl Emulator {
         let (sender, invoked) = channel();
         let accept = move |Request { method, body, .. }: Request| {
             // A GET only opens the connection.
-            if method == "POST" {
-                sender.send(body).ok()?;
-            }
-            Some(("HTTP/1.1 202 Accepted\r\n".to_owned(), Vec::new()))
+            let sent = if method == "POST" { sender.send(body) } else { Ok(()) };
+            sent.ok().map(|()| ("HTTP/1.1 202 Accepted\r\n".to_owned(), Vec::new()))
         };
         let lambda = http::serve(accept)?;
         let store = Connection::open(emulator.direct_dynamodb_url().trim_start_matches("http://"))?;

@@ -66,8 +66,7 @@ pub(crate) fn guard(is_renewal: bool) -> Result<()> {
             note(format_args!("once more, because of {error}"));
             look()
         };
-        let looked = first.or_else(&mut again).or_else(&mut again);
-        match looked {
+        match (1..5).fold(first, |looked, _| looked.or_else(&mut again)) {
             Ok(now) => bad += baseline.judge(&name, now, is_renewal)?,
             Err(error) if agreed.is_none() => note(format_args!("{name}: not looked at, its request fails: {error}")),
             Err(error) => return Err(error),
