@@ -5,13 +5,17 @@ use std::process::Command;
 
 use aws_lambda_events::event::cloudwatch_events::CloudWatchEvent;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
-use support::{TestApp, TestAppBuilder, report, with_app};
+use support::{Gate, Stop, TestApp, TestAppBuilder, report, with_app};
 
 const QUEUE: &str = "badge-local-failed-events";
 
-/// Enough that a job is in the middle of them for a while.
-const MANY: usize = 500;
+/// Some batches of users.
+const MANY: usize = 200;
+
+/// Calls of DynamoDB after which a job has changed a batch of them, and not all: erasing one takes two.
+const CALLS: usize = 100;
 
 #[tokio::test]
 async fn a_job_that_fails_three_times_is_stored_and_redriven() {
@@ -39,9 +43,25 @@ async fn a_job_that_fails_three_times_is_stored_and_redriven() {
     .await;
 }
 
-/// Runs a test on an app whose streams nobody reads but the test.
-async fn alone(test: impl AsyncFnOnce(&TestApp)) {
-    TestAppBuilder::new().options(|options| options.streams = false).run(test).await;
+/// Runs a test on an app whose job `binary`, and no other function, reaches DynamoDB through a gate. Nobody but the test reads
+/// its streams.
+async fn alone_behind_a_gate(binary: &str, test: impl AsyncFnOnce(&TestApp, &Gate)) {
+    let gate = Gate::default();
+    let dynamodb = watch::Sender::default();
+    let of_function = format!("Environment: {{ Variables: {{ CACHE_USER: !If [MakesCache, !Ref {binary}CacheUser");
+    let variable = format!("AWS_ENDPOINT_URL_DYNAMODB: '{}'", gate.http(dynamodb.subscribe()).await);
+    let through = of_function.replace("{ CACHE_USER", &format!("{{ {variable}, CACHE_USER"));
+    TestAppBuilder::new()
+        .options(|options| options.streams = false)
+        .template(|template| {
+            assert!(template.contains(&of_function));
+            template.replacen(&of_function, &through, 1)
+        })
+        .run(async |app| {
+            dynamodb.send_replace(app.emulator.dynamodb_url());
+            test(app, &gate).await;
+        })
+        .await;
 }
 
 /// Makes users who were deleted at a time, or before there was such a time.
@@ -94,17 +114,16 @@ async fn dynamodb_streams(app: &TestApp, operation: &str, body: &Value) -> Value
     app.dynamodb(&format!("DynamoDBStreams_20120810.{operation}"), body).await
 }
 
-/// Fires a job, kills its process once it has changed some users, and gives what the retry reports.
-async fn kill_in_the_middle(app: &TestApp, job: &str, time: &str) -> Value {
+/// Fires a job, kills its process when it has made some of its calls, and gives what the retry reports.
+async fn kill_in_the_middle(app: &TestApp, gate: &Gate, job: &str, time: &str) -> Value {
+    gate.stop_at(Stop { call: CALLS, is_done: true });
     let killed = async {
-        while changes(app).await.is_empty() {
-            tokio::task::yield_now().await;
-        }
-        let state = app.inspect("state").await;
-        let function = state["functions"].as_array().unwrap().iter().find(|one| one["binary"] == job).unwrap().clone();
+        gate.reached().await;
+        let function = app.function(job).await;
         let pids = function["pids"].as_array().unwrap();
         assert_eq!(pids.len(), 1, "{function}");
         assert!(Command::new("kill").args(["-KILL", &pids[0].to_string()]).status().unwrap().success());
+        gate.open();
     };
     let (fired, ()) = tokio::join!(app.fire(job, time), killed);
     assert_eq!((&fired["outcome"], &fired["attempts"]), (&json!("ok"), &json!(2)), "{fired}");
@@ -125,9 +144,9 @@ async fn assert_each_once(app: &TestApp, change: &str) {
 
 #[tokio::test]
 async fn a_daily_job_killed_in_the_middle_is_finished_by_the_next_attempt_and_erases_nobody_twice() {
-    alone(async |app| {
+    alone_behind_a_gate("Daily", async |app, gate| {
         make_deleted(app, Some(1)).await;
-        let report = kill_in_the_middle(app, "daily", &app.midnight(1).await).await;
+        let report = kill_in_the_middle(app, gate, "daily", &app.midnight(1).await).await;
         assert!((1..MANY as u64).contains(&report["erased"].as_u64().unwrap()), "the rest: {report}");
         assert_each_once(app, "REMOVE").await;
     })
@@ -136,9 +155,9 @@ async fn a_daily_job_killed_in_the_middle_is_finished_by_the_next_attempt_and_er
 
 #[tokio::test]
 async fn a_migration_killed_in_the_middle_is_finished_by_the_next_attempt_and_changes_nobody_twice() {
-    alone(async |app| {
+    alone_behind_a_gate("Deployed", async |app, gate| {
         make_deleted(app, None).await;
-        let report = kill_in_the_middle(app, "deployed", "2026-11-22T00:00:00Z").await;
+        let report = kill_in_the_middle(app, gate, "deployed", "2026-11-22T00:00:00Z").await;
         let rest = report["migrations"]["1 date deletions"].as_u64();
         assert!((1..MANY as u64).contains(&rest.unwrap()), "the rest: {report}");
         assert_each_once(app, "MODIFY").await;
