@@ -18,7 +18,7 @@ use aws_types::region::Region;
 use aws_types::sdk_config::{self, SdkConfig};
 
 use super::http_client::HttpClient;
-use super::tls::public_authorities;
+use super::tls::{client_config, public_client_config};
 use crate::config::{AwsEnv, Config};
 use crate::error::{Cause, StartError};
 
@@ -57,7 +57,7 @@ impl Clients {
     /// As [`Self::new`].
     pub fn for_operator(config: Config) -> Result<Self, StartError> {
         let clients = Self::new(config)?;
-        let http = HttpClient::new(&[&clients.env.authorities], OPERATOR_CONNECT, OPERATOR_CALL)?;
+        let http = HttpClient::new(client_config(&clients.env.authorities)?, OPERATOR_CONNECT, OPERATOR_CALL);
         Ok(Self { http: OnceLock::from(http), ..clients })
     }
 
@@ -69,7 +69,7 @@ impl Clients {
         if let Some(http) = self.http.get() {
             return Ok(http.clone());
         }
-        let http = HttpClient::new(&[&self.env.authorities], CONNECT, CALL)?;
+        let http = HttpClient::new(client_config(&self.env.authorities)?, CONNECT, CALL);
         Ok(self.http.get_or_init(|| http).clone())
     }
 
@@ -81,7 +81,7 @@ impl Clients {
     pub fn public_http(&self, call: Duration) -> Result<HttpClient, StartError> {
         // A service farther away than AWS's own may take longer to connect, within the time of the call.
         let connect = CONNECT.max(call / 4);
-        HttpClient::new(&[&self.env.authorities, public_authorities().as_bytes()], connect, call)
+        Ok(HttpClient::new(public_client_config(&self.env.authorities)?, connect, call))
     }
 
     /// The credentials of the function's role.

@@ -1,29 +1,40 @@
 //! The one pooled HTTP client: under every SDK, under signed calls, and for the SMS provider.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse as SdkResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::{self, Connected, capture_connection};
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::ClientConfig;
+use tower::timeout::Timeout;
+use tower::util::BoxCloneSyncService;
 use tracing::Instrument;
 
-use super::tls::{AMAZON_ROOTS, client_config};
-use crate::error::{Cause, Error, StartError};
+use crate::error::{Cause, Error};
 use crate::telemetry::{Backend, round_trip};
 
 /// A client that keeps its connections open between calls.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct HttpClient {
-    connector: SharedHttpConnector,
+    client: Client<Connect, SdkBody>,
     call: Duration,
 }
+
+/// Opens a connection, TLS included, within a time.
+type Connect = BoxCloneSyncService<http::Uri, MaybeTls, Failure>;
+type MaybeTls = hyper_rustls::MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// A whole response.
 pub struct HttpResponse {
@@ -37,31 +48,21 @@ pub struct HttpResponse {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl HttpClient {
-    /// A client that trusts AWS's authorities and those of `more` (PEM, each may be empty). `connect` is the longest
-    /// that opening a connection may take, `call` the longest for a whole call.
-    ///
-    /// # Errors
-    /// What is wrong with `more`.
-    pub(super) fn new(more: &[&[u8]], connect: Duration, call: Duration) -> Result<Self, StartError> {
-        let mut trusted = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
-        for authorities in more.iter().copied().filter(|authorities| !authorities.is_empty()) {
-            // The connector would panic.
-            client_config(authorities)?;
-            trusted = trusted.with_pem_certificate(authorities);
-        }
-        let tls = TlsContext::builder().with_trust_store(trusted).build().map_err(StartError::of)?;
-        let connector = Connector::builder()
-            .connector_settings(HttpConnectorSettings::builder().connect_timeout(connect).build())
-            .sleep_impl(TokioSleep::new())
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(tls)
-            .build();
-        Ok(Self { connector: SharedHttpConnector::new(connector), call })
+    /// A client that trusts whom `tls` trusts. `connect` is the longest that opening a connection may take, `call` the longest
+    /// for a whole call.
+    pub(super) fn new(tls: Arc<ClientConfig>, connect: Duration, call: Duration) -> Self {
+        let mut tcp = connect::HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let connect = BoxCloneSyncService::new(Timeout::new(HttpsConnector::from((tcp, tls)), connect));
+        // Idle connections end only with a timer.
+        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connect);
+        Self { client, call }
     }
 
     /// The same connections, for an SDK.
     pub(super) fn for_sdk(&self) -> SharedHttpClient {
-        let connector = self.connector.clone();
+        let connector = SharedHttpConnector::new(self.clone());
         http_client_fn(move |_, _| connector.clone())
     }
 
@@ -82,9 +83,38 @@ impl HttpClient {
     /// # Errors
     /// Why there is no response.
     pub(super) async fn exchange(&self, request: http::Request<Vec<u8>>) -> Result<HttpResponse, Failure> {
-        let response = self.connector.call(request.map(SdkBody::from).try_into()?).await?;
+        let response = self.client.request(request.map(SdkBody::from)).await?;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await?.to_bytes();
         Ok(HttpResponse { status, body })
     }
+}
+
+/// Sends the requests of an SDK.
+impl HttpConnector for HttpClient {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let mut request = match request.try_into_http1x() {
+            Ok(request) => request,
+            Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
+        };
+        // An SDK that gets a transient error closes the connection, so that it tries again on another one.
+        let captured = capture_connection(&mut request);
+        if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
+            capture.set_connection_retriever(move || {
+                let captured = captured.clone();
+                let poison = move || captured.connection_metadata().iter().for_each(Connected::poison);
+                Some(ConnectionMetadata::builder().proxied(false).poison_fn(poison).build())
+            });
+        }
+        let response = self.client.request(request);
+        HttpConnectorFuture::new(async move {
+            let response = response.await.map_err(not_answered)?.map(SdkBody::from_body_1_x);
+            SdkResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// Whatever lost a request is tried again: it may not have arrived, and writes are conditional.
+fn not_answered(error: legacy::Error) -> ConnectorError {
+    ConnectorError::io(error.into())
 }

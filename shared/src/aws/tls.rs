@@ -2,37 +2,37 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, Der, TrustAnchor};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::error::StartError;
 
-/// AWS's own authorities and nobody else's, as they stand in the
+/// AWS's own authorities and nobody else's: those of `roots.pem`, as they stand in the
 /// [Amazon Trust Services repository](https://www.amazontrust.com/repository/).
-pub(super) const AMAZON_ROOTS: &[u8] = include_bytes!("roots.pem");
-
-/// The authorities that Mozilla trusts, in PEM: those of any service on the public Internet.
-pub(super) fn public_authorities() -> String {
-    let mut pem = String::new();
-    for certificate in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
-        pem.push_str("-----BEGIN CERTIFICATE-----\n");
-        STANDARD.encode_string(certificate, &mut pem);
-        pem.push_str("\n-----END CERTIFICATE-----\n");
-    }
-    pem
-}
+const AMAZON_ROOTS: [TrustAnchor<'static>; 5] = include!(concat!(env!("OUT_DIR"), "/authorities.rs"));
 
 /// A client that trusts AWS's authorities and those of `authorities` (PEM, may be empty).
 ///
 /// # Errors
 /// What is wrong with `authorities`.
 pub(crate) fn client_config(authorities: &[u8]) -> Result<Arc<ClientConfig>, StartError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(AMAZON_ROOTS).chain(CertificateDer::pem_slice_iter(authorities)) {
+    trusting(Vec::new(), authorities)
+}
+
+/// The same, which trusts the authorities of Mozilla's list too: those of any service on the public Internet.
+///
+/// # Errors
+/// As [`client_config`].
+pub(super) fn public_client_config(authorities: &[u8]) -> Result<Arc<ClientConfig>, StartError> {
+    trusting(webpki_roots::TLS_SERVER_ROOTS.to_vec(), authorities)
+}
+
+fn trusting(mut roots: Vec<TrustAnchor<'static>>, authorities: &[u8]) -> Result<Arc<ClientConfig>, StartError> {
+    roots.extend(AMAZON_ROOTS);
+    let mut roots = RootCertStore { roots };
+    for certificate in CertificateDer::pem_slice_iter(authorities) {
         roots.add(certificate.map_err(StartError::of)?).map_err(StartError::of)?;
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -48,19 +48,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_five_authorities_of_aws_are_good() {
-        assert!(client_config(&[]).is_ok());
-        assert_eq!(CertificateDer::pem_slice_iter(AMAZON_ROOTS).flatten().count(), 5);
+    fn aws_s_authorities_are_those_of_the_file() {
+        let mut read = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(include_bytes!("roots.pem")) {
+            read.add(certificate.unwrap()).unwrap();
+        }
+        assert_eq!(read.roots, AMAZON_ROOTS);
     }
 
     #[test]
-    fn public_authorities_are_good_and_more_than_those_of_aws() {
-        let public = public_authorities();
-        assert!(client_config(public.as_bytes()).is_ok());
-        let public: Vec<_> = CertificateDer::pem_slice_iter(public.as_bytes()).map(Result::unwrap).collect();
-        assert_eq!(public.len(), webpki_root_certs::TLS_SERVER_ROOT_CERTS.len());
+    fn public_authorities_are_those_of_any_service() {
+        assert!(public_client_config(&[]).is_ok());
         // By the name of the authority, as it stands in its certificate.
-        let has = |name: &str| public.iter().any(|one| one.windows(name.len()).any(|bytes| bytes == name.as_bytes()));
+        let has = |name: &str| {
+            let mut subjects = webpki_roots::TLS_SERVER_ROOTS.iter().map(|root| root.subject.as_ref());
+            subjects.any(|subject| subject.windows(name.len()).any(|bytes| bytes == name.as_bytes()))
+        };
         for name in ["Amazon Root CA 1", "ISRG Root X1", "GlobalSign", "DigiCert Global Root G2"] {
             assert!(has(name), "{name}");
         }
