@@ -29,20 +29,21 @@ KEEPS_FAILED = {f"SendMessage {QUEUE}"}
 # To find a user's row by its phone and by its id.
 OWN_ROW = {f"GetItem {USERS}", f"Query {USERS} by_id"}
 
+# By one call, which gives those secrets alone that may be read.
+BOTH_SECRETS = {"BatchGetSecretValue", "GetSecretValue veri_code", "GetSecretValue jwt"}
+
 RIGHTS = {
     "veri_code": {"GetSecretValue veri_code", "Invoke send_sms:live"},
     "register": {"GetSecretValue veri_code", f"GetItem {USERS}", f"PutItem {USERS}"},
-    "login": {"GetSecretValue veri_code", "GetSecretValue jwt", f"GetItem {USERS}", f"UpdateItem {USERS}"},
+    "login": {*BOTH_SECRETS, f"GetItem {USERS}", f"UpdateItem {USERS}"},
     "logout": {"GetSecretValue jwt"},
     "change_phone": {
-        "GetSecretValue veri_code",
-        "GetSecretValue jwt",
+        *BOTH_SECRETS,
         *(f"{operation} {USERS}" for operation in ("GetItem", "PutItem", "DeleteItem")),
         "Invoke send_sms:live",
     },
     "delete_account": {
-        "GetSecretValue veri_code",
-        "GetSecretValue jwt",
+        *BOTH_SECRETS,
         *(f"{operation} {USERS}" for operation in ("GetItem", "UpdateItem")),
         "Invoke send_sms:live",
     },
@@ -134,6 +135,8 @@ def calls(stage):
         found = {"SecretId": f"badge/{STAGE}/{secret}"}
         yield f"GetSecretValue {secret}", "secretsmanager", "get_secret_value", found
         yield f"PutSecretValue {secret}", "secretsmanager", "put_secret_value", found
+    both = {"SecretIdList": [f"badge/{STAGE}/jwt", f"badge/{STAGE}/veri_code"]}
+    yield "BatchGetSecretValue", "secretsmanager", "batch_get_secret_value", both
     yield "GetSecretValue of another stage", "secretsmanager", "get_secret_value", {"SecretId": "badge/other/jwt"}
     for function in stage.functions():
         for qualifier in ("", ":live"):

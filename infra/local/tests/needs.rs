@@ -17,6 +17,7 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("SecretKeys::connect veri_code", &["VeriCodeSecret"]),
     ("SecretKeys::connect jwt", &["JwtSecret"]),
     ("SecretKeys::connect sms", &["SmsSecret"]),
+    ("SecretKeys::connect_both", &["secretsmanager:BatchGetSecretValue"]),
     ("Sns::new", &["sns:Publish"]),
     ("Tasks::connect", &["-send_sms:live"]),
     // Jobs that hand the rest of a long run to themselves.
@@ -85,11 +86,9 @@ impl Visit<'_> for Found<'_> {
             let names: Vec<_> = function.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
             if let [.., of, name] = &names[..] {
                 let of = if of == "Self" { self.of } else { of };
-                let secret = call.args.iter().find_map(field).filter(|_| of == "SecretKeys");
-                self.calls.insert(match secret {
-                    Some(secret) => format!("{of}::{name} {secret}"),
-                    None => format!("{of}::{name}"),
-                });
+                let secrets = call.args.iter().flat_map(fields).filter(|_| of == "SecretKeys");
+                self.calls.extend(secrets.map(|secret| format!("{of}::connect {secret}")));
+                self.calls.insert(format!("{of}::{name}"));
             }
         }
         visit::visit_expr_call(self, call);
@@ -103,15 +102,16 @@ impl Visit<'_> for Found<'_> {
     }
 }
 
-/// The last name of `&a.b.name`.
-fn field(argument: &Expr) -> Option<String> {
+/// The last name of `&a.b.name`, or those of a list of such.
+fn fields(argument: &Expr) -> Vec<String> {
     match argument {
-        Expr::Reference(reference) => field(&reference.expr),
+        Expr::Array(list) => list.elems.iter().flat_map(fields).collect(),
+        Expr::Reference(reference) => fields(&reference.expr),
         Expr::Field(access) => match &access.member {
-            Member::Named(name) => Some(name.to_string()),
-            Member::Unnamed(_) => None,
+            Member::Named(name) => vec![name.to_string()],
+            Member::Unnamed(_) => Vec::new(),
         },
-        _ => None,
+        _ => Vec::new(),
     }
 }
 

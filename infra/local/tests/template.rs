@@ -15,7 +15,7 @@ mod alarms;
 mod settings;
 
 /// Rights to everything, each for a reason that stands beside it in the template.
-const EVERYTHING: [&str; 1] = ["sns:Publish"];
+const EVERYTHING: [&str; 2] = ["secretsmanager:BatchGetSecretValue", "sns:Publish"];
 
 fn template() -> Value {
     yaml("infra/template.yaml")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::sessions::Authenticator;
-use crate::aws::{Clients, NO_ANSWER, SecretKeys, Tasks};
+use crate::aws::{Clients, NO_ANSWER, Tasks};
 use crate::clock;
 use crate::config::Config;
 use crate::db::{Change, Database, Users};
@@ -62,9 +62,8 @@ impl Deletion {
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let config = Arc::clone(&clients.config);
-        let (authenticator, keys, tasks, database) = tokio::try_join!(
-            Authenticator::connect(clients),
-            SecretKeys::connect(clients, &config.secrets.veri_code),
+        let ((authenticator, keys), tasks, database) = tokio::try_join!(
+            Authenticator::connect_with_codes(clients),
             Tasks::connect(clients),
             Database::connect(clients)
         )?;

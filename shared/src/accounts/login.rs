@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::deletion::{last_chance, restore_until};
 use super::sessions::Sessions;
 use super::tokens::Tokens;
-use crate::aws::{Clients, SecretKeys};
+use crate::aws::Clients;
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::db::{Change, Database, Users};
@@ -107,12 +107,8 @@ impl Login {
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let config = &clients.config;
-        let (cache, keys, tokens, database) = tokio::try_join!(
-            Cache::connect(clients),
-            SecretKeys::connect(clients, &config.secrets.veri_code),
-            Tokens::connect(clients),
-            Database::connect(clients)
-        )?;
+        let (cache, (tokens, keys), database) =
+            tokio::try_join!(Cache::connect(clients), Tokens::connect_with_codes(clients), Database::connect(clients))?;
         Ok(Self {
             config: Arc::clone(config),
             users: Users::new(&database, config)?,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::deletion::in_time;
 use super::sessions::Authenticator;
-use crate::aws::{Clients, SecretKeys, Tasks};
+use crate::aws::{Clients, Tasks};
 use crate::db::{Database, Move, Moved, StoredRow, Users};
 use crate::error::{Cause, Error, StartError};
 use crate::models::call::Call;
@@ -61,9 +61,8 @@ impl PhoneChange {
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let config = Arc::clone(&clients.config);
-        let (authenticator, keys, tasks, database) = tokio::try_join!(
-            Authenticator::connect(clients),
-            SecretKeys::connect(clients, &config.secrets.veri_code),
+        let ((authenticator, keys), tasks, database) = tokio::try_join!(
+            Authenticator::connect_with_codes(clients),
             Tasks::connect(clients),
             Database::connect(clients)
         )?;

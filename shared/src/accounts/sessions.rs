@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::session_data::SessionData;
 use super::tokens::Tokens;
-use crate::aws::Clients;
+use crate::aws::{Clients, SecretKeys};
 use crate::cache::{Cache, CodeTry, Epoch, FoundSession, NewSession, SessionKey, SessionLife, slot_of};
 use crate::config::Config;
 use crate::error::{Error, StartError, TokenFault};
@@ -208,8 +208,21 @@ impl Authenticator {
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let (cache, tokens) = tokio::try_join!(Cache::connect(clients), Tokens::connect(clients))?;
+        Ok(Self::new(clients, cache, tokens))
+    }
+
+    /// The same, and the keys of verification codes.
+    ///
+    /// # Errors
+    /// What stops the cold start.
+    pub(super) async fn connect_with_codes(clients: &Clients) -> Result<(Self, SecretKeys), StartError> {
+        let (cache, (tokens, keys)) = tokio::try_join!(Cache::connect(clients), Tokens::connect_with_codes(clients))?;
+        Ok((Self::new(clients, cache, tokens), keys))
+    }
+
+    fn new(clients: &Clients, cache: Cache, tokens: Tokens) -> Self {
         let sessions = Sessions::new(cache.clone(), Arc::clone(&clients.config));
-        Ok(Self { cache, sessions, tokens })
+        Self { cache, sessions, tokens }
     }
 
     /// The cache that it asks.

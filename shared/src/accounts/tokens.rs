@@ -36,6 +36,16 @@ impl Tokens {
         Ok(Self { keys, config: Arc::clone(&clients.config) })
     }
 
+    /// Reads the keys, and those of verification codes with them.
+    ///
+    /// # Errors
+    /// A secret that cannot be used.
+    pub(super) async fn connect_with_codes(clients: &Clients) -> Result<(Self, SecretKeys), StartError> {
+        let names = &clients.config.secrets;
+        let [keys, of_codes] = SecretKeys::connect_both(clients, [&names.jwt, &names.veri_code]).await?;
+        Ok((Self { keys, config: Arc::clone(&clients.config) }, of_codes))
+    }
+
     /// A token for its bearer, valid from now on.
     ///
     /// # Errors

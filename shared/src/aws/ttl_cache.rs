@@ -48,7 +48,7 @@ impl<T: Clone> TtlCache<T> {
         // On the heap, because it is large and seldom needed.
         match (Box::pin(make).await, cached) {
             (Ok(value), _) => {
-                *self.slot() = Some(CachedValue { value: value.clone(), made: now, failed: None });
+                self.set(now, value.clone());
                 Ok(value)
             }
             (Err(_), Some(old)) => {
@@ -57,6 +57,11 @@ impl<T: Clone> TtlCache<T> {
             }
             (Err(error), None) => Err(error),
         }
+    }
+
+    /// Takes a value that was made at `now`.
+    pub(super) fn set(&self, now: Timestamp, value: T) {
+        *self.slot() = Some(CachedValue { value, made: now, failed: None });
     }
 
     fn slot(&self) -> std::sync::MutexGuard<'_, Option<CachedValue<T>>> {

@@ -75,8 +75,7 @@ pub(super) fn error(status: StatusCode, kind: &'static str, message: &str) -> Re
 }
 
 pub(super) fn unknown_operation() -> Reply {
-    let message =
-        "the local emulator has Lambda Invoke, ElastiCache, and Secrets Manager GetSecretValue and PutSecretValue";
+    let message = "the local emulator has Lambda Invoke, ElastiCache, and Secrets Manager GetSecretValue, BatchGetSecretValue and PutSecretValue";
     error(StatusCode::NOT_FOUND, "UnknownOperationException", message)
 }
 

@@ -1,4 +1,4 @@
-//! A double of Secrets Manager's `GetSecretValue` and `PutSecretValue`.
+//! A double of Secrets Manager's `GetSecretValue`, `BatchGetSecretValue` and `PutSecretValue`.
 //!
 //! Source: AWS Secrets Manager API Reference. Messages of errors are those of the service.
 
@@ -26,6 +26,7 @@ pub(super) fn answer(secrets: &Secrets, clock: &Clock, operation: &str, headers:
             Err(("MissingAuthenticationTokenException", "Missing Authentication Token".to_owned()))
         }
         "GetSecretValue" => find(secrets, &request).and_then(|(name, secret)| get(&name, &secret, &request)),
+        "BatchGetSecretValue" => batch(secrets, &request),
         "PutSecretValue" => {
             find(secrets, &request).and_then(|(name, secret)| put(secrets, clock, &name, secret, &request))
         }
@@ -72,6 +73,21 @@ fn get(name: &str, secret: &Secret, request: &Value) -> Result<Value, Exception>
     document["SecretString"] = version.value.as_str().into();
     document["CreatedDate"] = version.created.into();
     Ok(document)
+}
+
+/// Each secret of a list of up to 20, or why there is none.
+fn batch(secrets: &Secrets, request: &Value) -> Result<Value, Exception> {
+    let ids = request["SecretIdList"].as_array().filter(|ids| (1..=20).contains(&ids.len()));
+    let ids = ids.ok_or_else(|| ("InvalidParameterException", "SecretIdList has 1 to 20 secrets".to_owned()))?;
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    for id in ids {
+        let one = json!({ "SecretId": id });
+        match find(secrets, &one).and_then(|(name, secret)| get(&name, &secret, &one)) {
+            Ok(value) => values.push(value),
+            Err((code, message)) => errors.push(json!({ "SecretId": id, "ErrorCode": code, "Message": message })),
+        }
+    }
+    Ok(json!({ "SecretValues": values, "Errors": errors }))
 }
 
 fn put(secrets: &Secrets, clock: &Clock, name: &str, secret: Secret, request: &Value) -> Result<Value, Exception> {

@@ -24,6 +24,7 @@ async fn a_setting_that_cannot_work_stops_the_cold_start_by_name() {
         ("ttl_secs = 86400", "ttl_secs = \"a day\"", "ttl_secs"),
         ("[secrets]", "[secrets]\nother = \"x\"", "other"),
         ("badge/local/jwt", "badge/local/absent", "badge/local/absent"),
+        ("badge/local/veri_code", "badge/local/gone", "badge/local/gone"),
         ("验证码{code}", "验证码", "sms.texts"),
     ] {
         let change = |settings: &str| {

@@ -235,3 +235,18 @@ async fn a_cache_is_described_by_the_name_that_the_template_gives_it() {
         assert!(response.text().contains(text), "{query}: {}", response.text());
     }
 }
+
+#[tokio::test]
+async fn a_batch_has_each_secret_that_is_there_and_names_the_others() {
+    let app = TestApp::with_probe().await;
+    let batch =
+        async |ids: Value| secrets_manager(&app, "BatchGetSecretValue", &json!({ "SecretIdList": ids })).await.json();
+    let (found, one) = (batch(json!(["test/key", "test/none"])).await, secret(&app, "test/key").await.json());
+    assert_eq!(found["SecretValues"], json!([one]));
+    let errors = &found["Errors"];
+    assert_eq!((&errors[0]["SecretId"], &errors[1]), (&json!("test/none"), &Value::Null));
+    assert_eq!(errors[0]["ErrorCode"], "ResourceNotFoundException");
+    for ids in [json!([]), json!(null), json!(vec!["test/key"; 21])] {
+        assert_eq!(batch(ids).await["__type"], "InvalidParameterException");
+    }
+}
