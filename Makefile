@@ -9,6 +9,10 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 BADGE_TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/badge/tools
 export CARGO_TARGET_DIR BADGE_TOOLS PORT STAGE
 
+# Tests wait for processes more than they compute.
+RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 2))
+export RUST_TEST_THREADS
+
 # A lock file that does not fit its manifests is an error in CI, and a thing to be updated elsewhere.
 LOCKED := $(if $(CI),--locked)
 # Built for a debugger: the function and `shared`; everything else stays as it is.
