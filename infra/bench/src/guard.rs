@@ -15,7 +15,7 @@ use crate::{Result, note, requests};
 
 const FILE: &str = "infra/bench/baseline.json";
 
-const MOST_ZIPPED_BYTES: u64 = 3_800_000;
+const MOST_ZIPPED_BYTES: u64 = 3_500_000;
 
 const SETTLING: usize = 2;
 
@@ -111,7 +111,8 @@ fn look(emulator: &mut Emulator, name: &str, looks: usize, counts: bool, agreed:
     };
     let (mut sandbox, mut spent) = (Sandbox::start(&[], &program, &environment, Stdio::piped())?, Usage::default());
     for request in 0..SETTLING + looks {
-        spent = serve(&mut sandbox)?;
+        let now = serve(&mut sandbox)?;
+        spent = if request > SETTLING && now.steps < spent.steps { spent } else { now };
         if request >= SETTLING && Some(spent) == agreed {
             break;
         }
@@ -126,7 +127,7 @@ impl Baseline {
         Ok(serde_json::from_slice(&fs::read(FILE).map_err(|error| format!("{FILE}: {error}"))?)?)
     }
 
-    /// Figures with how much each may grow, in percent. Round trips and units follow from the code alone, so they may not change.
+    /// Figures, and by how many percent each may grow: what follows from the code alone may not change, but steps may be fewer.
     #[expect(clippy::cast_precision_loss, reason = "far from the limits of the type")]
     fn figures(&self, entry: &Entry) -> Vec<(&'static str, f64, Option<f64>)> {
         let Usage { steps, redis, dynamodb, http, read_units, write_units } = entry.spent;
@@ -153,6 +154,7 @@ impl Baseline {
                 (None, _) => " (new)",
                 (Some(more), Some(tolerance)) if more > tolerance => " (BAD)",
                 (Some(more), Some(tolerance)) if more < -tolerance => " (better; type: make bench-baseline)",
+                (Some(more), None) if what == "steps" && more < 0.0 => "",
                 (Some(_), None) if agreed != Some(value) => " (BAD)",
                 _ => "",
             };
@@ -187,10 +189,10 @@ mod tests {
 
     #[test]
     fn what_spends_something_else_or_grows_beyond_its_tolerance_is_bad() {
-        let spent = |redis| Usage { steps: 2, redis, read_units: 1.0, ..Usage::default() };
+        let spent = |redis| Usage { steps: redis / 2, redis, read_units: 1.0, ..Usage::default() };
         for (name, redis, init, zipped, bad) in [
             ("login", 4, 1099.0, 2_059_000, 0),
-            ("login", 5, 1000.0, 2_000_000, 1),
+            ("login", 6, 1000.0, 2_000_000, 2),
             ("login", 3, 1101.0, 2_000_000, 2),
             ("login", 4, 1.0, 2_061_000, 1),
             ("new", 5, 2000.0, 3_000_000, 0),

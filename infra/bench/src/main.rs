@@ -53,10 +53,8 @@ fn main() -> ExitCode {
         Command::Guard { renew } => guard::guard(renew),
         Command::Size { bin_dir, renew, functions } => guard::size(&bin_dir, &functions, renew),
     };
-    match done {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(error) => note(format_args!("bench: {error}")),
-    }
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    note(format_args!("bench: {error}"));
     ExitCode::FAILURE
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::sandbox::CallRecord;
 use crate::{Result, note};
 
-/// A quantity; its name is that of its column too. `docs/performance.md` says what each is.
+/// A quantity; its name is that of its column too. `docs/benchmark.md` says what each is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Metric {
