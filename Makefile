@@ -45,7 +45,8 @@ run: fn-needs-debug redis build-local ## start the local emulator on http://127.
 watch: redis build-local ## the same, and rebuild and reload when a file changes
 	@exec infra/dev/watch.sh
 
-test: test-rust test-api guard test-cost ## run the tests: Rust, API description, cost of each function
+test: test-rust ## run the tests: Rust, API description, cost of each function
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-api guard test-cost
 
 job: ## run a job now (NAME=daily STAGE=local TIME=2026-11-22T00:00:00Z)
 	@NAME="$(NAME)" TIME="$(TIME)" infra/deploy/job.sh
