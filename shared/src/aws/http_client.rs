@@ -118,3 +118,66 @@ impl HttpConnector for HttpClient {
 fn not_answered(error: legacy::Error) -> ConnectorError {
     ConnectorError::io(error.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+
+    use aws_credential_types::Credentials;
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+    use aws_smithy_async::rt::sleep::TokioSleep;
+
+    use super::super::tls::client_config;
+    use super::*;
+
+    const TIME: Duration = Duration::from_secs(5);
+
+    /// Reads a request and gives an empty answer, on a connection that stays open.
+    fn answer(stream: &TcpStream, status: u16) {
+        let (mut request, mut length) = (BufReader::new(stream), 0);
+        loop {
+            let mut line = String::new();
+            request.read_line(&mut line).unwrap();
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        request.read_exact(&mut vec![0; length]).unwrap();
+        let head =
+            format!("HTTP/1.1 {status} x\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 2\r\n\r\n");
+        (&*stream).write_all(format!("{head}{{}}").as_bytes()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_sdk_tries_again_on_another_connection_and_goes_on_with_that() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap());
+        let answers = thread::spawn(move || {
+            let (first, _) = server.accept().unwrap();
+            answer(&first, 500);
+            let (second, _) = server.accept().unwrap();
+            answer(&second, 200);
+            answer(&second, 200);
+        });
+        let http = HttpClient::new(client_config(&[]).unwrap(), TIME, TIME);
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("local"))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "test"))
+            .endpoint_url(url)
+            .http_client(http.for_sdk())
+            .sleep_impl(TokioSleep::new())
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(TIME).build())
+            .retry_config(RetryConfig::standard().with_max_attempts(2));
+        let client = aws_sdk_dynamodb::Client::from_conf(config.build());
+        for _ in 0..2 {
+            client.list_tables().send().await.unwrap();
+        }
+        answers.join().unwrap();
+    }
+}
