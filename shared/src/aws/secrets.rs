@@ -32,6 +32,8 @@ enum SecretError {
 /// Source: AWS Secrets Manager API Reference, `SecretValueEntry`, and `GetSecretValue`, which responds with the same members.
 #[derive(Deserialize)]
 struct SecretValue {
+    #[serde(rename = "ARN")]
+    arn: String,
     #[serde(rename = "Name")]
     name: String,
     #[serde(rename = "SecretString")]
@@ -91,9 +93,11 @@ impl SecretKeys {
                 if errors.iter().any(|error| error.secret == keys.name && is_of_the_caller(&error.code)) {
                     return Err(keys.unusable(NOT_OURS));
                 }
-                // A failure of the store itself is found again by the first call.
-                if let Some(value) = values.iter().find(|value| value.name == keys.name) {
+                if let Some(value) = values.iter().find(|value| [&value.name, &value.arn].contains(&&keys.name)) {
                     keys.cached.set(now(), keys.read(value)?);
+                } else {
+                    // The first call asks again.
+                    warn!(secret = keys.name, "the cold start goes on without a secret");
                 }
             }
             Ok(())
