@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use support::{Gate, PREFIX, Stop, TestApp, TestAppBuilder, code, for_crowds, send};
+use support::{Gate, PREFIX, Stop, TestApp, TestAppBuilder, code, for_crowds, send, with_variables};
 
 const PATH: &str = "/user/change_phone";
 
@@ -26,19 +26,14 @@ async fn behind_a_gate(test: impl AsyncFnOnce(&TestApp, &Gate)) {
     let gate = Gate::default();
     let (cache, dynamodb, lambda) = (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
     let variables = format!(
-        "CACHE_URL: '{}', AWS_ENDPOINT_URL_DYNAMODB: '{}', AWS_ENDPOINT_URL_LAMBDA: '{}', ",
+        "CACHE_URL: '{}', AWS_ENDPOINT_URL_DYNAMODB: '{}', AWS_ENDPOINT_URL_LAMBDA: '{}'",
         gate.redis(cache.subscribe()).await,
         gate.http(dynamodb.subscribe()).await,
         gate.http(lambda.subscribe()).await
     );
-    let of_function = "Environment: { Variables: { CACHE_USER: !If [MakesCache, !Ref ChangePhoneCacheUser";
-    let through = of_function.replace("{ CACHE_USER", &format!("{{ {variables}CACHE_USER"));
     TestAppBuilder::new()
         .settings(for_crowds)
-        .template(|template| {
-            assert!(template.contains(of_function));
-            template.replacen(of_function, &through, 1)
-        })
+        .template(|template| with_variables(template, "ChangePhone", &variables))
         .run(async |app| {
             cache.send_replace(app.emulator.cache_url());
             dynamodb.send_replace(app.emulator.dynamodb_url());

@@ -7,7 +7,7 @@ use aws_lambda_events::event::cloudwatch_events::CloudWatchEvent;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use support::{Gate, Stop, TestApp, TestAppBuilder, report, with_app};
+use support::{Gate, Stop, TestApp, TestAppBuilder, report, with_app, with_variables};
 
 const QUEUE: &str = "badge-local-failed-events";
 
@@ -43,20 +43,15 @@ async fn a_job_that_fails_three_times_is_stored_and_redriven() {
     .await;
 }
 
-/// Runs a test on an app whose job `binary`, and no other function, reaches DynamoDB through a gate. Nobody but the test reads
+/// Runs a test on an app whose `function`, and no other one, reaches DynamoDB through a gate. Nobody but the test reads
 /// its streams.
-async fn alone_behind_a_gate(binary: &str, test: impl AsyncFnOnce(&TestApp, &Gate)) {
+async fn alone_behind_a_gate(function: &str, test: impl AsyncFnOnce(&TestApp, &Gate)) {
     let gate = Gate::default();
     let dynamodb = watch::Sender::default();
-    let of_function = format!("Environment: {{ Variables: {{ CACHE_USER: !If [MakesCache, !Ref {binary}CacheUser");
     let variable = format!("AWS_ENDPOINT_URL_DYNAMODB: '{}'", gate.http(dynamodb.subscribe()).await);
-    let through = of_function.replace("{ CACHE_USER", &format!("{{ {variable}, CACHE_USER"));
     TestAppBuilder::new()
         .options(|options| options.streams = false)
-        .template(|template| {
-            assert!(template.contains(&of_function));
-            template.replacen(&of_function, &through, 1)
-        })
+        .template(|template| with_variables(template, function, &variable))
         .run(async |app| {
             dynamodb.send_replace(app.emulator.dynamodb_url());
             test(app, &gate).await;

@@ -40,6 +40,18 @@ enum Protocol {
     Redis,
 }
 
+/// The template in which one function, named as its resource without `Function`, has more variables: `NAME: 'value', …`.
+///
+/// # Panics
+/// If the template gives it variables in another way.
+#[must_use]
+pub fn with_variables(template: &str, function: &str, variables: &str) -> String {
+    let own = format!("CACHE_USER: !If [MakesCache, !Ref {function}CacheUser");
+    let before = format!("Environment: {{ Variables: {{ {own}");
+    assert!(template.contains(&before), "{function}");
+    template.replacen(&before, &format!("Environment: {{ Variables: {{ {variables}, {own}"), 1)
+}
+
 impl Gate {
     /// The address of a new proxy before an HTTP backend at `http://host:port`, as such a URL. It ends with the test's runtime.
     pub async fn http(&self, target: watch::Receiver<String>) -> String {

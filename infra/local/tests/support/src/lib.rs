@@ -26,7 +26,7 @@ pub use builder::{
 };
 pub use client::{HttpResponse, get, post, post_signed, send, signature};
 pub use dynamodb_proxy::{Attempt, DynamoDbProxy, Refusal};
-pub use gate::{Gate, Stop, first_command};
+pub use gate::{Gate, Stop, first_command, with_variables};
 pub use jobs::report;
 pub use query_service::{Form, QueryReply, QueryService, Received, query_error};
 pub use repository::{Repository, eventually, probe, processes_with, root};
