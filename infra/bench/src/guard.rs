@@ -61,12 +61,11 @@ pub(crate) fn guard(is_renewal: bool) -> Result<()> {
         let (looks, counts) = if kind == "api" { (LOOKS, has_valgrind) } else { (1, false) };
         let mut look = || look(&mut emulator, &name, looks, counts, agreed);
         // A busy machine may be too slow for a backend.
-        let first = look();
-        let mut again = |error| {
-            note(format_args!("once more, because of {error}"));
-            look()
-        };
-        match (1..5).fold(first, |looked, _| looked.or_else(&mut again)) {
+        let looked = (1..5).fold(look(), |looked, _| {
+            let looked = looked.inspect_err(|error| note(format_args!("once more, because of {error}")));
+            looked.or_else(|_| look())
+        });
+        match looked {
             Ok(now) => bad += baseline.judge(&name, now, is_renewal)?,
             Err(error) if agreed.is_none() => note(format_args!("{name}: not looked at, its request fails: {error}")),
             Err(error) => return Err(error),

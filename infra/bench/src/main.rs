@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use jiff::Timestamp;
 
-type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// Measures the functions of this repository; the Makefile has a verb for each command
 #[derive(Parser)]

@@ -111,8 +111,8 @@ fn measure(emulator: &mut Emulator, function: &str, options: &Options) -> Result
     let mut events = requests::events(emulator, function, own)?.into_iter();
     let mut programs = Vec::new();
     for (name, folder) in named {
-        let own = events.by_ref().take(if name == function { count } else { 0 }).collect();
-        let events = if name == function { own } else { requests::events(emulator, name, count)? };
+        let own = name == function;
+        let events = if own { events.by_ref().take(count).collect() } else { requests::events(emulator, name, count)? };
         let environment = emulator.measured_environment(name)?;
         programs.push(Program::start(name, folder.join(name), environment, events)?);
     }

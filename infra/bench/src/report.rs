@@ -94,8 +94,7 @@ impl Measured {
 }
 
 impl Row {
-    /// Holds an endpoint to its targets; with a part of a core, to those that do not depend on it. The floor has no backends, so
-    /// that behind TLS its init is no measure.
+    /// Compares with the targets; with a part of a core, with those that it leaves alone. The floor opens no connection by TLS.
     pub(crate) fn hold(&mut self, is_tls: bool, is_held_back: bool) {
         let figure = |metric| self.figures.get(&metric);
         let value = |metric| figure(metric).map(|figure| figure.value);

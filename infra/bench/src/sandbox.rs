@@ -21,7 +21,6 @@ use crate::{Result, http, note, now, requests};
 /// Counts instructions in user space. Virtual machines seldom have the counters of `perf stat`.
 const VALGRIND: [&str; 5] =
     ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", "--log-fd=1"];
-
 const FEW: usize = 3;
 const MORE: usize = 13;
 pub(crate) const COUNTED: usize = FEW + MORE;
@@ -178,7 +177,7 @@ pub(crate) fn instructions(
     environment: &Environment,
     mut serve: impl FnMut(&mut Sandbox) -> Result<()>,
 ) -> Result<[f64; 2]> {
-    let mut run = |requests: usize| -> Result<f64> {
+    let count = |requests: usize, serve: &mut dyn FnMut(&mut Sandbox) -> Result<()>| -> Result<f64> {
         let mut sandbox = Sandbox::start(&VALGRIND, program, environment, Stdio::piped())?;
         (0..requests).try_for_each(|_| serve(&mut sandbox))?;
         kill_process(Pid::from_child(&sandbox.child), Signal::TERM)?;
@@ -187,8 +186,11 @@ pub(crate) fn instructions(
         let count = line.and_then(|line| line.rsplit(':').next()?.trim().replace(',', "").parse().ok());
         Ok(count.ok_or("valgrind prints no count")?)
     };
-    let (none, few, more) = (run(0)?, run(FEW)?, run(MORE)?);
-    Ok([none, (more - few) / (MORE - FEW) as f64])
+    thread::scope(|scope| {
+        let none = scope.spawn(|| count(0, &mut |_| Ok(())));
+        let (few, more) = (count(FEW, &mut serve)?, count(MORE, &mut serve)?);
+        Ok([none.join().map_err(|_| "a thread panicked")??, (more - few) / (MORE - FEW) as f64])
+    })
 }
 
 /// Leaves the last core to sandboxes: on Lambda too, a function and its backends share none. What was started before is not moved.
