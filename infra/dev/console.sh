@@ -32,4 +32,4 @@ wanted="$(cksum <"$TESTS/requirements.txt") $(cd .tools && pwd -P) $(python3 -c 
 LOCAL_BIN="$CARGO_TARGET_DIR/debug/local"
 export CHROMIUM LOCAL_BIN PYTHONDONTWRITEBYTECODE=1
 say "Browser tests of the console; pictures are in .tools/console-shots"
-exec "$VENV/bin/python" -m pytest -p no:cacheprovider -q "$TESTS" "$@"
+exec "$VENV/bin/python" -m pytest -p no:cacheprovider -q --numprocesses auto "$TESTS" "$@"
