@@ -7,7 +7,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
 
-TARGET=aarch64-unknown-linux-gnu
+# Linked with musl, statically: a cold start loads and binds no library (decision 21).
+TARGET=aarch64-unknown-linux-musl
 TOOLS=$PWD/.tools/lambda
 
 for name; do
@@ -38,6 +39,8 @@ need_cargo_lambda
 what=--bins
 [ $# = 0 ] || what=$(printf -- '--bin %s ' "$@")
 if [ -n "${PROOF-}" ]; then profile=proof folder=target/proof; else profile=release folder=target/lambda; fi
+# Rust links for this target at a fixed address; zig can also do it without one.
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS="-C link-arg=-pie"
 # shellcheck disable=SC2086 # words
-PATH="$TOOLS/bin:$PATH" cargo lambda build --profile $profile --arm64 --locked $FUNCTIONS_ALONE $what --lambda-dir "$PWD/$folder"
+PATH="$TOOLS/bin:$PATH" cargo lambda build --profile $profile --target $TARGET --locked $FUNCTIONS_ALONE $what --lambda-dir "$PWD/$folder"
 [ -n "${PROOF-}" ] || python3 infra/deploy/pack.py ${MARKED:+--mark} ${1:+"$1"}

@@ -54,7 +54,8 @@ def pack(folder, is_pushed, is_here):
         if is_pushed:
             add(archive, "pushed", str(time.time_ns()), 0o644)
     size = path.stat().st_size
-    print(f"{folder.name:<12} {size / 1024 / 1024:5.2f} MB zipped, glibc {glibc[0]}.{glibc[1]}")
+    libraries = f"glibc {glibc[0]}.{glibc[1]}" if glibc > (0, 0) else "linked statically"
+    print(f"{folder.name:<12} {size / 1024 / 1024:5.2f} MB zipped, {libraries}")
     if size > MAX_ZIP_BYTES and not is_here:
         sys.exit(f"error: {path} has more than 4 MB")
 

@@ -7,6 +7,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/dev/lib.sh
+need_static
 : "${CARGO_TARGET_DIR:?}" "${RUNS:=21}" "${WARM:=400}" "${FN:=$(basename -a functions/*/*)}"
 
 here=$CARGO_TARGET_DIR/bench/here
@@ -26,8 +27,8 @@ build() {
     done
     # As `make build` has it, so that no crate gets features that it is not shipped with.
     # shellcheck disable=SC2086
-    (cd "$1" && CARGO_TARGET_DIR=$2 cargo build --release $FUNCTIONS_ALONE $bins)
-    for name in $built; do cp "$2/release/$name" "$3/"; done
+    (cd "$1" && CARGO_TARGET_DIR=$2 cargo build --release --target "$TARGET" $FUNCTIONS_ALONE $bins)
+    for name in $built; do cp "$2/$TARGET/release/$name" "$3/"; done
 }
 
 # share PARTS: makes a control group, of either version, with one part in so many of a core; sets `group` to its folder. The period
@@ -60,7 +61,7 @@ if [ -n "${SIZES-}" ]; then
     exec "$CARGO_TARGET_DIR/debug/bench" growth --sizes "$SIZES" --requests "$REQUESTS" --warm "$WARM" \
         --sign-ins "${SIGN_INS:-300}" "$here" $FN
 fi
-# Each by itself, so that no crate gets features of another one.
+# Each by itself, so that no crate gets features of another one, and linked with glibc, as `cargo lambda build --arm64` does.
 cargo build --release --package hello --features floor
 cargo build --release --package peer --features peer
 cp "$CARGO_TARGET_DIR/release/hello" "$CARGO_TARGET_DIR/release/peer" "$here/"

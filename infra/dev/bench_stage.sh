@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/dev/lib.sh
+need_static
 : "${CARGO_TARGET_DIR:?}" "${REQUESTS:=1000}" "${ROUNDS:=3}" "${KIND:=fallback veri_code register login user_index}"
 
 here=$CARGO_TARGET_DIR/bench/stage
@@ -14,9 +15,10 @@ mkdir -p "$here" "$base"
 # is built apart, so that no function's crate gets features that it is not shipped with.
 build() {
     # shellcheck disable=SC2086
-    (cd "$1" && CARGO_TARGET_DIR=$2 cargo build --release $FUNCTIONS_ALONE --bins &&
+    (cd "$1" && CARGO_TARGET_DIR=$2 cargo build --release --target "$TARGET" $FUNCTIONS_ALONE --bins &&
         CARGO_TARGET_DIR=$2 cargo build --release --package local --bins)
-    for name in local $(basename -a functions/*/*); do cp "$2/release/$name" "$3/"; done
+    cp "$2/release/local" "$3/"
+    for name in $(basename -a functions/*/*); do cp "$2/$TARGET/release/$name" "$3/"; done
 }
 
 if [ -n "${BASE-}" ]; then

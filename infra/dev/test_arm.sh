@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 . infra/dev/lib.sh
 : "${CARGO_TARGET_DIR:?}"
 
-TARGET=aarch64-unknown-linux-gnu
+TARGET=aarch64-unknown-linux-musl
 # Every endpoint by every front and in depth, the task behind the messages, and two jobs.
 TESTS="front:: fallback:: login:: register:: user_index:: job::a_day_has_its_figures job::a_deployment_is_checked job::a_message_is_sent_once"
 FUNCTIONS="fallback veri_code register login logout user_index send_sms daily deployed"
@@ -17,17 +17,17 @@ if [ ! -d "$(rustc --print target-libdir --target "$TARGET")" ]; then
     exit
 fi
 
-# find_emulator ROOT: sets EMULATOR to qemu with the glibc for ARM that Debian and Ubuntu put below ROOT.
+# Sets EMULATOR to what runs a program for ARM here; nothing where it runs by itself. The binaries are static, so that no library
+# for ARM is needed.
 find_emulator() {
-    [ -e "$1/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1" ] || return 1
-    for program in qemu-aarch64-static qemu-aarch64 "$1/usr/bin/qemu-aarch64-static" "$1/usr/bin/qemu-aarch64"; do
-        EMULATOR="$program -cpu neoverse-n1 -L $1/usr/aarch64-linux-gnu"
-        if "$program" --version >/dev/null 2>&1; then return; fi
+    for program in qemu-aarch64-static qemu-aarch64 .tools/debian/usr/bin/qemu-aarch64-static .tools/debian/usr/bin/qemu-aarch64; do
+        "$program" --version >/dev/null 2>&1 || continue
+        EMULATOR="$(realpath "$(command -v "$program")") -cpu neoverse-n1"
+        return
     done
     return 1
 }
 
-# Sets EMULATOR to what runs a program for ARM here; nothing where it runs by itself.
 need_emulator() {
     EMULATOR=
     case $(uname -sm) in
@@ -35,13 +35,12 @@ need_emulator() {
     Linux*) ;;
     *) fail "the binaries are for Linux; run this there" ;;
     esac
-    if find_emulator "" || find_emulator "$PWD/.tools/debian"; then return; fi
-    say "qemu for ARM is missing: unpacking it and glibc into .tools/debian"
-    debian qemu-user-static libc6-arm64-cross libgcc-s1-arm64-cross || true
+    if find_emulator; then return; fi
+    say "qemu for ARM is missing: unpacking it into .tools/debian"
     # Newer releases have the static programs in the other package.
-    find_emulator "$PWD/.tools/debian" || debian qemu-user || true
-    find_emulator "$PWD/.tools/debian" ||
-        fail "qemu for ARM is missing; on Debian or Ubuntu type: sudo apt-get install qemu-user-static libc6-arm64-cross libgcc-s1-arm64-cross"
+    debian qemu-user-static || true
+    find_emulator || debian qemu-user || true
+    find_emulator || fail "qemu for ARM is missing; on Debian or Ubuntu type: sudo apt-get install qemu-user-static"
 }
 
 need_emulator
@@ -59,6 +58,8 @@ programs=$PWD/target/arm
 rm -rf "$programs"
 mkdir -p "$programs"
 for binary in "$built"/*/bootstrap; do
+    # Source: `elf(5)`, e_type: 3 is a program that may stand at any address.
+    [ "$(od -An -tu2 -j16 -N2 "$binary")" -eq 3 ] || fail "$binary is linked for a fixed address, which an attacker would know"
     program=$programs/$(basename "$(dirname "$binary")")
     printf '#!/bin/sh\nexec %s "%s"\n' "$EMULATOR" "$binary" >"$program"
     chmod +x "$program"
