@@ -204,7 +204,7 @@ test-cost: python # test the computation of the bill, and the role that deploys
 	@echo "Tests of the bill and of the role: pytest" >&2
 	@$(VENV_BIN)/pytest --quiet -p no:cacheprovider infra/cost infra/deploy/test_role.py
 
-test-console: redis build-local # test the console in a browser: journeys, accessibility, languages, themes; two minutes
+test-console: redis build-local # test the console in a browser: journeys, accessibility, languages, themes; four minutes
 	@infra/dev/console.sh $(if $(K),-k "$(K)")
 
 test-docs: redis python build-local # test the API pages, and run their samples (needs node)
