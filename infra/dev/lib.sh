@@ -15,10 +15,13 @@ FUNCTIONS_ALONE="--workspace --exclude local --exclude support --exclude bench -
 # Sets TARGET to what functions are shipped as, but for this machine's processor; fails without Rust's library for it. Any C
 # compiler makes what `ring` needs.
 need_static() {
-    TARGET=$(uname -m)-unknown-linux-musl
-    [ -d "$(rustc --print target-libdir --target "$TARGET")" ] ||
-        fail "Rust's library for $TARGET is missing; type: rustup target add $TARGET"
+    has_static || fail "Rust's library for $TARGET is missing; type: rustup target add $TARGET"
     export "CC_$(uname -m)_unknown_linux_musl=${CC:-cc}"
+}
+
+has_static() {
+    TARGET=$(uname -m)-unknown-linux-musl
+    [ -d "$(rustc --print target-libdir --target "$TARGET")" ]
 }
 
 has() { command -v "$1" >/dev/null 2>&1; }
