@@ -31,8 +31,7 @@ if [ -n "${BUILT_IN-}" ]; then
     done
     exec python3 infra/deploy/pack.py --here ${MARKED:+--mark} ${1:+"$1"}
 fi
-[ -d "$(rustc --print sysroot)/lib/rustlib/$TARGET" ] ||
-    fail "Rust's library for $TARGET is missing; type: rustup target add $TARGET"
+need_library "$TARGET"
 need_cargo_lambda
 
 # The whole workspace without the emulator, also for one function: features are unified over what is built together.

@@ -27,8 +27,8 @@ build() {
     done
     # As `make build` has it, so that no crate gets features that it is not shipped with.
     # shellcheck disable=SC2086
-    (cd "$1" && CARGO_TARGET_DIR=$2 cargo build --release --target "$TARGET" $FUNCTIONS_ALONE $bins)
-    for name in $built; do cp "$2/$TARGET/release/$name" "$3/"; done
+    (cd "$1" && CARGO_TARGET_DIR=$2 cargo build --release --target "$STATIC_TARGET" $FUNCTIONS_ALONE $bins)
+    for name in $built; do cp "$2/$STATIC_TARGET/release/$name" "$3/"; done
 }
 
 # share PARTS: makes a control group, of either version, with one part in so many of a core; sets `group` to its folder. The period

@@ -15,10 +15,10 @@ mkdir -p "$here" "$base"
 # is built apart, so that no function's crate gets features that it is not shipped with.
 build() {
     # shellcheck disable=SC2086
-    (cd "$1" && CARGO_TARGET_DIR=$2 cargo build --release --target "$TARGET" $FUNCTIONS_ALONE --bins &&
+    (cd "$1" && CARGO_TARGET_DIR=$2 cargo build --release --target "$STATIC_TARGET" $FUNCTIONS_ALONE --bins &&
         CARGO_TARGET_DIR=$2 cargo build --release --package local --bins)
     cp "$2/release/local" "$3/"
-    for name in $(basename -a functions/*/*); do cp "$2/$TARGET/release/$name" "$3/"; done
+    for name in $(basename -a functions/*/*); do cp "$2/$STATIC_TARGET/release/$name" "$3/"; done
 }
 
 if [ -n "${BASE-}" ]; then

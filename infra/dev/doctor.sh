@@ -48,7 +48,6 @@ has_cache() {
 is_free() { ! curl --silent --output /dev/null --max-time 1 "http://127.0.0.1:$PORT"; }
 has_room() { [ "$(df -Pk . | awk 'NR == 2 { print $4 }')" -gt 8000000 ]; }
 has_browser() { has chromium || has chromium-browser || has google-chrome; }
-has_library() { [ -d "$(rustc --print target-libdir --target "$1-unknown-linux-musl")" ]; }
 has_credentials() { [ -n "${AWS_PROFILE-}${AWS_ACCESS_KEY_ID-}" ] || [ -f "$HOME/.aws/credentials" ]; }
 
 echo "What make run needs:"
@@ -66,7 +65,7 @@ wants "valgrind" "instructions in make bench and make guard" "$install valgrind"
 wants "Chromium" "make test-console" "$install chromium" has_browser
 wants "npm" "make docs, make test-clients" "$install npm" has npm
 wants "Node" "make test-docs, make test-clients" "$install nodejs" has node
-wants "Rust's library for ARM" "make build, make deploy" "rustup target add aarch64-unknown-linux-musl" has_library aarch64
-wants "Rust's library for musl" "make size, make bench" "rustup target add $(uname -m)-unknown-linux-musl" has_library "$(uname -m)"
+wants "Rust's library for ARM" "make build, make deploy" "rustup target add aarch64-unknown-linux-musl" has_library aarch64-unknown-linux-musl
+wants "Rust's library for musl" "make size, make bench" "rustup target add $STATIC_TARGET" has_library "$STATIC_TARGET"
 wants "credentials of AWS" "make deploy" "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" has_credentials
 [ "$bad" = 0 ] || fail "make run cannot work here yet; the lines marked MISSING say why"

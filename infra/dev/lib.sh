@@ -12,16 +12,19 @@ fail() {
 # shellcheck disable=SC2034
 FUNCTIONS_ALONE="--workspace --exclude local --exclude support --exclude bench --exclude hello --exclude peer --exclude fuzz --exclude import"
 
-# Sets TARGET to what functions are shipped as, but for this machine's processor; fails without Rust's library for it. Any C
-# compiler makes what `ring` needs.
-need_static() {
-    has_static || fail "Rust's library for $TARGET is missing; type: rustup target add $TARGET"
-    export "CC_$(uname -m)_unknown_linux_musl=${CC:-cc}"
-}
+# What functions are shipped as, but for this machine's processor.
+# shellcheck disable=SC2034
+STATIC_TARGET=$(uname -m)-unknown-linux-musl
 
-has_static() {
-    TARGET=$(uname -m)-unknown-linux-musl
-    [ -d "$(rustc --print target-libdir --target "$TARGET")" ]
+# has_library TARGET: whether Rust can build for it.
+has_library() { [ -d "$(rustc --print target-libdir --target "$1")" ]; }
+
+need_library() { has_library "$1" || fail "Rust's library for $1 is missing; type: rustup target add $1"; }
+
+# Any C compiler makes what `ring` needs.
+need_static() {
+    need_library "$STATIC_TARGET"
+    export "CC_$(uname -m)_unknown_linux_musl=${CC:-cc}"
 }
 
 has() { command -v "$1" >/dev/null 2>&1; }

@@ -12,7 +12,7 @@ TARGET=aarch64-unknown-linux-musl
 TESTS="front:: fallback:: login:: register:: user_index:: job::a_day_has_its_figures job::a_deployment_is_checked job::a_message_is_sent_once"
 FUNCTIONS="fallback veri_code register login logout user_index send_sms daily deployed"
 
-if [ ! -d "$(rustc --print target-libdir --target "$TARGET")" ]; then
+if ! has_library "$TARGET"; then
     say "test-arm: skipped, nothing was tested: Rust's library for $TARGET is missing; get it with: rustup target add $TARGET"
     exit
 fi

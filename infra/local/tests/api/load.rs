@@ -19,7 +19,7 @@ const IN_TIME_MS: f64 = 2500.0;
 /// How soon after a fault everything works again.
 const RECOVERY: Duration = Duration::from_secs(1);
 /// How long a store refuses at most until a request has met that.
-const FELT: Duration = Duration::from_secs(20);
+const LONGEST_REFUSAL: Duration = Duration::from_secs(20);
 /// How slow a store is, at every request: slow enough to be seen, and fast enough that a new connection comes about.
 const SLOW_MS: u64 = 100;
 /// A client's pause after an answer that the fault is ours, and between two looks for a message.
@@ -163,7 +163,10 @@ async fn conduct(traffic: &Traffic<'_>, step: Duration) -> Vec<(Value, Instant, 
             traffic.app.fail(&plan).await;
             sleep(step.saturating_sub(rest)).await;
             // On a busy machine no request may have come so far.
-            while is_refusal(&plan) && begin.elapsed() < FELT && !traffic.has_felt(&plan, begin, Instant::now()) {
+            while is_refusal(&plan)
+                && begin.elapsed() < LONGEST_REFUSAL
+                && !traffic.has_felt(&plan, begin, Instant::now())
+            {
                 sleep(PAUSE).await;
             }
             traffic.app.fail(&json!({})).await;
