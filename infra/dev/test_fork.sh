@@ -21,6 +21,13 @@ trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
 original=$folder/original fork=$folder/fork
 
+# Most of the time goes into compiling, so what each copy compiles is not optimized; cargo finds this file above the copies. `make
+# test` counts instructions, which are those of optimized code.
+if [ -z "${FULL-}" ]; then
+    mkdir "$folder/.cargo"
+    printf '[profile.dev.package.%s]\nopt-level = 0\n' shared local >"$folder/.cargo/config.toml"
+fi
+
 verb() { make --no-print-directory "$@"; }
 
 # With changes that are not committed yet.
