@@ -38,8 +38,9 @@ need_cargo_lambda
 what=--bins
 [ $# = 0 ] || what=$(printf -- '--bin %s ' "$@")
 if [ -n "${PROOF-}" ]; then profile=proof folder=target/proof; else profile=release folder=target/lambda; fi
-# Rust links for this target at a fixed address; zig can also do it without one.
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS="-C link-arg=-pie"
+# Rust links for this target at a fixed address; zig can also do it without one. This variable replaces the flag by which cargo-lambda
+# names the processor, so that stands here too: Lambda's oldest for ARM is a Graviton2, which has a Neoverse N1.
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS="-C link-arg=-pie -C target-cpu=neoverse-n1"
 # shellcheck disable=SC2086 # words
 PATH="$TOOLS/bin:$PATH" cargo lambda build --profile $profile --target $TARGET --locked $FUNCTIONS_ALONE $what --lambda-dir "$PWD/$folder"
 [ -n "${PROOF-}" ] || python3 infra/deploy/pack.py ${MARKED:+--mark} ${1:+"$1"}
