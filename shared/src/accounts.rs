@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod audit;
 pub mod audit_log;
+mod confirmed;
 pub mod deletion;
 pub mod epochs;
 pub mod export;

@@ -1,16 +1,16 @@
 //! Leaving: the account is deleted, and can be restored by a login for some days.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 
+use super::confirmed::{Confirmed, in_time};
 use super::sessions::Authenticator;
-use crate::aws::{Clients, NO_ANSWER, Tasks};
+use crate::aws::Clients;
 use crate::clock;
 use crate::config::Config;
-use crate::db::{Change, Database, Users};
-use crate::error::{Cause, Error, StartError};
+use crate::db::Change;
+use crate::error::{Error, StartError};
 use crate::models::call::Call;
 use crate::models::changed_by::ChangedBy;
 use crate::models::message_kind::MessageKind;
@@ -19,10 +19,7 @@ use crate::models::phone::Phone;
 use crate::models::principal::Principal;
 use crate::models::user::User;
 use crate::models::veri_code::VeriCode;
-use crate::verification::{Codes, Notices, Proof, Reserved};
-
-/// How long the steps behind the session may take: that one may take 0.9 s, and a reply leaves within 2.5 s.
-const BEHIND_THE_SESSION: Duration = Duration::from_millis(1_550);
+use crate::verification::{Proof, Reserved};
 
 /// The code that confirms the deletion.
 pub struct Confirmation {
@@ -48,29 +45,17 @@ pub struct Deleted {
 
 /// What a deletion needs.
 pub struct Deletion {
-    users: Users,
-    authenticator: Authenticator,
-    codes: Codes,
-    notices: Notices,
+    confirmed: Confirmed,
     config: Arc<Config>,
 }
 
 impl Deletion {
-    /// Opens all of it, side by side.
+    /// Opens it.
     ///
     /// # Errors
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
-        let config = Arc::clone(&clients.config);
-        let ((authenticator, keys), tasks, database) = tokio::try_join!(
-            Authenticator::connect_with_codes(clients),
-            Tasks::connect(clients),
-            Database::connect(clients)
-        )?;
-        let cache = authenticator.cache().clone();
-        let codes = Codes::new(cache.clone(), keys, Arc::clone(&config));
-        let notices = Notices::new(cache, tasks, Arc::clone(&config));
-        Ok(Self { users: Users::new(&database, &config)?, authenticator, codes, notices, config })
+        Ok(Self { confirmed: Confirmed::connect(clients).await?, config: Arc::clone(&clients.config) })
     }
 
     /// Deletes the caller's account, if the code is right. Every session and every token ends; the row stays until the job
@@ -94,7 +79,7 @@ impl Deletion {
         let phone = principal.phone.as_ref().ok_or(Error::NotLoggedIn)?;
         let owner = Some((principal.user_id, principal.epoch));
         let (user, mac, reserved) =
-            match self.codes.prove(call, &Proof { phone, code: &request.veri_code, owner }).await {
+            match self.confirmed.codes.prove(call, &Proof { phone, code: &request.veri_code, owner }).await {
                 Ok(mac) => {
                     let (user, reserved) = self.write(call, principal, phone).await?;
                     (user, mac, reserved)
@@ -106,11 +91,11 @@ impl Deletion {
                 }
                 Err(error) => return Err(error),
             };
-        let notice = self.codes.event_id(call, &user).await?;
+        let notice = self.confirmed.codes.event_id(call, &user).await?;
         let (ended, used_up, ()) = tokio::join!(
-            self.authenticator.sessions().raise_epoch(call, &user),
-            self.codes.use_up(phone, &mac),
-            self.notices.send(call, phone, MessageKind::AccountDeleted, notice, reserved)
+            self.confirmed.authenticator.sessions().raise_epoch(call, &user),
+            self.confirmed.codes.use_up(phone, &mac),
+            self.confirmed.notices.send(call, phone, MessageKind::AccountDeleted, notice, reserved)
         );
         ended.and(used_up)?;
         Ok(Deleted { restore_until: restore_until(&self.config, &user) })
@@ -120,13 +105,14 @@ impl Deletion {
     async fn write(&self, call: &Call, principal: &Principal, phone: &Phone) -> Result<(User, Reserved<'_>), Error> {
         let change = Change::new(&ChangedBy::caller(call, principal), call.now.timestamp());
         let change = change.of_user(principal.user_id).deleted(false).raising_epoch();
-        let (changed, reserved) = tokio::join!(self.users.change(phone, change), self.notices.reserve(call, phone));
+        let (changed, reserved) =
+            tokio::join!(self.confirmed.users.change(phone, change), self.confirmed.notices.reserve(call, phone));
         let refused = match changed {
             Ok(Some(user)) => return Ok((user, reserved)),
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
-        self.notices.release(reserved).await;
+        self.confirmed.notices.release(reserved).await;
         refused?;
         let user = self.deleted_before(phone, principal).await?.ok_or(Error::NotLoggedIn)?;
         Ok((user, Reserved::Before))
@@ -135,24 +121,14 @@ impl Deletion {
     /// The row, if the caller has deleted it before.
     async fn deleted_before(&self, phone: &Phone, principal: &Principal) -> Result<Option<User>, Error> {
         let is_left = |user: &User| user.id == principal.user_id && user.is_delete && !user.deleted_by_admin;
-        Ok(self.users.row(phone).await?.filter(is_left))
+        Ok(self.confirmed.users.row(phone).await?.filter(is_left))
     }
 }
 
 impl AsRef<Authenticator> for Deletion {
     fn as_ref(&self) -> &Authenticator {
-        &self.authenticator
+        &self.confirmed.authenticator
     }
-}
-
-/// Steps of which each may take its whole time. It is given up in time for the reply, wherever it is: the same request, sent again,
-/// finishes it.
-///
-/// # Errors
-/// [`Error::Db`].
-pub(super) async fn in_time<T>(steps: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let outcome = tokio::time::timeout(BEHIND_THE_SESSION, steps).await;
-    outcome.unwrap_or_else(|_| Err(Error::Db(Cause::new(NO_ANSWER))))
 }
 
 /// The last moment at which a deleted account can be restored, in milliseconds since the Unix epoch; none for an account that an

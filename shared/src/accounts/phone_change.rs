@@ -1,11 +1,9 @@
 //! Changing the phone: the user stays the same, and so does the session that asked for it.
 
-use std::sync::Arc;
-
-use super::deletion::in_time;
+use super::confirmed::{Confirmed, in_time};
 use super::sessions::Authenticator;
-use crate::aws::{Clients, Tasks};
-use crate::db::{Database, Move, Moved, StoredRow, Users};
+use crate::aws::Clients;
+use crate::db::{Move, Moved, StoredRow};
 use crate::error::{Cause, Error, StartError};
 use crate::models::call::Call;
 use crate::models::changed_by::ChangedBy;
@@ -16,7 +14,7 @@ use crate::models::principal::{Credential, Principal};
 use crate::models::session_id::SessionId;
 use crate::models::user::{User, UserId};
 use crate::models::veri_code::VeriCode;
-use crate::verification::{Codes, Notices, Proof, Reserved};
+use crate::verification::{Proof, Reserved};
 
 /// A new phone, and a code that each phone received.
 pub struct NewPhone {
@@ -39,12 +37,7 @@ impl Params for NewPhone {
 }
 
 /// What a change of phone needs.
-pub struct PhoneChange {
-    users: Users,
-    authenticator: Authenticator,
-    codes: Codes,
-    notices: Notices,
-}
+pub struct PhoneChange(Confirmed);
 
 /// Who moves from where to where.
 struct Moving<'a> {
@@ -55,21 +48,12 @@ struct Moving<'a> {
 }
 
 impl PhoneChange {
-    /// Opens all of it, side by side.
+    /// Opens it.
     ///
     /// # Errors
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
-        let config = Arc::clone(&clients.config);
-        let ((authenticator, keys), tasks, database) = tokio::try_join!(
-            Authenticator::connect_with_codes(clients),
-            Tasks::connect(clients),
-            Database::connect(clients)
-        )?;
-        let cache = authenticator.cache().clone();
-        let codes = Codes::new(cache.clone(), keys, Arc::clone(&config));
-        let notices = Notices::new(cache, tasks, Arc::clone(&config));
-        Ok(Self { users: Users::new(&database, &config)?, authenticator, codes, notices })
+        Confirmed::connect(clients).await.map(Self)
     }
 
     /// Moves the caller to another phone, if both codes are right. Every other session ends, and every token.
@@ -94,9 +78,9 @@ impl PhoneChange {
         let user_id = principal.user_id.to_string();
         let parts =
             ["change_phone", &user_id, moving.to.e164(), request.veri_code.digits(), request.old_veri_code.digits()];
-        let receipts = self.codes.receipts(call, &parts).await?;
+        let receipts = self.0.codes.receipts(call, &parts).await?;
         if moving.from == moving.to {
-            let row = self.users.row(moving.to).await?;
+            let row = self.0.users.row(moving.to).await?;
             let moved = row.filter(|user| moving.is_done(user, &receipts)).ok_or(Error::PhoneTaken)?;
             // The reply was lost, or the process behind the row: then something may be left to do.
             let moving = Moving { from: principal.left.as_ref().unwrap_or(moving.from), ..moving };
@@ -106,9 +90,9 @@ impl PhoneChange {
         let old = Proof { phone: moving.from, code: &request.old_veri_code, owner };
         let new = Proof { phone: moving.to, code: &request.veri_code, owner: None };
         let (old, new, row) = tokio::join!(
-            self.codes.prove(call, &old),
-            self.codes.prove(call, &new),
-            self.users.stored_row(moving.from)
+            self.0.codes.prove(call, &old),
+            self.0.codes.prove(call, &new),
+            self.0.users.stored_row(moving.from)
         );
         let macs = match (old, new) {
             (Ok(old), Ok(new)) => [old, new],
@@ -145,24 +129,24 @@ impl PhoneChange {
         let receipt = receipts.first().map_or("", String::as_str);
         let request = Move { to: moving.to, at: call.now.timestamp(), by, receipt };
         let (outcome, reserved) =
-            tokio::join!(self.users.move_row(row, &request), self.notices.reserve(call, moving.from));
+            tokio::join!(self.0.users.move_row(row, &request), self.0.notices.reserve(call, moving.from));
         let refusal = match outcome {
             Ok(Moved::Done(user)) => return Ok(Settled { user: *user, reserved }),
             Ok(Moved::Met(met)) if moving.is_done(&met, receipts) => {
-                self.notices.release(reserved).await;
+                self.0.notices.release(reserved).await;
                 return Ok(Settled { user: *met, reserved: Reserved::Before });
             }
             Ok(Moved::Met(_)) => Error::PhoneTaken,
             Ok(Moved::Outdated) => Error::Db(Cause::new("the row was changed during a change of phone")),
             Err(error) => error,
         };
-        self.notices.release(reserved).await;
+        self.0.notices.release(reserved).await;
         Err(refusal)
     }
 
     /// Whether an earlier attempt, whose process was lost, has moved the user.
     async fn moved_before(&self, moving: &Moving<'_>, receipts: &[String]) -> Result<Option<Settled<'_>>, Error> {
-        let row = self.users.row(moving.to).await?;
+        let row = self.0.users.row(moving.to).await?;
         let user = row.filter(|user| moving.is_done(user, receipts));
         Ok(user.map(Settled::before))
     }
@@ -177,12 +161,12 @@ impl PhoneChange {
         done: Settled<'_>,
     ) -> Result<(), Error> {
         let Moving { session, from, to, .. } = *moving;
-        let notice = self.codes.event_id(call, &done.user).await?;
+        let notice = self.0.codes.event_id(call, &done.user).await?;
         let (kept, old_used, new_used, ()) = tokio::join!(
-            self.authenticator.sessions().keep_moved(call, session, &done.user, from),
-            self.codes.use_up(from, &macs[0]),
-            self.codes.use_up(to, &macs[1]),
-            self.notices.send(call, from, MessageKind::PhoneChanged, notice, done.reserved)
+            self.0.authenticator.sessions().keep_moved(call, session, &done.user, from),
+            self.0.codes.use_up(from, &macs[0]),
+            self.0.codes.use_up(to, &macs[1]),
+            self.0.notices.send(call, from, MessageKind::PhoneChanged, notice, done.reserved)
         );
         kept.and(old_used).and(new_used)
     }
@@ -190,7 +174,7 @@ impl PhoneChange {
 
 impl AsRef<Authenticator> for PhoneChange {
     fn as_ref(&self) -> &Authenticator {
-        &self.authenticator
+        &self.0.authenticator
     }
 }
 

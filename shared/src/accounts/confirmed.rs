@@ -1,0 +1,50 @@
+//! What the changes of an account have in common that a code confirms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::sessions::Authenticator;
+use crate::aws::{Clients, NO_ANSWER, Tasks};
+use crate::db::{Database, Users};
+use crate::error::{Cause, Error, StartError};
+use crate::verification::{Codes, Notices};
+
+/// How long the steps behind the session may take: that one may take 0.9 s, and a reply leaves within 2.5 s.
+const BEHIND_THE_SESSION: Duration = Duration::from_millis(1_550);
+
+/// What such a change needs.
+pub(super) struct Confirmed {
+    pub(super) users: Users,
+    pub(super) authenticator: Authenticator,
+    pub(super) codes: Codes,
+    pub(super) notices: Notices,
+}
+
+impl Confirmed {
+    /// Opens all of it, side by side.
+    ///
+    /// # Errors
+    /// What stops the cold start.
+    pub(super) async fn connect(clients: &Clients) -> Result<Self, StartError> {
+        let config = &clients.config;
+        let ((authenticator, keys), tasks, database) = tokio::try_join!(
+            Authenticator::connect_with_codes(clients),
+            Tasks::connect(clients),
+            Database::connect(clients)
+        )?;
+        let cache = authenticator.cache().clone();
+        let codes = Codes::new(cache.clone(), keys, Arc::clone(config));
+        let notices = Notices::new(cache, tasks, Arc::clone(config));
+        Ok(Self { users: Users::new(&database, config)?, authenticator, codes, notices })
+    }
+}
+
+/// Steps of which each may take its whole time. It is given up in time for the reply, wherever it is: the same request, sent again,
+/// finishes it.
+///
+/// # Errors
+/// [`Error::Db`].
+pub(super) async fn in_time<T>(steps: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let outcome = tokio::time::timeout(BEHIND_THE_SESSION, steps).await;
+    outcome.unwrap_or_else(|_| Err(Error::Db(Cause::new(NO_ANSWER))))
+}
