@@ -9,7 +9,6 @@ cd "$(dirname "$0")/../.."
 
 # Linked with musl, statically: a cold start loads and binds no library (decision 21).
 TARGET=aarch64-unknown-linux-musl
-TOOLS=$PWD/.tools/lambda
 
 for name; do
     ls -d functions/*/"$name" >/dev/null 2>&1 || fail "there is no function $name in functions/"
@@ -42,5 +41,5 @@ if [ -n "${PROOF-}" ]; then profile=proof folder=target/proof; else profile=rele
 # names the processor, so that stands here too: Lambda's oldest for ARM is a Graviton2, which has a Neoverse N1.
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS="-C link-arg=-pie -C target-cpu=neoverse-n1"
 # shellcheck disable=SC2086 # words
-PATH="$TOOLS/bin:$PATH" cargo lambda build --profile $profile --target $TARGET --locked $FUNCTIONS_ALONE $what --lambda-dir "$PWD/$folder"
+cargo lambda build --profile $profile --target $TARGET --locked $FUNCTIONS_ALONE $what --lambda-dir "$PWD/$folder"
 [ -n "${PROOF-}" ] || python3 infra/deploy/pack.py ${MARKED:+--mark} ${1:+"$1"}
