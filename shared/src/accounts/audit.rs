@@ -81,8 +81,8 @@ fn inserted(new: &Row, change: &RowChange) -> Result<AuditEvent, Error> {
     Ok(AuditEvent { id: id(new)?, version, at, changed_by, values: values(&fields, new), fields })
 }
 
-/// A change of a row. Every write of this service raises the counter. One that does not was made by hand: it is told, by
-/// nobody. `None`: it changed nothing.
+/// A change of a row. Every write of this service raises the counter. One that does not was made by hand: it is an event
+/// too, of nobody. `None`: it changed nothing.
 fn modified(old: &Row, new: &Row, change: &RowChange) -> Result<Option<AuditEvent>, Error> {
     let (mut fields, id, version) = (differing(old, new), id(new)?, version(new));
     let is_ours = version > self::version(old);
@@ -122,17 +122,18 @@ fn differing(old: &Row, new: &Row) -> Vec<String> {
     names
 }
 
-/// New values of the fields that may be told. They are read as what they are, so that nothing else passes.
+/// New values of the fields whose values an event may have. Each is read by its type, so that nothing else passes.
 fn values(fields: &[String], new: &Row) -> BTreeMap<String, Value> {
-    let told = fields.iter().filter(|name| VALUED.contains(&name.as_str()));
-    told.map(|name| {
-        let value = match name.as_str() {
-            "role" => Role::of(text(new, name).unwrap_or_default()).as_str().into(),
-            _ => i32::from(number(new, name).unwrap_or_default() != 0).into(),
-        };
-        (name.clone(), value)
-    })
-    .collect()
+    let shown = fields.iter().filter(|name| VALUED.contains(&name.as_str()));
+    shown
+        .map(|name| {
+            let value = match name.as_str() {
+                "role" => Role::of(text(new, name).unwrap_or_default()).as_str().into(),
+                _ => i32::from(number(new, name).unwrap_or_default() != 0).into(),
+            };
+            (name.clone(), value)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -212,7 +213,7 @@ mod tests {
         let disabled = with(row(4), &json!({ "is_disabled": { "N": "1" } }));
         let event = one(Some(disabled), Some(row(5)));
         assert_eq!((event.fields, json!(event.values)), (vec!["is_disabled".to_owned()], json!({ "is_disabled": 0 })));
-        // What stands there by mistake is not told.
+        // A value of another type is not shown.
         let odd = with(row(5), &json!({ "role": { "S": "+8613800138000" }, "is_disabled": { "S": "张三" } }));
         assert_eq!(json!(one(Some(row(4)), Some(odd)).values), json!({ "is_disabled": 0, "role": "user" }));
     }

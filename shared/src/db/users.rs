@@ -86,7 +86,7 @@ impl Users {
         Ok(Inserted::Exists { id, is_disabled: is_disabled != 0, receipt, epoch })
     }
 
-    /// The user of a phone, unless it is deleted. A disabled one is told in any case.
+    /// The user of a phone, unless it is deleted. A disabled one is returned.
     ///
     /// # Errors
     /// [`Error::Db`].

@@ -2,21 +2,21 @@
 
 use crate::models::language::Language;
 
-/// What a header says of a language: its weight, and where it stands. The later of two with one weight is the less wanted.
+/// The preference that a header has for a language: its weight and its position. Of two with one weight the first is preferred.
 #[derive(Clone, Copy)]
-struct Wish {
+struct Preference {
     weight: f32,
     at: usize,
 }
 
-/// Chinese, unless English is wanted more: with a higher weight, or at the same weight first (RFC 9110, sections 12.4.2
-/// and 12.5.4). What the header does not name is wanted as `*` is, and without that more than what has the weight 0.
+/// Chinese, unless English is preferred: with a higher weight, or at the same weight first (RFC 9110, sections 12.4.2
+/// and 12.5.4). What the header does not name is preferred as `*` is, and without that over what has the weight 0.
 pub(super) fn preferred(accept: Option<&str>) -> Language {
     let (mut chinese, mut english, mut others) = (None, None, None);
     for (at, range) in accept.unwrap_or_default().split(',').enumerate() {
         let mut parts = range.split(';').map(str::trim);
         let tag = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let wish = Wish { weight: parts.find_map(weight).unwrap_or(1.0), at };
+        let preference = Preference { weight: parts.find_map(weight).unwrap_or(1.0), at };
         let slot = match tag.split('-').next() {
             Some("zh") => &mut chinese,
             Some("en") => &mut english,
@@ -24,8 +24,8 @@ pub(super) fn preferred(accept: Option<&str>) -> Language {
             _ => continue,
         };
         // Of several ranges of a language, `en-GB` and `en`, the best one is served by it.
-        if slot.is_none_or(|best: Wish| wish.weight > best.weight) {
-            *slot = Some(wish);
+        if slot.is_none_or(|best: Preference| preference.weight > best.weight) {
+            *slot = Some(preference);
         }
     }
     match (chinese.or(others), english.or(others)) {
@@ -40,7 +40,7 @@ pub(super) fn preferred(accept: Option<&str>) -> Language {
     }
 }
 
-impl Wish {
+impl Preference {
     fn is_as_heavy_as(self, other: Self) -> bool {
         self.weight.total_cmp(&other.weight).is_eq()
     }

@@ -99,7 +99,7 @@ where
     Handled { records: count, done, failure: None }
 }
 
-/// What Lambda is told of a batch.
+/// The response to Lambda about a batch.
 fn answer(handled: Handled) -> Result<DynamoDbEventResponse, Error> {
     let mut response = DynamoDbEventResponse::default();
     match handled.failure {

@@ -197,8 +197,8 @@ impl TestApp {
             request_id: response.header("x-request-id").unwrap().to_owned(),
         };
         assert_eq!(value.as_object().unwrap().len(), if reply.next.is_some() { 4 } else { 3 }, "{text}");
-        let told = ["token", "device", "session"].map(|name| reply.data[name].as_str().map(str::to_owned));
-        for secret in told.into_iter().chain([reply.sid()]).flatten() {
+        let credentials = ["token", "device", "session"].map(|name| reply.data[name].as_str().map(str::to_owned));
+        for secret in credentials.into_iter().chain([reply.sid()]).flatten() {
             self.add_secret(&secret);
         }
         reply
