@@ -195,7 +195,7 @@ lint-texts: python # check the template, the API description, the API pages and 
 
 test-rust: redis python build-local # run cargo test for the workspace
 	@echo "Tests of the workspace: cargo test" >&2
-	@cargo test $(LOCKED) --workspace --lib --bin bench --bin import --test '*'
+	@cargo test $(LOCKED) --workspace
 
 test-api: redis python build-local # test the emulator against the API description (SEED=2 for other requests)
 	@infra/dev/api_check.sh
