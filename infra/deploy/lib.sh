@@ -23,19 +23,22 @@ need_aws() {
 # Puts cargo-lambda and zig on the PATH, and gets them where there are none. Clones share them: their path is that of the linker,
 # and cargo builds every crate again for another linker.
 need_cargo_lambda() {
-    if [ ! -x .tools/lambda/bin/cargo-lambda ]; then
-        lambda_tools=${BADGE_TOOLS:?}/cargo-lambda-1.9.2-zig-0.17.1
-        if [ ! -d "$lambda_tools" ]; then
-            say "cargo-lambda is missing: installing it and zig into $lambda_tools (some minutes)"
-            mkdir -p "$BADGE_TOOLS"
-            venv "$lambda_tools.$$"
-            pip install cargo-lambda==1.9.2 ziglang==0.17.1 || fail "could not install cargo-lambda and zig from PyPI"
-            # Another clone may have been first.
-            if [ -d "$lambda_tools" ]; then rm -rf "$lambda_tools.$$"; else mv "$lambda_tools.$$" "$lambda_tools"; fi
-        fi
-        mkdir -p .tools
-        ln -sfn "$lambda_tools" .tools/lambda
+    lambda_tools=${BADGE_TOOLS:?}/cargo-lambda-1.9.2-zig-0.17.1
+    if [ ! -d "$lambda_tools" ]; then
+        say "cargo-lambda is missing: installing it and zig into $lambda_tools (some minutes)"
+        mkdir -p "$BADGE_TOOLS"
+        venv "$lambda_tools.$$"
+        pip install cargo-lambda==1.9.2 ziglang==0.17.1 || {
+            rm -rf "$lambda_tools.$$"
+            fail "could not install cargo-lambda and zig from PyPI"
+        }
+        # Another clone may have been first.
+        if [ -d "$lambda_tools" ]; then rm -rf "$lambda_tools.$$"; else mv "$lambda_tools.$$" "$lambda_tools"; fi
     fi
+    # A clone may have those of an older version.
+    rm -rf .tools/lambda
+    mkdir -p .tools
+    ln -s "$lambda_tools" .tools/lambda
     PATH="$PWD/.tools/lambda/bin:$PATH"
 }
 
