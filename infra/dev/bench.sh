@@ -56,12 +56,17 @@ if [ -n "${BASE-}" ]; then
     build "$tree" "$CARGO_TARGET_DIR/base" "$base"
 fi
 build . "$CARGO_TARGET_DIR" "$here"
+# The store is part of every response; DynamoDB is not a development build.
+fast="profile.dev.package.dynoxide-rs.opt-level=3 profile.dev.package.libsqlite3-sys.opt-level=3"
+# shellcheck disable=SC2046,SC2086 # words
+cargo build --workspace --bin bench $(printf -- '--config %s ' $fast)
 if [ -n "${SIZES-}" ]; then
     # shellcheck disable=SC2086
     exec "$CARGO_TARGET_DIR/debug/bench" growth --sizes "$SIZES" --requests "$REQUESTS" --warm "$WARM" \
         --sign-ins "${SIGN_INS:-300}" "$here" $FN
 fi
-# Each by itself, so that no crate gets features of another one, and linked with glibc, as `cargo lambda build --arm64` does.
+# Each by itself, so that no crate gets features of another one, and with glibc and for speed, as `cargo lambda build --arm64` does.
+export CARGO_PROFILE_RELEASE_OPT_LEVEL=3
 cargo build --release --package hello --features floor
 cargo build --release --package peer --features peer
 cp "$CARGO_TARGET_DIR/release/hello" "$CARGO_TARGET_DIR/release/peer" "$here/"
