@@ -36,7 +36,7 @@ pub fn http<S, A, C, H, F>(method: Method, access: A, connect: C, handler: H) ->
 where
     S: Send + Sync + 'static,
     A: Access<S>,
-    C: AsyncFnOnce(&Clients) -> Result<S, StartError>,
+    C: AsyncFnOnce(&Clients) -> Result<S, StartError> + 'static,
     H: Fn(&'static S, Request<A::Principal>) -> F + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {

@@ -25,7 +25,7 @@ const DEFAULT_TIME_LEFT: Duration = Duration::from_mins(1);
 pub fn job<S, C, H, F>(connect: C, handler: H) -> ExitCode
 where
     S: Sync + 'static,
-    C: AsyncFnOnce(&Clients) -> Result<S, StartError>,
+    C: AsyncFnOnce(&Clients) -> Result<S, StartError> + 'static,
     H: Fn(&'static S, Tick) -> F + Sync + 'static,
     F: Future<Output = Result<Report, Error>> + Send,
 {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::LocalOptions;
 use tracing::{Instrument, error, info_span};
 
 use super::call_log::Start;
@@ -30,21 +31,30 @@ type Stopped = (&'static str, String);
 /// Serves calls with the handler that `connect` makes, until the process is ended. Whatever else ends it is in the log.
 pub(super) fn run<C, H, P, R, F>(connect: C) -> ExitCode
 where
-    C: AsyncFnOnce(&Clients) -> Result<H, StartError>,
-    H: FnMut(Start, LambdaEvent<P>) -> F,
-    P: DeserializeOwned,
-    R: Serialize,
-    F: Future<Output = Result<R, Diagnostic>>,
+    C: AsyncFnOnce(&Clients) -> Result<H, StartError> + 'static,
+    H: FnMut(Start, LambdaEvent<P>) -> F + 'static,
+    P: DeserializeOwned + 'static,
+    R: Serialize + 'static,
+    F: Future<Output = Result<R, Diagnostic>> + 'static,
 {
     let (level, format) = config::log_settings();
     telemetry::init(&config::stage_name(), &config::function_name(), level.as_deref(), format.as_deref());
     error::remember_panics();
-    let Err((message, cause)) = block_on(connect) else { return ExitCode::SUCCESS };
+    let Err((message, cause)) = block_on(start_and_serve(connect)) else { return ExitCode::SUCCESS };
     error!(error = cause, "{message}");
     ExitCode::FAILURE
 }
 
-fn block_on<C, H, P, R, F>(connect: C) -> Result<(), Stopped>
+fn block_on(sandbox: impl Future<Output = Result<(), Stopped>> + 'static) -> Result<(), Stopped> {
+    // Calls come one at a time, which needs one thread; measured, a second one costs and gains nothing.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    let runtime = runtime.map_err(|error| (NOT_STARTED, error.to_string()))?;
+    // As a task, because each wake of the future that blocks the thread would be two system calls.
+    let sandbox = runtime.spawn_local(sandbox);
+    runtime.block_on(sandbox).unwrap_or_else(|error| Err((STOPPED, error.to_string())))
+}
+
+async fn start_and_serve<C, H, P, R, F>(connect: C) -> Result<(), Stopped>
 where
     C: AsyncFnOnce(&Clients) -> Result<H, StartError>,
     H: FnMut(Start, LambdaEvent<P>) -> F,
@@ -52,18 +62,13 @@ where
     R: Serialize,
     F: Future<Output = Result<R, Diagnostic>>,
 {
-    // Calls come one at a time, which needs one thread; measured, a second one costs and gains nothing.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| (NOT_STARTED, error.to_string()))?;
-    runtime.block_on(async {
-        let handler = error::catch_panic(start(connect)).await.map_err(StartError::of).flatten();
-        let handler = handler.map_err(|error| (NOT_STARTED, error.to_string()))?;
-        // `lambda_runtime` panics at variables and headers that it misses.
-        match error::catch_panic(serve(handler)).await {
-            Ok(outcome) => outcome.map_err(|error| (STOPPED, Cause::of(&*error).to_string())),
-            Err(panic) => Err((STOPPED, panic.to_string())),
-        }
-    })
+    let handler = error::catch_panic(start(connect)).await.map_err(StartError::of).flatten();
+    let handler = handler.map_err(|error| (NOT_STARTED, error.to_string()))?;
+    // `lambda_runtime` panics at variables and headers that it misses.
+    match error::catch_panic(serve(handler)).await {
+        Ok(outcome) => outcome.map_err(|error| (STOPPED, Cause::of(&*error).to_string())),
+        Err(panic) => Err((STOPPED, panic.to_string())),
+    }
 }
 
 async fn start<H>(connect: impl AsyncFnOnce(&Clients) -> Result<H, StartError>) -> Result<H, StartError> {

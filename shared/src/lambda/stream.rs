@@ -38,7 +38,7 @@ struct Handled {
 pub fn stream<S, C, H, F>(connect: C, handler: H) -> ExitCode
 where
     S: Sync + 'static,
-    C: AsyncFnOnce(&Clients) -> Result<S, StartError>,
+    C: AsyncFnOnce(&Clients) -> Result<S, StartError> + 'static,
     H: Fn(&'static S, RowChange) -> F + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send,
 {

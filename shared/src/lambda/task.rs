@@ -22,7 +22,7 @@ pub fn task<T, S, C, H, F>(connect: C, handler: H) -> ExitCode
 where
     T: Task,
     S: Sync + 'static,
-    C: AsyncFnOnce(&Clients) -> Result<S, StartError>,
+    C: AsyncFnOnce(&Clients) -> Result<S, StartError> + 'static,
     H: Fn(&'static S, Call, String, T) -> F + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send,
 {
