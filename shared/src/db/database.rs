@@ -5,9 +5,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{self, IdentityCache};
 use aws_sdk_dynamodb::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ConsumedCapacity;
@@ -82,7 +82,9 @@ impl Database {
             .build();
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(BACKOFF);
         let config = config.timeout_config(timeouts).retry_config(retries).build();
-        let config = config::Builder::from(&config).retry_classifier(ExpiredSignature);
+        // Credentials of the environment are at hand and stay: a cache of them only costs.
+        let config =
+            config::Builder::from(&config).identity_cache(IdentityCache::no_cache()).retry_classifier(ExpiredSignature);
         Self { client: Client::from_conf(config.build()) }
     }
 }
