@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the endpoints as they are shipped, and fails when one has grown beyond infra/bench/baseline.json or 3.7 MB zipped, or
+# Builds the endpoints as they are shipped, and fails when one has grown beyond infra/bench/baseline.json or 3 MB zipped, or
 # when functions link aws-lc-sys or more than one rustls. FN names some of them. With --renew, the sizes become the baseline.
 # In CI, without Rust's library for musl, no size is compared, and this says so.
 set -eu
