@@ -45,14 +45,19 @@ class Person:
         self.read[phone] += 1
         # The reply of `veri_code` does not wait for the SMS.
         give_up = time.monotonic() + LONGEST_SECS
-        while len(messages := self.control.get("sms", params={"phone": phone}).json()) < self.read[phone]:
+        while len(codes := self.codes(phone)) < self.read[phone]:
             if time.monotonic() > give_up:
                 raise RuntimeError("no SMS came")
             time.sleep(0.02)
         if self.becomes_admin and self.read[PHONE] == 2:
             # Signs in next: as an admin, who may call everything.
             self.control.post("users/role", json={"phone": PHONE, "role": "admin"}).raise_for_status()
-        return messages[0]["code"]
+        return codes[0]
+
+    def codes(self, phone):
+        """The codes that the phone got, newest first. Notices have none, and may arrive behind one."""
+        messages = self.control.get("sms", params={"phone": phone}).json()
+        return [message["code"] for message in messages if message["code"]]
 
     def has_seen(self, operation):
         """Whether it has answered with code 0."""

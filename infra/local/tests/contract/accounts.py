@@ -27,19 +27,21 @@ class Stage:
             raise RuntimeError(f"{route} gave {envelope}")
         return envelope["data"], cookie.partition(";")[0].removeprefix("__sid__=")
 
-    def inbox(self, phone):
-        return self.control("sms?phone=" + urllib.parse.quote(phone))
+    def codes(self, phone):
+        """The codes that the phone got, newest first. Notices have none, and may arrive behind one."""
+        messages = self.control("sms?phone=" + urllib.parse.quote(phone))
+        return [message["code"] for message in messages if message["code"]]
 
     def code_for(self, phone):
         """Asks for a code, and returns it from the SMS, which is sent after the reply."""
-        before = len(self.inbox(phone))
+        before = len(self.codes(phone))
         self.ask("veri_code", phone=phone)
         give_up = time.monotonic() + 10
-        while len(messages := self.inbox(phone)) == before:
+        while len(codes := self.codes(phone)) == before:
             if time.monotonic() > give_up:
                 raise RuntimeError("no SMS came")
             time.sleep(0.01)
-        return messages[0]["code"]
+        return codes[0]
 
     def forget_limits(self):
         """Empties the cache, so that a phone that just got a code gets another without a minute's wait."""
