@@ -36,9 +36,11 @@ need_cargo_lambda() {
         if [ -d "$lambda_tools" ]; then rm -rf "$lambda_tools.$$"; else mv "$lambda_tools.$$" "$lambda_tools"; fi
     fi
     # A clone may have those of an older version.
-    rm -rf .tools/lambda
-    mkdir -p .tools
-    ln -s "$lambda_tools" .tools/lambda
+    if [ "$(readlink .tools/lambda)" != "$lambda_tools" ]; then
+        rm -rf .tools/lambda
+        mkdir -p .tools
+        ln -s "$lambda_tools" .tools/lambda
+    fi
     PATH="$PWD/.tools/lambda/bin:$PATH"
 }
 
