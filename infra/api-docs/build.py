@@ -40,14 +40,25 @@ WORDS = {
 }
 
 
+# SnakeYAML, and so OpenAPI Generator, reads no file with more.
+MOST_ALIASES = 50
+
+
+def read(name):
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
 def load(name):
-    return yaml.safe_load((ROOT / "docs" / name).read_text(encoding="utf-8"))
+    return yaml.safe_load(read(name))
 
 
 class Pages:
     def __init__(self):
         english, overlay = load("openapi.yaml"), load("openapi.zh.yaml")
         chinese, self.faults = translate(english, overlay)
+        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(read("openapi.yaml")))
+        if aliases > MOST_ALIASES:
+            self.faults.append(f"docs/openapi.yaml has {aliases} aliases, and OpenAPI Generator reads at most {MOST_ALIASES}")
         self.documents = {"en": json.loads(json.dumps(english)), "zh": chinese}
         self.stops = {"en": what_rows_stop((ROOT / "docs/abuse.md").read_text()), "zh": overlay["x-badge-limits"]}
         self.faults += missing(EXAMPLES, {operation["operationId"] for operation in operations(english)})

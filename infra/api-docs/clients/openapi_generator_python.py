@@ -8,6 +8,7 @@ from openapi_client.models import (
     Done,
     Gender,
     LoggedIn,
+    LoginReply,
     LoginRequest,
     NotLogin,
     ParamsInvalid,
@@ -50,13 +51,14 @@ input(f"Wait for {sent.data.retry_after} s, then press Enter: ")
 assert isinstance(anyone.veri_code(VeriCodeRequest(phone=PHONE)).actual_instance, VeriCodeSent)
 wrong = anyone.login(LoginRequest(phone=PHONE, veri_code=WRONG)).actual_instance
 assert isinstance(wrong, VeriCodeWrong), wrong
-reply = anyone.login_with_http_info(LoginRequest(phone=PHONE, veri_code=input("Code: ")))
-login = reply.data.actual_instance
+# `login_with_http_info` has the last of several cookies alone.
+reply = anyone.login_without_preload_content(LoginRequest(phone=PHONE, veri_code=input("Code: ")))
+login = LoginReply.from_json(reply.read().decode()).actual_instance
 assert isinstance(login, LoggedIn), login
 assert login.data.user_id == user.data.user_id, login
 
-assert reply.headers is not None
-session = reply.headers["set-cookie"].partition(";")[0].removeprefix("__sid__=")
+cookies = (cookie.partition(";")[0] for cookie in reply.headers.getlist("set-cookie"))
+session = next(cookie.removeprefix("__sid__=") for cookie in cookies if cookie.startswith("__sid__="))
 by_token = user_api(Configuration(host=URL, access_token=login.data.token))
 by_session = user_api(Configuration(host=URL, api_key={"session_header": session}))
 by_cookie = user_api(Configuration(host=URL, api_key={"session_cookie": session}))
