@@ -72,10 +72,14 @@ class Emulator:
 
     def code(self, phone):
         """Requests a code and reads it. A notice, which has none, may arrive behind it."""
-        codes = lambda: [message["code"] for message in self.control("GET", f"sms?phone={phone}") if message["code"]]
-        before = len(codes())
+        before = len(self.control("GET", f"sms?phone={phone}"))
         assert self.call("veri_code", phone=phone) == 0
-        return poll(lambda: (found := codes()) and len(found) > before and found, "no message arrived")[0]
+
+        def newer():
+            now = self.control("GET", f"sms?phone={phone}&count={before + 1}&wait=1s")
+            return next((message["code"] for message in now[: len(now) - before] if message["code"]), None)
+
+        return poll(newer, "no message arrived")
 
     def register(self, phone, name="张三"):
         body = {"user_name": name, "gender": 1, "birth_day": "1990-01-02", "phone": phone, "city": "310100"}
