@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::aws::Clients;
-use crate::cache::{Cache, Epoch, slot_of};
+use crate::cache::{Cache, Epoch};
 use crate::config::Config;
 use crate::error::{Cause, Error, StartError};
 use crate::models::row_change::{Row, RowChange, map, number, text};
@@ -43,7 +43,7 @@ impl Epochs {
     pub async fn copy(&self, change: &RowChange) -> Result<(), Error> {
         let Some(Raised { phone, user, epoch }) = raised(change)? else { return Ok(()) };
         let now = u64::try_from(change.at_ms / 1000).unwrap_or_default();
-        self.cache.raise_epoch(&slot_of(phone), user, epoch, (now, now + self.config.longest_credential_secs())).await
+        self.cache.raise_epoch(&[phone], user, epoch, (now, now + self.config.longest_credential_secs())).await
     }
 }
 

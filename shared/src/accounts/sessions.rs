@@ -121,15 +121,14 @@ impl Sessions {
     /// # Errors
     /// [`Error::Redis`]: old credentials may still be good.
     pub(super) async fn raise_epoch(&self, call: &Call, user: &User) -> Result<(), Error> {
-        let (epoch, kept) = self.epoch(call, user);
-        self.cache.raise_epoch(&slot_of(user.phone.e164()), user.id, epoch, kept).await
+        self.raise_epoch_at(call, user, &[user.phone.e164()]).await
     }
 
-    /// The epoch of a row, the moment, and until when copies are kept.
-    fn epoch(&self, call: &Call, user: &User) -> (Epoch, (u64, u64)) {
+    /// The same where the user had sessions under several phones.
+    async fn raise_epoch_at(&self, call: &Call, user: &User, phones: &[&str]) -> Result<(), Error> {
         let epoch = Epoch { number: user.epoch, is_disabled: user.is_disabled };
         let now = call.now.secs();
-        (epoch, (now, now + self.config.longest_credential_secs()))
+        self.cache.raise_epoch(phones, user.id, epoch, (now, now + self.config.longest_credential_secs())).await
     }
 
     /// What follows a change of phone: this session is stamped anew, and every other one ends, in the slots of both phones.
@@ -137,20 +136,18 @@ impl Sessions {
     /// # Errors
     /// [`Error::Redis`].
     pub(super) async fn keep_moved(&self, call: &Call, id: &SessionId, user: &User, old: &Phone) -> Result<(), Error> {
-        let (session, slot, old_slot) = (key(id), slot_of(user.phone.e164()), slot_of(old.e164()));
-        let (epoch, kept) = self.epoch(call, user);
+        let (session, slot, phones) = (key(id), slot_of(user.phone.e164()), [user.phone.e164(), old.e164()]);
         // The session first: a multiplexed connection keeps the order, and no other request meets it older than its user.
-        let (stamped, raised, at_old, recorded) = tokio::join!(
+        let (stamped, raised, recorded) = tokio::join!(
             self.cache.stamp_session(&session, user, Some(old)),
-            self.raise_epoch(call, user),
-            self.cache.raise_epoch(&old_slot, user.id, epoch, kept),
+            self.raise_epoch_at(call, user, &phones),
             async {
                 let is_elsewhere = slot != session.slot;
                 let record = self.cache.record_kept(&slot, user.id, &session, call.now.secs());
                 if is_elsewhere { record.await } else { Ok(()) }
             }
         );
-        stamped.and(raised).and(at_old).and(recorded)
+        stamped.and(raised).and(recorded)
     }
 
     /// Raises the epoch as above, but for this session, which gets the rights of now.

@@ -3,6 +3,8 @@
 
 use std::sync::LazyLock;
 
+use futures_util::future::join_all;
+
 use super::client::{Cache, slot_of};
 use super::script::Script;
 use crate::error::{Cause, Error};
@@ -20,24 +22,23 @@ pub struct Epoch {
 }
 
 impl Cache {
-    /// Raises the copies of a user's epoch: that beside the sessions of the phone's slot, and that for tokens. They are kept until
-    /// `until_secs`.
+    /// Raises the copies of a user's epoch: those beside the sessions of each of the user's `phones` (E.164), and that for tokens.
+    /// They are kept until `until_secs`.
     ///
     /// # Errors
     /// [`Error::Redis`]: old credentials may still be good.
     pub async fn raise_epoch(
         &self,
-        slot: &str,
+        phones: &[&str],
         user: UserId,
         epoch: Epoch,
         (now_secs, until_secs): (u64, u64),
     ) -> Result<(), Error> {
         let id = user.to_string();
         let args = (&id, epoch.number, until_secs, u8::from(epoch.is_disabled), now_secs);
-        let (of_sessions, of_tokens) = ([self.epochs_key(slot)], [self.epochs_key(&slot_of(&id))]);
-        let raised: (Result<(), _>, Result<(), _>) =
-            tokio::join!(self.script(&EPOCH_RAISE, &of_sessions, args), self.script(&EPOCH_RAISE, &of_tokens, args));
-        raised.0.and(raised.1)
+        let keys = phones.iter().copied().chain([id.as_str()]).map(|subject| [self.epochs_key(&slot_of(subject))]);
+        let raised = keys.map(async |key| self.script(&EPOCH_RAISE, &key, args).await);
+        join_all(raised).await.into_iter().collect()
     }
 
     /// The copy of a user's epoch that is for tokens. `None`: there is none, so nothing speaks against a token.

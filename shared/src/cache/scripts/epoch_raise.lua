@@ -13,8 +13,9 @@ local raised = redis.call('HGET', KEYS[1], ARGV[1])
 if not raised or tonumber(ARGV[2]) > tonumber(string.match(raised, '^%d+')) then
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ':' .. ARGV[3] .. ':' .. ARGV[4])
 end
-for _, user in ipairs(redis.call('HRANDFIELD', KEYS[1], 8)) do
-  local kept = string.match(redis.call('HGET', KEYS[1], user), '^%d+:(%d+)')
-  if tonumber(kept) < tonumber(ARGV[5]) then redis.call('HDEL', KEYS[1], user) end
+local some = redis.call('HRANDFIELD', KEYS[1], 8, 'WITHVALUES')
+for at = 1, #some, 2 do
+  local kept = string.match(some[at + 1], '^%d+:(%d+)')
+  if tonumber(kept) < tonumber(ARGV[5]) then redis.call('HDEL', KEYS[1], some[at]) end
 end
 return false
