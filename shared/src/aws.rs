@@ -14,6 +14,7 @@ mod ttl_cache;
 pub use self::clients::Clients;
 pub(crate) use self::clients::{CALL, CONNECT, NO_ANSWER, OPERATOR_CALL, OPERATOR_CONNECT, sdk_cause};
 pub use self::elasticache::{Description, ElastiCache};
+pub(crate) use self::http_client::requests_are_sent;
 pub use self::http_client::{HttpClient, HttpResponse};
 pub(crate) use self::iam_token::IamToken;
 pub use self::secrets::SecretKeys;

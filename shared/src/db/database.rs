@@ -19,7 +19,7 @@ use aws_types::sdk_config;
 use tracing::{Instrument, warn};
 
 use super::item::Item;
-use crate::aws::{CALL, CONNECT, Clients, OPERATOR_CALL, OPERATOR_CONNECT, sdk_cause};
+use crate::aws::{CALL, CONNECT, Clients, OPERATOR_CALL, OPERATOR_CONNECT, requests_are_sent, sdk_cause};
 use crate::error::{Error, StartError};
 use crate::telemetry::{Backend, round_trip};
 
@@ -51,8 +51,11 @@ impl Database {
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         // Functions inside the network reach it by its gateway endpoint, which serves the public address.
         let address = clients.address(ENDPOINT, |region| format!("dynamodb.{region}.amazonaws.com"));
-        // The SDK's client takes a fifth of the instructions of an init, and so is made while the connection opens.
-        let client = async { clients.sdk_config(ENDPOINT).map(Self::new) };
+        // The SDK's client takes a fifth of the instructions of an init, and so is made while all services are asked.
+        let client = async {
+            requests_are_sent().await;
+            clients.sdk_config(ENDPOINT).map(Self::new)
+        };
         let (warm, database) = tokio::join!(clients.warm(&address), client);
         if let Err(error) = warm {
             warn!(%error, "the cold start goes on without DynamoDB");
