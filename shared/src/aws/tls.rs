@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, Der, TrustAnchor};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedCipherSuite};
 
 use crate::error::StartError;
 
@@ -35,12 +35,21 @@ fn trusting(mut roots: Vec<TrustAnchor<'static>>, authorities: &[u8]) -> Result<
     for certificate in CertificateDer::pem_slice_iter(authorities) {
         roots.add(certificate.map_err(StartError::of)?).map_err(StartError::of)?;
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let config = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .map_err(StartError::of)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// That of `ring`, which would rather have AES-128 than AES-256: its handshake hashes with SHA-256, for which processors have
+/// instructions, and P-256, with which nearly all servers prove who they are, has no more than those 128 bits.
+fn provider() -> CryptoProvider {
+    let mut provider = ring::default_provider();
+    let is_other = |suite: &SupportedCipherSuite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256;
+    provider.cipher_suites.sort_by_key(is_other);
+    provider
 }
 
 #[cfg(test)]
@@ -54,6 +63,14 @@ mod tests {
             read.add(certificate.unwrap()).unwrap();
         }
         assert_eq!(read.roots, AMAZON_ROOTS);
+    }
+
+    #[test]
+    fn aes_128_is_asked_for_first_and_nothing_is_left_out() {
+        let config = client_config(&[]).unwrap();
+        let suites = &config.crypto_provider().cipher_suites;
+        assert_eq!(suites[0].suite(), CipherSuite::TLS13_AES_128_GCM_SHA256);
+        assert_eq!(suites.len(), ring::default_provider().cipher_suites.len());
     }
 
     #[test]
