@@ -28,7 +28,8 @@ build() {
     # As `make build` has it, so that no crate gets features that it is not shipped with.
     # shellcheck disable=SC2086
     (cd "$1" && CARGO_TARGET_DIR=$2 cargo build --release --target "$STATIC_TARGET" $FUNCTIONS_ALONE $bins)
-    for name in $built; do cp "$2/$STATIC_TARGET/release/$name" "$3/"; done
+    # Into new files: one that was written over lies in the page cache in small pieces, and starts up to a tenth slower.
+    for name in $built; do cp --remove-destination "$2/$STATIC_TARGET/release/$name" "$3/"; done
 }
 
 # share PARTS: makes a control group, of either version, with one part in so many of a core; sets `group` to its folder. The period
@@ -69,7 +70,7 @@ fi
 export CARGO_PROFILE_RELEASE_OPT_LEVEL=3
 cargo build --release --package hello --features floor
 cargo build --release --package peer --features peer
-cp "$CARGO_TARGET_DIR/release/hello" "$CARGO_TARGET_DIR/release/peer" "$here/"
+cp --remove-destination "$CARGO_TARGET_DIR/release/hello" "$CARGO_TARGET_DIR/release/peer" "$here/"
 if [ -n "${SHARE-}" ]; then
     share "$SHARE"
     trap 'rmdir "$group"; [ -z "${tree-}" ] || git worktree remove --force "$tree"' EXIT
