@@ -47,6 +47,7 @@ async fn registering_and_signing_in_make_a_device_known() {
 #[tokio::test]
 async fn strangers_cannot_close_a_phone_for_its_owner() {
     with_app(async |app| {
+        app.advance_to_midnight().await;
         let phone = app.phone();
         let device = app.known_device(&phone).await;
         assert_eq!(ask(app, &phone, None).await.code, 0);

@@ -118,6 +118,7 @@ async fn a_share_of_each_range_and_of_the_budget_is_kept_for_known_devices() {
         ("budget", "max_money = 1000.0", "max_money = 0.45"),
     ] {
         with_settings(with_max(row, from, to), async |app| {
+            app.advance_to_midnight().await;
             let owner = number(7, 9999);
             let device = app.known_device(&owner).await;
             for n in 0..6 {

@@ -66,6 +66,10 @@ class Emulator:
     def advance(self, seconds):
         self.control("POST", "clock", {"advance_s": seconds})
 
+    def advance_to_midnight(self):
+        """Moves the clock to the next midnight of the stage, so that a whole day is ahead."""
+        self.control("POST", "clock", {"to": self.control("GET", "state")["clock"]["midnight"]})
+
     def dead_letters(self):
         """The dead letters, once there are some."""
         return poll(lambda: self.control("GET", "dead_letters"), "there is no dead letter")

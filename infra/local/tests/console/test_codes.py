@@ -68,6 +68,7 @@ def test_a_used_code_is_not_offered_because_the_next_one_was_never_delivered(con
 
 
 def test_a_phone_that_a_limit_has_closed_has_no_code_to_offer(console, emulator):
+    emulator.advance_to_midnight()
     page = console("inbox")
     for tries in [5, 5, 5, 4]:
         code = emulator.code(PHONE)
