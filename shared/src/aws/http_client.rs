@@ -121,7 +121,7 @@ fn not_answered(error: legacy::Error) -> ConnectorError {
 
 /// Waits until the first requests of a cold start, which run beside the caller, are on their way: work that needs no answer then costs
 /// no time. A connection opens in one turn of the runtime, its task gets the request in the next one, and writes it in the third; one
-/// is to spare.
+/// is to spare. Behind TLS it is the handshake that is on its way.
 pub(crate) async fn requests_are_sent() {
     for _ in 0..4 {
         tokio::task::yield_now().await;
