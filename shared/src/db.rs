@@ -8,6 +8,7 @@ mod imports;
 mod item;
 mod lists;
 mod moves;
+mod notices;
 mod rights;
 mod runs;
 mod schema;

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod language;
 pub mod message_kind;
 pub mod network;
+pub mod notice;
 pub mod params;
 pub mod phone;
 pub mod principal;

@@ -13,6 +13,6 @@ pub use self::code::{Codes, Recipient};
 #[cfg(feature = "fuzz")]
 pub(crate) use self::device::{sign, verify};
 pub(crate) use self::limits::{may_try, user_limit};
-pub use self::notices::{Notices, Reserved};
+pub use self::notices::Notices;
 pub use self::sending::{Sender, Sent};
 pub use self::tries::{Attempt, Proof, Standing, verdict};

@@ -40,12 +40,10 @@ RIGHTS = {
     "change_phone": {
         *BOTH_SECRETS,
         *(f"{operation} {USERS}" for operation in ("GetItem", "PutItem", "DeleteItem")),
-        "Invoke send_sms:live",
     },
     "delete_account": {
         *BOTH_SECRETS,
         *(f"{operation} {USERS}" for operation in ("GetItem", "UpdateItem")),
-        "Invoke send_sms:live",
     },
     "user_index": {"GetSecretValue jwt", f"Query {USERS} by_id", f"Query {USERS} by_disabled"},
     "user_me": {"GetSecretValue jwt", *OWN_ROW},
@@ -60,7 +58,7 @@ RIGHTS = {
     "fallback": set(),
     # Lambda sends what it could not write to the queue, with its role. It can neither read nor delete an event.
     "audit": {f"PutItem {AUDIT}", f"SendMessage {CHANGES}"},
-    "epochs": {f"SendMessage {CHANGES}"},
+    "epochs": {f"UpdateItem {USERS}", "Invoke send_sms:live", f"SendMessage {CHANGES}"},
     "send_sms": {"GetSecretValue veri_code", "GetSecretValue sms", "Publish to a phone", *OF_RUNS, *KEEPS_FAILED},
     "change_rights": {f"UpdateItem {USERS}", *KEEPS_FAILED},
     "daily": {

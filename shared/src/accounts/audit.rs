@@ -15,7 +15,8 @@ use crate::models::row_change::{Row, RowChange, map, number, text};
 use crate::models::user::UserId;
 
 /// Attributes that follow from a change, and are none.
-const BOOKKEEPING: [&str; 7] = ["id", "version", "changed_by", "create_time", "update_time", "shard", "receipt"];
+const BOOKKEEPING: [&str; 8] =
+    ["id", "version", "changed_by", "create_time", "update_time", "shard", "receipt", "notice"];
 
 /// Writes events.
 pub struct Audit {
@@ -170,7 +171,14 @@ mod tests {
     }
 
     fn change(old: Option<Row>, new: Option<Row>) -> RowChange {
-        RowChange { record_id: "e-1".to_owned(), sequence: "100".to_owned(), at_ms: 9000, old, new }
+        RowChange {
+            record_id: "e-1".to_owned(),
+            sequence: "100".to_owned(),
+            at_ms: 9000,
+            delivered_at_ms: 9000,
+            old,
+            new,
+        }
     }
 
     fn events(old: Option<Row>, new: Option<Row>) -> Vec<AuditEvent> {

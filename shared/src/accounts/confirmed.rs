@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::sessions::Authenticator;
-use crate::aws::{Clients, NO_ANSWER, Tasks};
+use crate::aws::{Clients, NO_ANSWER};
 use crate::db::{Database, Users};
 use crate::error::{Cause, Error, StartError};
-use crate::verification::{Codes, Notices};
+use crate::verification::Codes;
 
 /// How long the steps behind the session may take: that one may take 0.9 s, and a reply leaves within 2.5 s.
 const BEHIND_THE_SESSION: Duration = Duration::from_millis(1_550);
@@ -17,7 +17,6 @@ pub(super) struct Confirmed {
     pub(super) users: Users,
     pub(super) authenticator: Authenticator,
     pub(super) codes: Codes,
-    pub(super) notices: Notices,
 }
 
 impl Confirmed {
@@ -27,15 +26,10 @@ impl Confirmed {
     /// What stops the cold start.
     pub(super) async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let config = &clients.config;
-        let ((authenticator, keys), tasks, database) = tokio::try_join!(
-            Authenticator::connect_with_codes(clients),
-            Tasks::connect(clients),
-            Database::connect(clients)
-        )?;
-        let cache = authenticator.cache().clone();
-        let codes = Codes::new(cache.clone(), keys, Arc::clone(config));
-        let notices = Notices::new(cache, tasks, Arc::clone(config));
-        Ok(Self { users: Users::new(&database, config)?, authenticator, codes, notices })
+        let ((authenticator, keys), database) =
+            tokio::try_join!(Authenticator::connect_with_codes(clients), Database::connect(clients))?;
+        let codes = Codes::new(authenticator.cache().clone(), keys, Arc::clone(config));
+        Ok(Self { users: Users::new(&database, config)?, authenticator, codes })
     }
 }
 

@@ -14,12 +14,13 @@ use crate::error::{Error, StartError};
 use crate::models::call::Call;
 use crate::models::changed_by::ChangedBy;
 use crate::models::message_kind::MessageKind;
+use crate::models::notice::Notice;
 use crate::models::params::{Fields, Params, Required};
 use crate::models::phone::Phone;
 use crate::models::principal::Principal;
 use crate::models::user::User;
 use crate::models::veri_code::VeriCode;
-use crate::verification::{Proof, Reserved};
+use crate::verification::Proof;
 
 /// The code that confirms the deletion.
 pub struct Confirmation {
@@ -78,44 +79,38 @@ impl Deletion {
     ) -> Result<Deleted, Error> {
         let phone = principal.phone.as_ref().ok_or(Error::NotLoggedIn)?;
         let owner = Some((principal.user_id, principal.epoch));
-        let (user, mac, reserved) =
+        let (user, mac) =
             match self.confirmed.codes.prove(call, &Proof { phone, code: &request.veri_code, owner }).await {
                 Ok(mac) => {
-                    let (user, reserved) = self.write(call, principal, phone).await?;
-                    (user, mac, reserved)
+                    // The cache is asked beside the table, and not behind it.
+                    let credit = self.confirmed.codes.credit(phone, &mac);
+                    let (user, ()) = tokio::join!(self.write(call, principal, phone), credit);
+                    (user?, mac)
                 }
                 // Used up by the same request, sent beside this one, or expired since a process was lost.
                 Err(Error::VeriCodeWrong) => {
                     let user = self.deleted_before(phone, principal).await?.ok_or(Error::VeriCodeWrong)?;
-                    (user, String::new(), Reserved::Before)
+                    (user, String::new())
                 }
                 Err(error) => return Err(error),
             };
-        let notice = self.confirmed.codes.event_id(call, &user).await?;
-        let (ended, used_up, ()) = tokio::join!(
+        let (ended, used_up) = tokio::join!(
             self.confirmed.authenticator.sessions().raise_epoch(call, &user),
-            self.confirmed.codes.use_up(phone, &mac),
-            self.confirmed.notices.send(call, phone, MessageKind::AccountDeleted, notice, reserved)
+            self.confirmed.codes.use_up(phone, &mac)
         );
         ended.and(used_up)?;
         Ok(Deleted { restore_until: restore_until(&self.config, &user) })
     }
 
-    /// Writes the deletion.
-    async fn write(&self, call: &Call, principal: &Principal, phone: &Phone) -> Result<(User, Reserved<'_>), Error> {
-        let change = Change::new(&ChangedBy::caller(call, principal), call.now.timestamp());
+    /// Writes the deletion, and with it the notice, which the table's stream sends.
+    async fn write(&self, call: &Call, principal: &Principal, phone: &Phone) -> Result<User, Error> {
+        let notice = Notice::new(call, MessageKind::AccountDeleted, phone);
+        let change = Change::new(&ChangedBy::caller(call, principal), call.now.timestamp()).with_notice(notice);
         let change = change.of_user(principal.user_id).deleted(false).raising_epoch();
-        let (changed, reserved) =
-            tokio::join!(self.confirmed.users.change(phone, change), self.confirmed.notices.reserve(call, phone));
-        let refused = match changed {
-            Ok(Some(user)) => return Ok((user, reserved)),
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
-        };
-        self.confirmed.notices.release(reserved).await;
-        refused?;
-        let user = self.deleted_before(phone, principal).await?.ok_or(Error::NotLoggedIn)?;
-        Ok((user, Reserved::Before))
+        match self.confirmed.users.change(phone, change).await? {
+            Some(user) => Ok(user),
+            None => self.deleted_before(phone, principal).await?.ok_or(Error::NotLoggedIn),
+        }
     }
 
     /// The row, if the caller has deleted it before.

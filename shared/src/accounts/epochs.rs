@@ -1,18 +1,27 @@
-//! Copies of epochs in the cache, made from the stream of the users' table. A function that changes rights writes the row and then
-//! the copies; one that is lost in between leaves credentials as they were, and this ends them.
+//! What a raised epoch brings about, by the stream of the users' table. A function that changes rights writes the row and then the
+//! copies in the cache; one that is lost in between leaves credentials as they were, and this ends them. What somebody must hear of
+//! the change lies in the row, and is sent here alone (a transactional outbox), so that no lost process loses it.
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::aws::Clients;
 use crate::cache::{Cache, Epoch};
+use crate::clock::Now;
 use crate::config::Config;
+use crate::db::{Database, Users};
 use crate::error::{Cause, Error, StartError};
+use crate::models::notice::Notice;
 use crate::models::row_change::{Row, RowChange, map, number, text};
 use crate::models::user::UserId;
+use crate::verification::Notices;
 
-/// What copies epochs.
+/// What follows a raised epoch.
 pub struct Epochs {
     cache: Cache,
+    users: Users,
+    notices: Notices,
     config: Arc<Config>,
 }
 
@@ -25,26 +34,66 @@ struct Raised<'a> {
 }
 
 impl Epochs {
-    /// Opens the cache.
+    /// Opens all that it needs.
     ///
     /// # Errors
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
-        Ok(Self { cache: Cache::connect(clients).await?, config: Arc::clone(&clients.config) })
+        let (cache, database) = tokio::try_join!(Cache::connect(clients), Database::connect(clients))?;
+        let config = Arc::clone(&clients.config);
+        let (users, notices) = (Users::new(&database, &config)?, Notices::new(cache.clone(), clients)?);
+        Ok(Self { cache, users, notices, config })
+    }
+
+    /// Does what a change brings about. Doing it twice equals doing it once.
+    ///
+    /// # Errors
+    /// A backend; [`Error::Internal`] for a row that no later try can read either.
+    pub async fn follow(&self, change: &RowChange) -> Result<(), Error> {
+        // Who still comes in matters more than who hears of it.
+        self.copy(change).await?;
+        self.notify(change).await
     }
 
     /// Raises the copies of the epoch that a change has raised. Doing it twice, or after the function that made the change, is
     /// harmless: a copy never falls.
     ///
     /// What users change themselves is left to their own request, whose session goes on: if it was lost, it is sent again.
-    ///
-    /// # Errors
-    /// [`Error::Redis`]; [`Error::Internal`] for a row without a phone or an id, which no later try can read either.
-    pub async fn copy(&self, change: &RowChange) -> Result<(), Error> {
+    async fn copy(&self, change: &RowChange) -> Result<(), Error> {
         let Some(Raised { phone, user, epoch }) = raised(change)? else { return Ok(()) };
         let now = u64::try_from(change.at_ms / 1000).unwrap_or_default();
         self.cache.raise_epoch(&[phone], user, epoch, (now, now + self.config.longest_credential_secs())).await
     }
+
+    /// Sends the notice that was written with a change, and takes it out of the row.
+    async fn notify(&self, change: &RowChange) -> Result<(), Error> {
+        let Some(Owed { phone, made_at_ms, notice }) = owed(change)? else { return Ok(()) };
+        // The later of the two: in the local emulator a row's time can be ahead of the machine's.
+        let now = Timestamp::from_millisecond(change.delivered_at_ms.max(made_at_ms)).unwrap_or_default();
+        let now = Now::new(now, self.config.zone.clone());
+        self.notices.send(&now, &change.record_id, made_at_ms, &notice).await?;
+        self.users.remove_notice(phone).await
+    }
+}
+
+/// A notice that a change has written.
+struct Owed<'a> {
+    /// That of the row.
+    phone: &'a str,
+    made_at_ms: i64,
+    notice: Notice,
+}
+
+/// The notice that a change has written, if it has.
+fn owed(change: &RowChange) -> Result<Option<Owed<'_>>, Error> {
+    let unreadable = || Error::Internal(Cause::new("a notice that cannot be read"));
+    let Some(new) = &change.new else { return Ok(None) };
+    let notice = map(new, "notice");
+    let before = change.old.as_ref().and_then(|old| map(old, "notice"));
+    let Some(notice) = notice.filter(|notice| before.as_ref() != Some(notice)) else { return Ok(None) };
+    let notice = serde_json::from_value(notice).map_err(|_| unreadable())?;
+    let phone = text(new, "phone").ok_or_else(unreadable)?;
+    Ok(Some(Owed { phone, made_at_ms: number(new, "update_time").unwrap_or(change.at_ms), notice }))
 }
 
 /// The epoch that a change has raised, if it has.
@@ -76,6 +125,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::models::language::Language;
 
     const ID: &str = "0193a5f0-0000-7000-8000-000000000003";
     const OTHER: &str = "0193a5f0-0000-7000-8000-000000000004";
@@ -90,7 +140,14 @@ mod tests {
 
     fn change(old: &Value, new: &Value) -> RowChange {
         let row = |row: &Value| row.as_object().cloned();
-        RowChange { record_id: "r".to_owned(), sequence: "1".to_owned(), at_ms: 0, old: row(old), new: row(new) }
+        RowChange {
+            record_id: "r".to_owned(),
+            sequence: "1".to_owned(),
+            at_ms: 0,
+            delivered_at_ms: 0,
+            old: row(old),
+            new: row(new),
+        }
     }
 
     #[test]
@@ -129,6 +186,36 @@ mod tests {
         let raised_row = change(&row(ID, None), &row(ID, Some("1")));
         let raised = raised(&raised_row).unwrap().unwrap();
         assert_eq!((raised.phone, raised.user.to_string().as_str()), ("+8613800138000", ID));
+    }
+
+    #[test]
+    fn a_notice_is_owed_where_a_change_has_written_it() {
+        let with = |notice: Value| {
+            let mut row = row(ID, Some("1"));
+            row["notice"] = notice;
+            row
+        };
+        let notice = |kind: &str| json!({ "M": { "kind": { "S": kind }, "phone": { "S": "+8613900139000" }, "language": { "S": "en" } } });
+        let (moved, left) = (with(notice("phone_changed")), with(notice("account_deleted")));
+        for (old, new, is_owed) in [
+            (&Value::Null, &moved, true),
+            (&row(ID, None), &left, true),
+            // A user who has moved leaves, before the first notice was sent.
+            (&moved, &left, true),
+            // Something else was changed while it lies there; it is taken out; the row goes.
+            (&moved, &moved, false),
+            (&moved, &row(ID, Some("1")), false),
+            (&moved, &Value::Null, false),
+        ] {
+            let change = change(old, new);
+            let owed = owed(&change).unwrap();
+            let found = owed.map(|owed| (owed.phone, owed.notice.phone.clone(), owed.notice.language));
+            let expected = ("+8613800138000", "+8613900139000".to_owned(), Language::English);
+            assert_eq!(found, is_owed.then_some(expected), "{old} {new}");
+        }
+        for odd in [json!({ "M": {} }), notice("other")] {
+            assert!(matches!(owed(&change(&Value::Null, &with(odd))), Err(Error::Internal(_))));
+        }
     }
 
     #[test]

@@ -8,13 +8,14 @@ use crate::error::{Cause, Error, StartError};
 use crate::models::call::Call;
 use crate::models::changed_by::ChangedBy;
 use crate::models::message_kind::MessageKind;
+use crate::models::notice::Notice;
 use crate::models::params::{Fields, Params, Required};
 use crate::models::phone::Phone;
 use crate::models::principal::{Credential, Principal};
 use crate::models::session_id::SessionId;
 use crate::models::user::{User, UserId};
 use crate::models::veri_code::VeriCode;
-use crate::verification::{Proof, Reserved};
+use crate::verification::Proof;
 
 /// A new phone, and a code that each phone received.
 pub struct NewPhone {
@@ -84,7 +85,7 @@ impl PhoneChange {
             let moved = row.filter(|user| moving.is_done(user, &receipts)).ok_or(Error::PhoneTaken)?;
             // The reply was lost, or the process behind the row: then something may be left to do.
             let moving = Moving { from: principal.left.as_ref().unwrap_or(moving.from), ..moving };
-            return self.finish(call, &moving, &[String::new(), String::new()], Settled::before(moved)).await;
+            return self.finish(call, &moving, &[String::new(), String::new()], &moved).await;
         }
         let owner = Some((principal.user_id, principal.epoch));
         let old = Proof { phone: moving.from, code: &request.old_veri_code, owner };
@@ -100,19 +101,27 @@ impl PhoneChange {
             (Err(Error::VeriCodeWrong), _) | (_, Err(Error::VeriCodeWrong)) => {
                 // Used up by the same request, sent beside this one, or expired since a process was lost.
                 let done = self.moved_before(&moving, &receipts).await?.ok_or(Error::VeriCodeWrong)?;
-                return self.finish(call, &moving, &[String::new(), String::new()], done).await;
+                return self.finish(call, &moving, &[String::new(), String::new()], &done).await;
             }
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
         let by = ChangedBy::caller(call, principal);
         let done = match row?.filter(|row| row.user.id == principal.user_id) {
-            Some(row) => self.move_row(call, &moving, &row, &by, &receipts).await?,
+            Some(row) => {
+                // The cache is asked beside the table, and not behind it.
+                let (moved, (), ()) = tokio::join!(
+                    self.move_row(call, &moving, &row, &by, &receipts),
+                    self.0.codes.credit(moving.from, &macs[0]),
+                    self.0.codes.credit(moving.to, &macs[1])
+                );
+                moved?
+            }
             None => self.moved_before(&moving, &receipts).await?.ok_or(Error::NotLoggedIn)?,
         };
-        self.finish(call, &moving, &macs, done).await
+        self.finish(call, &moving, &macs, &done).await
     }
 
-    /// Writes the move.
+    /// Writes the move, and with it the notice, which the table's stream sends to the old phone.
     async fn move_row(
         &self,
         call: &Call,
@@ -120,7 +129,7 @@ impl PhoneChange {
         row: &StoredRow,
         by: &ChangedBy,
         receipts: &[String],
-    ) -> Result<Settled<'_>, Error> {
+    ) -> Result<User, Error> {
         if row.user.is_disabled {
             return Err(Error::AccountDisabled);
         }
@@ -128,46 +137,29 @@ impl PhoneChange {
             return Err(Error::NotLoggedIn);
         }
         let receipt = receipts.first().map_or("", String::as_str);
-        let request = Move { to: moving.to, at: call.now.timestamp(), by, receipt };
-        let (outcome, reserved) =
-            tokio::join!(self.0.users.move_row(row, &request), self.0.notices.reserve(call, moving.from));
-        let refusal = match outcome {
-            Ok(Moved::Done(user)) => return Ok(Settled { user: *user, reserved }),
-            Ok(Moved::Met(met)) if moving.is_done(&met, receipts) => {
-                self.0.notices.release(reserved).await;
-                return Ok(Settled { user: *met, reserved: Reserved::Before });
-            }
-            Ok(Moved::Met(_)) => Error::PhoneTaken,
-            Ok(Moved::Outdated) => Error::Db(Cause::new("the row was changed during a change of phone")),
-            Err(error) => error,
-        };
-        self.0.notices.release(reserved).await;
-        Err(refusal)
+        let notice = &Notice::new(call, MessageKind::PhoneChanged, moving.from);
+        let request = Move { to: moving.to, at: call.now.timestamp(), by, notice, receipt };
+        match self.0.users.move_row(row, &request).await? {
+            Moved::Done(user) => Ok(*user),
+            Moved::Met(met) if moving.is_done(&met, receipts) => Ok(*met),
+            Moved::Met(_) => Err(Error::PhoneTaken),
+            Moved::Outdated => Err(Error::Db(Cause::new("the row was changed during a change of phone"))),
+        }
     }
 
     /// Whether an earlier attempt, whose process was lost, has moved the user.
-    async fn moved_before(&self, moving: &Moving<'_>, receipts: &[String]) -> Result<Option<Settled<'_>>, Error> {
+    async fn moved_before(&self, moving: &Moving<'_>, receipts: &[String]) -> Result<Option<User>, Error> {
         let row = self.0.users.row(moving.to).await?;
-        let user = row.filter(|user| moving.is_done(user, receipts));
-        Ok(user.map(Settled::before))
+        Ok(row.filter(|user| moving.is_done(user, receipts)))
     }
 
-    /// What follows the row: the session of the request is stamped anew, all others end, the codes are used up, and the old phone
-    /// gets its notice.
-    async fn finish(
-        &self,
-        call: &Call,
-        moving: &Moving<'_>,
-        macs: &[String; 2],
-        done: Settled<'_>,
-    ) -> Result<(), Error> {
+    /// What follows the row: the session of the request is stamped anew, all others end, and the codes are used up.
+    async fn finish(&self, call: &Call, moving: &Moving<'_>, macs: &[String; 2], moved: &User) -> Result<(), Error> {
         let Moving { session, from, to, .. } = *moving;
-        let notice = self.0.codes.event_id(call, &done.user).await?;
-        let (kept, old_used, new_used, ()) = tokio::join!(
-            self.0.authenticator.sessions().keep_moved(call, session, &done.user, from),
+        let (kept, old_used, new_used) = tokio::join!(
+            self.0.authenticator.sessions().keep_moved(call, session, moved, from),
             self.0.codes.use_up(from, &macs[0]),
-            self.0.codes.use_up(to, &macs[1]),
-            self.0.notices.send(call, from, MessageKind::PhoneChanged, notice, done.reserved)
+            self.0.codes.use_up(to, &macs[1])
         );
         kept.and(old_used).and(new_used)
     }
@@ -176,19 +168,6 @@ impl PhoneChange {
 impl AsRef<Authenticator> for PhoneChange {
     fn as_ref(&self) -> &Authenticator {
         &self.0.authenticator
-    }
-}
-
-/// A move that is in the table.
-struct Settled<'a> {
-    user: User,
-    reserved: Reserved<'a>,
-}
-
-impl Settled<'_> {
-    /// One that an earlier attempt has written.
-    fn before(user: User) -> Self {
-        Self { user, reserved: Reserved::Before }
     }
 }
 

@@ -13,6 +13,7 @@ use super::user_item::read_user;
 use super::users::{OF_DELETED, Users};
 use crate::error::Error;
 use crate::models::changed_by::ChangedBy;
+use crate::models::notice::Notice;
 use crate::models::phone::Phone;
 use crate::models::profile::{ProfileChange, Value};
 use crate::models::role::Role;
@@ -27,6 +28,7 @@ pub struct Change {
     names: Vec<&'static str>,
     values: Vec<(String, AttributeValue)>,
     by: ChangedBy,
+    notice: Option<Notice>,
 }
 
 impl Change {
@@ -45,6 +47,7 @@ impl Change {
             names: Vec::new(),
             values: values.map(|(name, value)| (name.to_owned(), value)).to_vec(),
             by: by.clone(),
+            notice: None,
         }
     }
 
@@ -132,11 +135,19 @@ impl Change {
         if by_admin { deleted.set("deleted_by_admin", n(1)) } else { deleted.remove("deleted_by_admin") }
     }
 
-    /// Restores a deleted user.
+    /// Writes with the row what somebody must hear of the change.
+    #[must_use]
+    pub fn with_notice(mut self, notice: Notice) -> Self {
+        self.set.push("notice = :notice".to_owned());
+        self.notice = Some(notice);
+        self
+    }
+
+    /// Restores a deleted user. A notice that lies in the row is on its way, and a later one must not equal it.
     #[must_use]
     pub fn restored(self, id: UserId) -> Self {
         let restored = self.set("is_delete", n(0)).set("shard", n(id.shard()));
-        restored.remove("delete_time").remove("deleted_by_admin").of_deleted()
+        restored.remove("delete_time").remove("deleted_by_admin").remove("notice").of_deleted()
     }
 
     /// Sets an attribute.
@@ -198,6 +209,9 @@ impl Users {
         }
         for (name, value) in &change.values {
             update = update.expression_attribute_values(name, value.clone());
+        }
+        if let Some(notice) = &change.notice {
+            update = update.expression_attribute_values(":notice", AttributeValue::M(to_item(notice)?));
         }
         match write(update.send(), UpdateItemOutput::consumed_capacity).await {
             Ok(output) => Ok(output.attributes),
@@ -316,7 +330,7 @@ pub(super) mod tests {
             seen(change().restored(ID.parse().unwrap())),
             (
                 ", #is_delete = :is_delete, #shard = :shard".to_owned(),
-                "#delete_time, #deleted_by_admin".to_owned(),
+                "#delete_time, #deleted_by_admin, #notice".to_owned(),
                 "is_delete = :deleted".to_owned()
             )
         );

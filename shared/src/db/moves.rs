@@ -16,6 +16,7 @@ use super::user_item::read_user;
 use super::users::Users;
 use crate::error::{Cause, Error};
 use crate::models::changed_by::ChangedBy;
+use crate::models::notice::Notice;
 use crate::models::phone::Phone;
 use crate::models::user::User;
 use crate::random;
@@ -41,6 +42,8 @@ pub struct Move<'a> {
     pub at: Timestamp,
     /// Who wants it.
     pub by: &'a ChangedBy,
+    /// What the owner of the old phone must hear.
+    pub notice: &'a Notice,
     /// Proof of the request; see `accounts::phone_change`.
     pub receipt: &'a str,
 }
@@ -138,6 +141,7 @@ fn arriving(row: &StoredRow, request: &Move<'_>) -> Result<Item, Error> {
         ("epoch", n(row.user.epoch + 1)),
         ("version", n(row.user.version + 1)),
         ("changed_by", AttributeValue::M(to_item(request.by)?)),
+        ("notice", AttributeValue::M(to_item(request.notice)?)),
         ("update_time", n(request.at.as_millisecond())),
         ("receipt", s(request.receipt)),
     ];
@@ -183,6 +187,8 @@ mod tests {
     use super::super::scripted::{Ending, Scripted};
     use super::super::user_item::samples::{ID, row, user};
     use super::*;
+    use crate::models::call::Call;
+    use crate::models::message_kind::MessageKind;
 
     const NONE: &str = "None";
 
@@ -192,6 +198,10 @@ mod tests {
 
     fn by() -> ChangedBy {
         serde_json::from_value(json!({ "role": "user", "credential": "session", "request_id": "r-1" })).unwrap()
+    }
+
+    fn notice() -> Notice {
+        Notice::new(&Call::sample(), MessageKind::PhoneChanged, &user().phone)
     }
 
     fn cancelled(codes: [&str; 2], item: &Value) -> Ending {
@@ -209,8 +219,8 @@ mod tests {
         let at = Timestamp::from_millisecond(7).unwrap();
         let outcome = dynamodb.run(async {
             let row = users.stored_row(&user().phone).await?.unwrap();
-            let by = by();
-            users.move_row(&row, &Move { to: &to, at, by: &by, receipt: "new" }).await
+            let (by, notice) = (by(), notice());
+            users.move_row(&row, &Move { to: &to, at, by: &by, notice: &notice, receipt: "new" }).await
         });
         let sent = dynamodb.seen().into_iter().filter(|seen| seen.operation == "TransactWriteItems");
         (outcome, sent.map(|seen| seen.body).collect())
@@ -243,8 +253,12 @@ mod tests {
             expected[name] = value;
         }
         let mut item = arrive["Put"]["Item"].clone();
-        let by = item.as_object_mut().unwrap().remove("changed_by").unwrap();
+        let mut taken = |name: &str| item.as_object_mut().unwrap().remove(name).unwrap();
+        let (by, notice) = (taken("changed_by"), taken("notice"));
         assert_eq!((item, &by["M"]["request_id"]), (expected, &json!({ "S": "r-1" })));
+        let phone = json!({ "S": "+8613800138000" });
+        let notice_of_move = json!({ "kind": { "S": "phone_changed" }, "phone": phone, "language": { "S": "zh" } });
+        assert_eq!(notice, json!({ "M": notice_of_move }));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::call_log::{CallLog, Start};
 use super::runtime::{diagnostic, run};
 use crate::aws::Clients;
+use crate::clock::wall_timestamp;
 use crate::error::{Cause, Error, StartError, catch_panic};
 use crate::models::row_change::{Row, RowChange};
 use crate::telemetry::raw;
@@ -120,7 +121,8 @@ fn change_of(record: EventRecord) -> Result<RowChange, Error> {
     let sequence = change.sequence_number.unwrap_or_default();
     let at_ms = change.approximate_creation_date_time.timestamp_millis();
     let (old, new) = (row(&change.old_image)?, row(&change.new_image)?);
-    Ok(RowChange { record_id: record.event_id, sequence, at_ms, old, new })
+    let delivered_at_ms = wall_timestamp().as_millisecond();
+    Ok(RowChange { record_id: record.event_id, sequence, at_ms, delivered_at_ms, old, new })
 }
 
 /// `None` for an image that the record does not have.

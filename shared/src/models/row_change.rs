@@ -13,6 +13,8 @@ pub struct RowChange {
     pub sequence: String,
     /// About when it was made, in milliseconds since the Unix epoch.
     pub at_ms: i64,
+    /// When it came here, in the same unit. An event of a stream has no time of its own.
+    pub delivered_at_ms: i64,
     /// The row before; `None` for a row that is new.
     pub old: Option<Row>,
     /// The row after; `None` for a row that is gone.

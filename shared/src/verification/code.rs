@@ -18,7 +18,6 @@ use crate::models::call::Call;
 use crate::models::keys::{Key, KeyRing};
 use crate::models::params::{Fields, Params, Required};
 use crate::models::phone::Phone;
-use crate::models::user::User;
 use crate::random;
 
 /// A MAC, whose `==` takes the same time whatever differs.
@@ -68,15 +67,6 @@ impl Codes {
                 Ok(mac)
             })
             .collect()
-    }
-
-    /// A name of the last change of a user's rights, the same for every caller, of which nobody without the key reads the user.
-    ///
-    /// # Errors
-    /// A key that cannot be had.
-    pub async fn event_id(&self, call: &Call, user: &User) -> Result<String, Error> {
-        let parts = ["event", &user.id.to_string(), &user.epoch.to_string()];
-        Ok(self.receipts(call, &parts).await?.into_iter().next().unwrap_or_default())
     }
 
     /// A new code for the phone: its seed, and the MAC by which it is judged.

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::cache::{Cache, Day, Decision, IdempotencyRecord, Row, SENDS, Spend, TryLimit, TryLimits, slot_of};
+use crate::clock::Now;
 use crate::config::{Action, Config, Limit, Subject, Unverified, Window};
 use crate::error::Error;
 use crate::models::call::Call;
@@ -35,17 +36,18 @@ pub(super) fn to_send<'a>(
         let cost = if limit.is_money { config.price(phone) } else { 1 };
         Some(row(limit, client, subject, cost))
     });
-    spend(call, SENDS.to_owned(), rows.collect(), "sms_sent", idempotency)
+    spend(&call.now, SENDS.to_owned(), rows.collect(), "sms_sent", idempotency)
 }
 
-/// A notice to `phone`, which the budget alone limits.
-pub(super) fn to_notify<'a>(config: &'a Config, call: &Call, phone: &Phone) -> Result<Spend<'a>, Error> {
+/// A notice to `phone`, which the budget alone limits; under the same `id` it counts once.
+pub(super) fn to_notify<'a>(config: &'a Config, now: &Now, phone: &Phone, id: &str) -> Result<Spend<'a>, Error> {
     // The reserve is for those who have an account, as they do here.
     let client = Client::KnownDevice;
     let budget = config.limits.on(Action::Send, client).filter(|limit| limit.key == Subject::Stage);
     let cost = |limit: &Limit| if limit.is_money { config.price(phone) } else { 1 };
     let rows = budget.map(|limit| row(limit, client, "all".to_owned(), cost(limit)));
-    spend(call, SENDS.to_owned(), rows.collect(), "sms_sent", None)
+    let once = IdempotencyRecord { key: id.to_owned() };
+    spend(now, SENDS.to_owned(), rows.collect(), "sms_sent", Some(once))
 }
 
 /// Refuses a network that must not try codes any more.
@@ -110,7 +112,7 @@ pub(crate) async fn user_limit(
     if rows.is_empty() {
         return None;
     }
-    let spend = spend(call, slot_of(&user), rows, "", None).ok()?;
+    let spend = spend(&call.now, slot_of(&user), rows, "", None).ok()?;
     match cache.spend(&spend).await {
         Ok(Decision::Wait(wait)) => Some(too_many(wait)),
         _ => None,
@@ -128,8 +130,8 @@ pub(super) fn ceil_secs(span: Duration) -> u64 {
 }
 
 /// The stage's day.
-pub(super) fn day(call: &Call) -> Day {
-    Day { date: call.now.today(), left: Duration::from_millis(call.now.rest_millis_of_day()) }
+pub(super) fn day(now: &Now) -> Day {
+    Day { date: now.today(), left: Duration::from_millis(now.rest_millis_of_day()) }
 }
 
 /// A try of a code, as far as the network is concerned; what a phone may is counted with its code.
@@ -139,7 +141,7 @@ fn to_try<'a>(config: &'a Config, call: &Call) -> Result<Spend<'a>, Error> {
     let client = Client::Stranger;
     let by_network = config.limits.on(Action::Try, client).filter(|limit| limit.key == Subject::Ip);
     let rows = by_network.map(|limit| row(limit, client, network.to_owned(), 1)).collect();
-    spend(call, slot_of(network), rows, "", None)
+    spend(&call.now, slot_of(network), rows, "", None)
 }
 
 fn row(limit: &Limit, client: Client, subject: String, cost: u64) -> Row<'_> {
@@ -157,7 +159,7 @@ fn row(limit: &Limit, client: Client, subject: String, cost: u64) -> Row<'_> {
 }
 
 fn spend<'a>(
-    call: &Call,
+    now: &Now,
     slot: String,
     rows: Vec<Row<'a>>,
     stat: &'static str,
@@ -165,7 +167,7 @@ fn spend<'a>(
 ) -> Result<Spend<'a>, Error> {
     // It only has to differ from others of the same millisecond and subject.
     let id = URL_SAFE_NO_PAD.encode(random::bytes::<6>()?);
-    Ok(Spend { slot, id, now_ms: call.now.millis(), day: day(call), rows, stat, idempotency })
+    Ok(Spend { slot, id, now_ms: now.millis(), day: day(now), rows, stat, idempotency })
 }
 
 /// The number without its last digits.

@@ -7,11 +7,12 @@ use tracing::warn;
 
 use super::limits;
 use super::sms::SendSms;
-use crate::aws::Tasks;
-use crate::cache::{Cache, Decision, Spend};
+use crate::aws::{Clients, Tasks};
+use crate::cache::{Cache, Decision};
+use crate::clock::Now;
 use crate::config::Config;
-use crate::models::call::Call;
-use crate::models::message_kind::MessageKind;
+use crate::error::{Error, StartError};
+use crate::models::notice::Notice;
 use crate::models::phone::Phone;
 
 /// What sends notices.
@@ -22,51 +23,30 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// Notices that `tasks` deliver, within the budget that `cache` counts.
-    #[must_use]
-    pub fn new(cache: Cache, tasks: Tasks, config: Arc<Config>) -> Self {
-        Self { cache, tasks, config }
+    /// Notices within the budget that `cache` counts.
+    ///
+    /// # Errors
+    /// A variable that is missing or cannot work.
+    pub fn new(cache: Cache, clients: &Clients) -> Result<Self, StartError> {
+        Ok(Self { cache, tasks: Tasks::new(clients)?, config: Arc::clone(&clients.config) })
     }
 
-    /// Counts a notice against the budget, before what it is about is done. If the budget is spent, or the cache does not answer,
-    /// nothing will be sent; what the notice is about is done all the same.
-    pub async fn reserve(&self, call: &Call, phone: &Phone) -> Reserved<'_> {
-        let Ok(spend) = limits::to_notify(&self.config, call, phone) else { return Reserved::Refused };
-        match self.cache.spend(&spend).await {
-            Ok(Decision::Counted) => return Reserved::Counted(spend),
-            Ok(_) => warn!("a notice is not sent: the budget is spent"),
-            Err(error) => warn!(%error, "a notice is not sent"),
+    /// Hands a notice over, and counts it. `id` names what it is about: under the same one it is counted and sent once. One that
+    /// the budget does not allow, or whose time is over, is not sent: the log says so.
+    ///
+    /// # Errors
+    /// [`Error::Redis`] or [`Error::Http`]: it can be sent later.
+    pub async fn send(&self, now: &Now, id: &str, made_at_ms: i64, notice: &Notice) -> Result<(), Error> {
+        let message = SendSms::notice(notice, u64::try_from(made_at_ms).unwrap_or_default(), self.config.restore_days);
+        if message.has_expired(now) {
+            warn!("a notice is not sent: it is too late");
+            return Ok(());
         }
-        Reserved::Refused
+        let spend = limits::to_notify(&self.config, now, &Phone::stored(notice.phone.clone()), id)?;
+        if matches!(self.cache.spend(&spend).await?, Decision::Wait(_)) {
+            warn!("a notice is not sent: the budget is spent");
+            return Ok(());
+        }
+        self.tasks.spawn_as(now, id.to_owned(), &message).await
     }
-
-    /// Gives back what was counted, because nothing has been done.
-    pub async fn release(&self, reserved: Reserved<'_>) {
-        if let Reserved::Counted(spend) = reserved {
-            drop(self.cache.refund(&spend).await);
-        }
-    }
-
-    /// Sends a notice. `id` names what it is about, so that the request that finishes the work of a lost process may send it again. A
-    /// failure is in the log: what it is about has been done.
-    pub async fn send(&self, call: &Call, phone: &Phone, kind: MessageKind, id: String, reserved: Reserved<'_>) {
-        if matches!(reserved, Reserved::Refused) {
-            return;
-        }
-        let notice = SendSms::notice(call, phone, kind, self.config.restore_days);
-        if let Err(error) = self.tasks.spawn_as(&call.now, id, &notice).await {
-            warn!(%error, "a notice is not sent");
-            self.release(reserved).await;
-        }
-    }
-}
-
-/// Whether a notice has its place in the budget.
-pub enum Reserved<'a> {
-    /// It has, by this request.
-    Counted(Spend<'a>),
-    /// By an earlier attempt, which perhaps has not sent it.
-    Before,
-    /// It is not sent.
-    Refused,
 }

@@ -190,7 +190,7 @@ impl Codes {
             macs: &tried.iter().map(hex_of).collect::<Vec<_>>().join(" "),
             client,
             limits: limits::tries(&self.config, client)?,
-            day: limits::day(call),
+            day: limits::day(&call.now),
             fixed: &fixed,
             registered_with: "",
             counts_always: false,
@@ -202,17 +202,19 @@ impl Codes {
         Ok(verdict(judgement)?).map(|mac| if fixed.is_empty() { mac } else { String::new() })
     }
 
-    /// Uses up the codes of a phone that were claimed, and credits its range of numbers with the one of this MAC.
+    /// Credits a phone's range of numbers with the code of this MAC, which was proven: somebody reads what is sent there.
+    pub async fn credit(&self, phone: &Phone, mac: &str) {
+        if !mac.is_empty() {
+            limits::credit(&self.cache, &self.config, phone, mac).await;
+        }
+    }
+
+    /// Uses up the codes of a phone that were claimed.
     ///
     /// # Errors
     /// [`Error::Redis`]: they are good for the rest of their time.
     pub async fn use_up(&self, phone: &Phone, mac: &str) -> Result<(), Error> {
-        if mac.is_empty() {
-            return Ok(());
-        }
-        let ((), used) =
-            tokio::join!(limits::credit(&self.cache, &self.config, phone, mac), self.cache.use_claimed(phone));
-        used
+        if mac.is_empty() { Ok(()) } else { self.cache.use_claimed(phone).await }
     }
 
     /// The try as the cache judges it.
@@ -227,7 +229,7 @@ impl Codes {
     ) -> Result<CodeTry<'a>, Error> {
         let Standing { client, registered_with, counts_always } = standing;
         let fixed = attempt.fixed.as_deref().unwrap_or_default();
-        let (limits, day) = (limits::tries(&self.config, client)?, limits::day(call));
+        let (limits, day) = (limits::tries(&self.config, client)?, limits::day(&call.now));
         Ok(CodeTry {
             phone: &attempt.phone,
             macs: &attempt.macs,
@@ -252,7 +254,7 @@ impl Codes {
     pub(super) async fn state(&self, call: &Call, phone: &Phone) -> Result<PhoneState, Error> {
         let [strangers, devices] =
             [Client::Stranger, Client::KnownDevice].map(|client| limits::tries(&self.config, client));
-        self.cache.look(phone, &strangers?, &devices?, &limits::day(call)).await
+        self.cache.look(phone, &strangers?, &devices?, &limits::day(&call.now)).await
     }
 
     fn forecast<'a>(&self, attempt: &'a Attempt, standing: Standing<'_>) -> Forecast<'a> {

@@ -1,4 +1,5 @@
-//! The stream of the users' table: what ends with a change of rights ends also when the process that wrote the row was lost.
+//! The stream of the users' table: a change of rights ends what it must and is told to whom it must, also when the process that wrote
+//! the row was lost.
 
 use std::process::ExitCode;
 
@@ -7,10 +8,10 @@ use shared::error::Error;
 use shared::lambda;
 use shared::models::row_change::RowChange;
 
-async fn copy(epochs: &Epochs, change: RowChange) -> Result<(), Error> {
-    epochs.copy(&change).await
+async fn follow(epochs: &Epochs, change: RowChange) -> Result<(), Error> {
+    epochs.follow(&change).await
 }
 
 fn main() -> ExitCode {
-    lambda::stream(Epochs::connect, copy)
+    lambda::stream(Epochs::connect, follow)
 }

@@ -40,6 +40,7 @@ mod me;
 mod metrics;
 mod missing_midnight;
 mod month;
+mod notices;
 mod odd_rows;
 mod outage;
 mod own_front;

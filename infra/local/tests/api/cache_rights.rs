@@ -114,9 +114,16 @@ async fn the_rights_of_each_function_are_enough_for_it() {
         for change in ["disable", "enable"] {
             app.invoke_function("change_rights", &task(&phone, change)).await;
         }
-        let change: Value = serde_json::from_str(include_str!("../../events/epochs.json")).unwrap();
+        let mut change: Value = serde_json::from_str(include_str!("../../events/epochs.json")).unwrap();
+        let notified = app.phone();
+        let row = &mut change["Records"][0]["dynamodb"]["NewImage"];
+        row["update_time"] = json!({ "N": app.now().await.as_millisecond().to_string() });
+        row["notice"] = json!({ "M": {
+            "kind": { "S": "phone_changed" }, "phone": { "S": format!("+86{notified}") }, "language": { "S": "zh" },
+        } });
         give(app, &rights("epochs")).await;
         assert_eq!(app.invoke_function("epochs", &change).await, json!({ "batchItemFailures": [] }));
+        assert_eq!(app.messages(&notified, 1).await.len(), 1);
         give(app, ALL).await;
         leave_for_long(app).await;
         for job in ["daily", "deployed"] {
@@ -245,7 +252,7 @@ async fn no_function_may_do_more_than_its_own() {
             // `daily` erases what the cache has of a user, and of other keys only reads the figures.
             (
                 "HINCRBY iwc:{00}:figures:2026-11-22 logins 1",
-                but(&[&judge[..], &["user_index", "user_export"]].concat()),
+                but(&[&judge[..], &["user_index", "user_export", "epochs"]].concat()),
             ),
             ("DEL iwc:{00}:figures:2026-11-22", but(&[&judge[..], &["daily"]].concat())),
             ("DEL iwc:{00}:code:+8613800138000", but(&[&judge[..], &["daily"]].concat())),

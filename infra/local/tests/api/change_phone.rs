@@ -62,7 +62,8 @@ async fn the_user_moves_with_its_row_and_this_session_and_the_old_phone_is_free(
             assert_eq!(expected[name]["N"].as_str().unwrap_or_default(), was, "{name}");
             assert_eq!(row[name]["N"], is, "{name}");
         }
-        for name in ["phone", "version", "epoch", "changed_by", "update_time", "receipt"] {
+        // The stream takes the notice out.
+        for name in ["phone", "version", "epoch", "changed_by", "update_time", "receipt", "notice"] {
             expected.as_object_mut().unwrap().remove(name);
             row.as_object_mut().unwrap().remove(name);
         }
@@ -310,7 +311,7 @@ async fn a_store_that_fails_burns_no_code_and_the_same_request_succeeds_afterwar
                 assert_eq!(change(app, &who.sid, &body).await.code, 0, "{store} {mode}");
             }
         }
-        // The notice is lost with its way, and the change is not.
+        // The notice lies in the row, so it outlives this process, and that of the stream's function.
         let (old, who) = user(app).await;
         let body = request(app, &old, &app.phone()).await;
         app.fail(&json!({ "invoke": { "mode": "kill_before_reply" } })).await;
@@ -318,6 +319,7 @@ async fn a_store_that_fails_burns_no_code_and_the_same_request_succeeds_afterwar
         assert_eq!(send("POST", &url, &[("authorization", &who.sid)], body.to_string()).await.status, 500);
         app.fail(&json!({})).await;
         assert_eq!(change(app, &who.sid, &body).await.code, 0, "the reply was lost");
+        assert_eq!(app.messages(&old, 4).await.len(), 4, "one notice");
     })
     .await;
 }

@@ -1,5 +1,5 @@
-//! `POST /user/change_phone` whose process dies at any of its calls: what it awaits is a call of the cache, of the table or of
-//! Lambda, so these are all the points at which a change can stop.
+//! `POST /user/change_phone` whose process dies at any of its calls: what it awaits is a call of the cache or of the table, so these
+//! are all the points at which a change can stop.
 
 use std::process::Command;
 
@@ -24,12 +24,11 @@ struct Mover {
 /// An app whose function `change_phone`, and no other one, reaches its backends through a gate.
 async fn behind_a_gate(test: impl AsyncFnOnce(&TestApp, &Gate)) {
     let gate = Gate::default();
-    let (cache, dynamodb, lambda) = (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
+    let (cache, dynamodb) = (watch::Sender::default(), watch::Sender::default());
     let variables = format!(
-        "CACHE_URL: '{}', AWS_ENDPOINT_URL_DYNAMODB: '{}', AWS_ENDPOINT_URL_LAMBDA: '{}'",
+        "CACHE_URL: '{}', AWS_ENDPOINT_URL_DYNAMODB: '{}'",
         gate.redis(cache.subscribe()).await,
-        gate.http(dynamodb.subscribe()).await,
-        gate.http(lambda.subscribe()).await
+        gate.http(dynamodb.subscribe()).await
     );
     TestAppBuilder::new()
         .settings(for_crowds)
@@ -37,7 +36,6 @@ async fn behind_a_gate(test: impl AsyncFnOnce(&TestApp, &Gate)) {
         .run(async |app| {
             cache.send_replace(app.emulator.cache_url());
             dynamodb.send_replace(app.emulator.dynamodb_url());
-            lambda.send_replace(app.aws_url().await);
             test(app, &gate).await;
         })
         .await;

@@ -93,8 +93,11 @@ fn a_message_passes_the_rows_of_its_client_number_and_network() {
 
 #[test]
 fn a_notice_is_limited_by_the_budget_alone_with_its_reserve() {
-    let spend = to_notify(&config(), &call("203.0.113.7"), &phone()).map(|spend| (rows(&spend), spend.slot));
-    assert_eq!(spend.unwrap(), (vec!["budget all 0 1000000 1000000 45000".to_owned()], SENDS.to_owned()));
+    let config = config();
+    let [one, again] = [(); 2].map(|()| to_notify(&config, &call("203.0.113.7").now, &phone(), "record").unwrap());
+    assert_eq!((rows(&one), &*one.slot), (vec!["budget all 0 1000000 1000000 45000".to_owned()], SENDS));
+    // By another id under the same record, the cache knows that it was counted before.
+    assert!(one.id != again.id && one.idempotency.unwrap().key == again.idempotency.unwrap().key);
 }
 
 #[test]
@@ -122,7 +125,7 @@ fn wrong_tries_have_the_limits_of_their_client() {
 
 #[test]
 fn a_day_is_the_stages_and_has_its_rest() {
-    let Day { date, left } = day(&call("203.0.113.7"));
+    let Day { date, left } = day(&call("203.0.113.7").now);
     assert_eq!((date.to_string().as_str(), left), ("2026-11-26", Duration::from_millis(500)));
 }
 

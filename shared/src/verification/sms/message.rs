@@ -11,10 +11,11 @@ use crate::config::SmsText;
 use crate::models::call::Call;
 use crate::models::language::Language;
 use crate::models::message_kind::MessageKind;
+use crate::models::notice::Notice;
 use crate::models::phone::Phone;
 
 /// How long a notice may be late.
-const NOTICE: Duration = Duration::from_hours(1);
+const NOTICE_MS: u64 = 3_600_000;
 
 /// The task of sending a message. It carries the code's seed and not the code, so that no queue holds one.
 #[derive(Serialize, Deserialize)]
@@ -68,9 +69,11 @@ impl SendSms {
         }
     }
 
-    /// A notice to `phone`, in the language of the caller.
-    pub(crate) fn notice(call: &Call, phone: &Phone, kind: MessageKind, days: u16) -> Self {
-        Self { kind, days, ..Self::new(call, phone, String::new(), NOTICE) }
+    /// A notice of what was done at that time.
+    pub(crate) fn notice(notice: &Notice, made_at_ms: u64, days: u16) -> Self {
+        let Notice { kind, phone, language } = notice.clone();
+        let good_until_ms = made_at_ms.saturating_add(NOTICE_MS);
+        Self { kind, phone, seed: String::new(), good_until_ms, minutes: NOTICE_MS / 60_000, language, days }
     }
 
     /// What the message says. A notice has no code.
