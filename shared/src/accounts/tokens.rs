@@ -62,7 +62,7 @@ impl Tokens {
             iss,
             iat,
             exp,
-            jti: hex::encode(random::bytes::<16>()?),
+            jti: const_hex::encode(random::bytes::<16>()?),
         };
         Ok(NewToken { token: jwt::sign(&keys, &claims)?, expires_in: settings.ttl_secs })
     }
@@ -82,6 +82,6 @@ impl Tokens {
         let keys = self.keys.get(call.now.timestamp()).await.ok()?;
         let mac = Hmac::<Sha256>::new_from_slice(keys.current.bytes()).ok()?;
         let mac = mac.chain_update("network of a log line:").chain_update(call.network.as_str()).finalize();
-        Some(hex::encode(&mac.into_bytes()[..8]))
+        Some(const_hex::encode(&mac.into_bytes()[..8]))
     }
 }

@@ -1,6 +1,5 @@
 //! Verification codes and what is counted for each phone.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -11,12 +10,11 @@ use crate::error::{Cause, Error};
 use crate::models::device::Client;
 use crate::models::phone::Phone;
 
-static CODE_LOOK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/code_look.lua")));
-static CODE_PLACE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/code_place.lua")));
-static CODE_TRY: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(include_str!("scripts/code_judge.lua"), include_str!("scripts/code_try.lua")))
-});
-static CODE_USE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/code_use.lua")));
+static CODE_LOOK: Script = Script::new(include_str!("scripts/code_look.lua"));
+static CODE_PLACE: Script = Script::new(include_str!("scripts/code_place.lua"));
+static CODE_TRY: Script =
+    Script::new(concat!(include_str!("scripts/code_judge.lua"), include_str!("scripts/code_try.lua")));
+static CODE_USE: Script = Script::new(include_str!("scripts/code_use.lua"));
 
 /// The stage's day: daily counts end with it.
 #[derive(Clone, Copy)]

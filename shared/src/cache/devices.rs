@@ -1,7 +1,5 @@
 //! The sessions of a user, for those who look at them, end them and keep them.
 
-use std::sync::LazyLock;
-
 use super::client::Cache;
 use super::script::Script;
 use super::sessions::SessionKey;
@@ -9,8 +7,8 @@ use crate::error::Error;
 use crate::models::phone::Phone;
 use crate::models::user::{User, UserId};
 
-static SESSION_STAMP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/session_stamp.lua")));
-static SESSION_DROP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/session_drop.lua")));
+static SESSION_STAMP: Script = Script::new(include_str!("scripts/session_stamp.lua"));
+static SESSION_DROP: Script = Script::new(include_str!("scripts/session_drop.lua"));
 
 /// A session of a list: what it stands for, and when it ends by itself.
 pub struct ListedSession {

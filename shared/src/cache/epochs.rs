@@ -1,8 +1,6 @@
 //! Copies of users' epochs, for those who ask whether a credential is as new as its user's rights: beside the sessions of a
 //! phone, and in the slot of the user's id for tokens.
 
-use std::sync::LazyLock;
-
 use futures_util::future::join_all;
 
 use super::client::{Cache, slot_of};
@@ -10,7 +8,7 @@ use super::script::Script;
 use crate::error::{Cause, Error};
 use crate::models::user::UserId;
 
-static EPOCH_RAISE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/epoch_raise.lua")));
+static EPOCH_RAISE: Script = Script::new(include_str!("scripts/epoch_raise.lua"));
 
 /// A user's epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,6 +1,5 @@
 //! Counts of what was done, for the rows of the table of limits.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::client::{Cache, millis};
@@ -9,9 +8,9 @@ use super::script::Script;
 use crate::config::Unverified;
 use crate::error::{Cause, Error};
 
-static LIMIT_CREDIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/limit_credit.lua")));
-static LIMIT_REFUND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/limit_refund.lua")));
-static LIMIT_SPEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/limit_spend.lua")));
+static LIMIT_CREDIT: Script = Script::new(include_str!("scripts/limit_credit.lua"));
+static LIMIT_REFUND: Script = Script::new(include_str!("scripts/limit_refund.lua"));
+static LIMIT_SPEND: Script = Script::new(include_str!("scripts/limit_spend.lua"));
 
 /// The slot of everything that is checked before a message is sent, so that one script sees all of it at once.
 /// See `docs/decisions/0008-limits-in-one-slot.md`.

@@ -1,7 +1,5 @@
 //! Sessions: the value that a session id stands for, and the sessions that a user has.
 
-use std::sync::LazyLock;
-
 use redis::ToRedisArgs;
 
 use super::client::Cache;
@@ -10,12 +8,11 @@ use super::script::Script;
 use crate::error::{Cause, Error};
 use crate::models::user::UserId;
 
-static SESSION_END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/session_end.lua")));
-static SESSION_RECORD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/session_record.lua")));
-static SESSION_TOUCH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/session_touch.lua")));
-static SESSION_OPEN: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(include_str!("scripts/code_judge.lua"), include_str!("scripts/session_open.lua")))
-});
+static SESSION_END: Script = Script::new(include_str!("scripts/session_end.lua"));
+static SESSION_RECORD: Script = Script::new(include_str!("scripts/session_record.lua"));
+static SESSION_TOUCH: Script = Script::new(include_str!("scripts/session_touch.lua"));
+static SESSION_OPEN: Script =
+    Script::new(concat!(include_str!("scripts/code_judge.lua"), include_str!("scripts/session_open.lua")));
 
 /// A browser gets its cookie again at most so often. A late reply then seldom brings back a cookie that another reply has
 /// replaced.

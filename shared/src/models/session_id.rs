@@ -45,7 +45,7 @@ impl SessionId {
     /// Its SHA-256 in hexadecimal, by which the cache knows it.
     #[must_use]
     pub fn hash(&self) -> String {
-        hex::encode(Sha256::digest(self.0.as_bytes()))
+        const_hex::encode(Sha256::digest(self.0.as_bytes()))
     }
 }
 

@@ -115,13 +115,13 @@ pub(super) fn code_mac(key: &Key, phone: &Phone, code: &str) -> Result<Tag, Erro
 }
 
 pub(super) fn hex_of(mac: &Tag) -> String {
-    hex::encode(mac.as_bytes())
+    const_hex::encode(mac.as_bytes())
 }
 
 /// Whether `hex` is what [`hex_of`] writes of the MAC.
 pub(super) fn is_hex_of(hex: &str, mac: &Tag) -> bool {
     let mut bytes = [0; 32];
-    hex::decode_to_slice(hex, &mut bytes).is_ok() && Tag::new(bytes.into()) == *mac
+    const_hex::decode_to_slice(hex, &mut bytes).is_ok() && Tag::new(bytes.into()) == *mac
 }
 
 /// HMAC-SHA-256 over a purpose and parts, each behind its length, so that no two lists give one message.

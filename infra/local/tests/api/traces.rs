@@ -28,7 +28,7 @@ fn forms() -> Vec<String> {
         forms.extend(["-", " "].map(|gap| [&phone[..3], &phone[3..7], &phone[7..]].join(gap)));
         forms.push(phone[3..].to_owned());
         for spelling in [phone.to_owned(), format!("86{phone}"), format!("+86{phone}")] {
-            forms.push(hex::encode(&Sha256::digest(&spelling)[..8]));
+            forms.push(const_hex::encode(&Sha256::digest(&spelling)[..8]));
         }
     }
     for name in NAMES {

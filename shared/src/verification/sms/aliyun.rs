@@ -88,7 +88,7 @@ impl Aliyun {
 /// The header `authorization` of a request without a body.
 fn authorization(key: &Key, query: &str, headers: &[(&str, &str)]) -> Result<String, Error> {
     let request = hash(canonical_request(query, headers, &[]).as_bytes());
-    let signature = hex::encode(mac(key.bytes(), &format!("{ALGORITHM}\n{request}"))?);
+    let signature = const_hex::encode(mac(key.bytes(), &format!("{ALGORITHM}\n{request}"))?);
     Ok(format!("{ALGORITHM} Credential={},SignedHeaders={},Signature={signature}", key.kid, names(headers)))
 }
 

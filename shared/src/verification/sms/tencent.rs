@@ -109,7 +109,7 @@ fn authorization(
     for part in [date, service, "tc3_request"] {
         signing = mac(&signing, part)?;
     }
-    let signature = hex::encode(mac(&signing, &format!("{ALGORITHM}\n{timestamp}\n{scope}\n{request}"))?);
+    let signature = const_hex::encode(mac(&signing, &format!("{ALGORITHM}\n{timestamp}\n{scope}\n{request}"))?);
     let names = names(headers);
     Ok(format!("{ALGORITHM} Credential={}/{scope}, SignedHeaders={names}, Signature={signature}", key.kid))
 }
@@ -168,10 +168,10 @@ mod tests {
         // The present edition, which signs the action too. It masks its key, but shows what follows from it.
         let request = hash(canonical_request("", &HEADERS, BODY.as_bytes()).as_bytes());
         assert_eq!(request, "7019a55be8395899b900fb5564e4200d984910f34794a27cb3fb7d10ff6a1e84");
-        let of_day = hex::decode("da98fb70dcf6b112dc21038d1eeeb3a95c74b4dcb12c1131f864f6066bd02be0").unwrap();
+        let of_day = const_hex::decode("da98fb70dcf6b112dc21038d1eeeb3a95c74b4dcb12c1131f864f6066bd02be0").unwrap();
         let signing = mac(&mac(&of_day, "cvm").unwrap(), "tc3_request").unwrap();
         let text = format!("{ALGORITHM}\n1551113065\n2019-02-25/cvm/tc3_request\n{request}");
-        let signature = hex::encode(mac(&signing, &text).unwrap());
+        let signature = const_hex::encode(mac(&signing, &text).unwrap());
         assert_eq!(signature, "10b1a37a7301a02ca19a647ad722d5e43b4b3cff309d421d85b46093f6ab6c4f");
     }
 
