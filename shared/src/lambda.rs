@@ -2,6 +2,8 @@
 
 mod access;
 mod adapter;
+#[cfg(target_env = "musl")]
+mod allocator;
 mod call_log;
 mod front;
 mod http;

@@ -17,11 +17,6 @@ use crate::error::{self, Cause, Error, StartError};
 use crate::http;
 use crate::telemetry::{self, INVOCATION};
 
-// What is shipped is linked with musl, whose own allocator takes a third more of a warm request's processor time (decision 21).
-#[cfg(target_env = "musl")]
-#[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
-
 const NOT_STARTED: &str = "the cold start failed";
 const STOPPED: &str = "the Lambda runtime stopped";
 
