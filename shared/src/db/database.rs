@@ -141,6 +141,8 @@ fn send<T, E>(
     // A future of the SDK has about 6 kB, which every future around it would copy.
     let operation = Box::pin(operation.instrument(span.clone()));
     async move {
+        // The SDK computes for a while before it sends. What is asked of the cache beside it goes first, and is answered meanwhile.
+        tokio::task::yield_now().await;
         let outcome = operation.await;
         let charged = outcome.as_ref().ok().and_then(capacity).and_then(ConsumedCapacity::capacity_units);
         if let Some(charged) = charged {
@@ -180,6 +182,9 @@ pub(super) fn met(error: &SdkError<PutItemError>) -> Result<Option<Item>, Error>
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::Relaxed;
+
     use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
     use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
     use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
@@ -201,6 +206,14 @@ mod tests {
     fn get(dynamodb: &Scripted) -> Result<GetItemOutput, Error> {
         let get = Database::new(dynamodb.config()).client.get_item().table_name("runs").key("run", s("r"));
         dynamodb.run(read(get.return_consumed_capacity(Total).send(), GetItemOutput::consumed_capacity))
+    }
+
+    #[tokio::test]
+    async fn what_runs_beside_an_operation_begins_before_it() {
+        let has_begun = AtomicBool::new(false);
+        let operation = async { Ok::<_, SdkError<PutItemError>>(has_begun.load(Relaxed)) };
+        let (was_first, ()) = tokio::join!(read(operation, |_| None), async { has_begun.store(true, Relaxed) });
+        assert!(was_first.unwrap());
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -27,6 +28,16 @@ pub(super) enum Ending {
     Lost,
     /// Never.
     Silence,
+}
+
+/// Whether something can go on.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Ending {
@@ -89,9 +100,14 @@ impl Scripted {
     /// Drives `future` to its end. While nothing else can go on, the time goes on to the next deadline.
     pub(super) fn run<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
         loop {
-            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                 return output;
+            }
+            if woken.0.swap(false, Ordering::Relaxed) {
+                continue;
             }
             let mut state = self.0.lock().unwrap();
             let now = state.now;
