@@ -90,7 +90,6 @@ impl PhoneChange {
         let owner = Some((principal.user_id, principal.epoch));
         let old = Proof { phone: moving.from, code: &request.old_veri_code, owner };
         let new = Proof { phone: moving.to, code: &request.veri_code, owner: None };
-        // The row first: it takes longest.
         let (row, old, new) = tokio::join!(
             self.0.users.stored_row(moving.from),
             self.0.codes.prove(call, &old),

@@ -1,11 +1,14 @@
 //! The audit's table: partition key `id`, the user's; sort key `version`, the counter of the user's row. Events end by their
 //! time-to-live, `expires_at` in seconds.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::database::{Database, is_done, read, write};
 use super::item::{Item, from_item, incomplete, n, s, to_item};
@@ -13,10 +16,14 @@ use super::users::Users;
 use crate::config::Config;
 use crate::error::{Cause, Error, StartError};
 use crate::models::audit_event::AuditEvent;
+use crate::models::changed_by::ChangedBy;
 use crate::models::user::UserId;
 
 /// A row that is not ours yet, or that an earlier delivery of the same record has written.
 const IS_FREE: &str = "attribute_not_exists(id) OR record_id = :record";
+
+/// What a page reads of an event, with placeholders for reserved words: not what says whose it is, and of which record.
+const SHOWN: &str = "version, #at, changed_by, #fields, #values";
 
 /// Digits behind the point of a sort key. A number of DynamoDB has 38 in all.
 const DIGITS: usize = 30;
@@ -55,6 +62,16 @@ struct EventItem<'a> {
     event: &'a AuditEvent,
     record_id: &'a str,
     expires_at: i64,
+}
+
+/// An event as a page reads it.
+#[derive(Deserialize)]
+struct ShownEvent {
+    at: i64,
+    changed_by: Option<ChangedBy>,
+    fields: Vec<String>,
+    #[serde(default)]
+    values: BTreeMap<String, Value>,
 }
 
 impl AuditEvents {
@@ -116,6 +133,10 @@ impl AuditEvents {
     ) -> Result<Vec<(Place, AuditEvent)>, Error> {
         let query = self.database.client.query().table_name(&self.table).return_consumed_capacity(Total);
         let query = query
+            .projection_expression(SHOWN)
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_names("#fields", "fields")
+            .expression_attribute_names("#values", "values")
             .expression_attribute_values(":id", s(user.to_string()))
             .scan_index_forward(false)
             .limit(count.try_into().unwrap_or(i32::MAX));
@@ -126,24 +147,21 @@ impl AuditEvents {
             None => query.key_condition_expression("id = :id"),
         };
         let found = read(query.send(), QueryOutput::consumed_capacity).await?;
-        found.items.unwrap_or_default().into_iter().map(placed).collect()
+        found.items.unwrap_or_default().into_iter().map(|item| placed(user, item)).collect()
     }
 }
 
-/// An event of the table, and its place.
-fn placed(mut item: Item) -> Result<(Place, AuditEvent), Error> {
+/// An event of a user, and its place.
+fn placed(id: UserId, mut item: Item) -> Result<(Place, AuditEvent), Error> {
     let Some(AttributeValue::N(place)) = item.remove("version") else { return Err(incomplete()) };
-    let mut event: AuditEvent = from_item(item)?;
-    let whole = place.split('.').next().and_then(|whole| whole.parse().ok());
-    event.version = whole.ok_or_else(incomplete)?;
-    Ok((Place(place), event))
+    let ShownEvent { at, changed_by, fields, values } = from_item(item)?;
+    let version = place.split('.').next().and_then(|whole| whole.parse().ok()).ok_or_else(incomplete)?;
+    Ok((Place(place), AuditEvent { id, version, at, changed_by, fields, values }))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::super::scripted::{Ending, Scripted};
     use super::super::user_item::samples::ID;
@@ -202,7 +220,12 @@ mod tests {
 
     #[test]
     fn a_page_is_one_query_and_reads_back() {
-        let page = json!({ "Items": [item("5.25"), item("5")] });
+        let shown = |version: &str| {
+            let mut item = item(version);
+            item.as_object_mut().unwrap().retain(|name, _| !["id", "record_id", "expires_at"].contains(&name.as_str()));
+            item
+        };
+        let page = json!({ "Items": [shown("5.25"), shown("5")] });
         let dynamodb = Scripted::new(&[Ending::ok(&page)]);
         let before = Place::parse("7").unwrap();
         let found = dynamodb.run(table(&dynamodb).newest(ID.parse().unwrap(), Some(&before), 2)).unwrap();
@@ -210,6 +233,8 @@ mod tests {
         assert_eq!((places, &found[0].1, &found[1].1), (vec!["5.25", "5"], &event(), &event()));
         let expected = json!({
             "TableName": "audit", "KeyConditionExpression": "id = :id AND version < :before", "ScanIndexForward": false,
+            "ProjectionExpression": "version, #at, changed_by, #fields, #values",
+            "ExpressionAttributeNames": { "#at": "at", "#fields": "fields", "#values": "values" },
             "ExpressionAttributeValues": { ":id": { "S": ID }, ":before": { "N": "7" } }, "Limit": 2,
             "ReturnConsumedCapacity": "TOTAL",
         });

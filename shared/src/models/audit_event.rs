@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::changed_by::ChangedBy;
@@ -10,7 +10,7 @@ use super::user::UserId;
 
 /// What happened to a user. It names fields and has values of [`VALUED`] alone: nothing in it points to a person but random
 /// ids.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct AuditEvent {
     /// Whom it happened to.
     pub id: UserId,
@@ -20,12 +20,11 @@ pub struct AuditEvent {
     /// When, in milliseconds since the Unix epoch.
     pub at: i64,
     /// Who did it; `None` for a write that did not raise the counter, as one by hand.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<ChangedBy>,
     /// Names of the fields that differ, sorted.
     pub fields: Vec<String>,
     /// New values of those of them that [`VALUED`] lists.
-    #[serde(default)]
     pub values: BTreeMap<String, Value>,
 }
 
