@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::aws::Clients;
+use crate::aws::{Clients, Tasks};
 use crate::cache::{Cache, Epoch};
 use crate::clock::Now;
 use crate::config::Config;
@@ -34,15 +34,16 @@ struct Raised<'a> {
 }
 
 impl Epochs {
-    /// Opens all that it needs.
+    /// Opens all that it needs, side by side.
     ///
     /// # Errors
     /// What stops the cold start.
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
-        let (cache, database) = tokio::try_join!(Cache::connect(clients), Database::connect(clients))?;
         let config = Arc::clone(&clients.config);
-        let (users, notices) = (Users::new(&database, &config)?, Notices::new(cache.clone(), clients)?);
-        Ok(Self { cache, users, notices, config })
+        let (cache, tasks, database) =
+            tokio::try_join!(Cache::connect(clients), Tasks::connect(clients), Database::connect(clients))?;
+        let notices = Notices::new(cache.clone(), tasks, Arc::clone(&config));
+        Ok(Self { users: Users::new(&database, &config)?, cache, notices, config })
     }
 
     /// Does what a change brings about. Doing it twice equals doing it once.

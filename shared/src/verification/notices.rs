@@ -7,11 +7,11 @@ use tracing::warn;
 
 use super::limits;
 use super::sms::SendSms;
-use crate::aws::{Clients, Tasks};
+use crate::aws::Tasks;
 use crate::cache::{Cache, Decision};
 use crate::clock::Now;
 use crate::config::Config;
-use crate::error::{Error, StartError};
+use crate::error::Error;
 use crate::models::notice::Notice;
 use crate::models::phone::Phone;
 
@@ -23,12 +23,10 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// Notices within the budget that `cache` counts.
-    ///
-    /// # Errors
-    /// A variable that is missing or cannot work.
-    pub fn new(cache: Cache, clients: &Clients) -> Result<Self, StartError> {
-        Ok(Self { cache, tasks: Tasks::new(clients)?, config: Arc::clone(&clients.config) })
+    /// Notices that `tasks` deliver, within the budget that `cache` counts.
+    #[must_use]
+    pub fn new(cache: Cache, tasks: Tasks, config: Arc<Config>) -> Self {
+        Self { cache, tasks, config }
     }
 
     /// Hands a notice over, and counts it. `id` names what it is about: under the same one it is counted and sent once. One that
