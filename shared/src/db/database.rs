@@ -1,7 +1,9 @@
 //! The client of a stage's tables: how it is made, when it tries again, and what its operations cost.
 
 use std::error::Error as _;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::task::Poll;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -142,7 +144,7 @@ fn send<T, E>(
     let operation = Box::pin(operation.instrument(span.clone()));
     async move {
         // The SDK computes for a while before it sends. What is asked of the cache beside it goes first, and is answered meanwhile.
-        tokio::task::yield_now().await;
+        next_turn().await;
         let outcome = operation.await;
         let charged = outcome.as_ref().ok().and_then(capacity).and_then(ConsumedCapacity::capacity_units);
         if let Some(charged) = charged {
@@ -150,6 +152,20 @@ fn send<T, E>(
         }
         outcome
     }
+}
+
+/// Waits for a turn behind all that can go on now. Those who wait go on in their order, which Tokio's `yield_now` reverses: changes
+/// of a stream are written in theirs.
+async fn next_turn() {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Why an operation was not carried out.
@@ -182,12 +198,13 @@ pub(super) fn met(error: &SdkError<PutItemError>) -> Result<Option<Item>, Error>
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
     use std::sync::atomic::Ordering::Relaxed;
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
 
     use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
     use aws_sdk_dynamodb::operation::put_item::PutItemOutput;
     use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
+    use futures_util::{StreamExt, stream};
     use jiff::SignedDuration;
     use jiff::fmt::rfc2822;
     use serde_json::json;
@@ -214,6 +231,17 @@ mod tests {
         let operation = async { Ok::<_, SdkError<PutItemError>>(has_begun.load(Relaxed)) };
         let (was_first, ()) = tokio::join!(read(operation, |_| None), async { has_begun.store(true, Relaxed) });
         assert!(was_first.unwrap());
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_go_on_in_their_order() {
+        let (next, order) = (AtomicUsize::new(0), [const { AtomicUsize::new(9) }; 3]);
+        let waits = order.iter().map(async |place| {
+            next_turn().await;
+            place.store(next.fetch_add(1, Relaxed), Relaxed);
+        });
+        stream::iter(waits).buffered(3).collect::<Vec<_>>().await;
+        assert_eq!(order.map(AtomicUsize::into_inner), [0, 1, 2]);
     }
 
     #[test]
