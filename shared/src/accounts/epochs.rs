@@ -1,6 +1,6 @@
-//! What a raised epoch brings about, by the stream of the users' table. A function that changes rights writes the row and then the
-//! copies in the cache; one that is lost in between leaves credentials as they were, and this ends them. What somebody must hear of
-//! the change lies in the row, and is sent here alone (a transactional outbox), so that no lost process loses it.
+//! The effects of a raised epoch, by the stream of the users' table. A function that changes rights writes the row and then the
+//! copies in the cache; if it is lost in between, old credentials stay valid until this ends them. The notice of a change is written
+//! in the row, and only this sends it (a transactional outbox), so a lost process does not lose it.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::models::row_change::{Row, RowChange, map, number, text};
 use crate::models::user::UserId;
 use crate::verification::Notices;
 
-/// What follows a raised epoch.
+/// Applies the effects of a raised epoch.
 pub struct Epochs {
     cache: Cache,
     users: Users,
@@ -46,12 +46,12 @@ impl Epochs {
         Ok(Self { users: Users::new(&database, &config)?, cache, notices, config })
     }
 
-    /// Does what a change brings about. Doing it twice equals doing it once.
+    /// Applies the effects of a change. Applying them twice equals applying them once.
     ///
     /// # Errors
     /// A backend; [`Error::Internal`] for a row that no later try can read either.
-    pub async fn follow(&self, change: &RowChange) -> Result<(), Error> {
-        // Who still comes in matters more than who hears of it.
+    pub async fn handle(&self, change: &RowChange) -> Result<(), Error> {
+        // Ending access is more urgent than the notice.
         self.copy(change).await?;
         self.notify(change).await
     }
@@ -66,9 +66,9 @@ impl Epochs {
         self.cache.raise_epoch(&[phone], user, epoch, (now, now + self.config.longest_credential_secs())).await
     }
 
-    /// Sends the notice that was written with a change, and takes it out of the row.
+    /// Sends the notice that was written with a change, and removes it from the row.
     async fn notify(&self, change: &RowChange) -> Result<(), Error> {
-        let Some(Owed { phone, made_at_ms, notice }) = owed(change)? else { return Ok(()) };
+        let Some(PendingNotice { phone, made_at_ms, notice }) = pending_notice(change)? else { return Ok(()) };
         // The later of the two: in the local emulator a row's time can be ahead of the machine's.
         let now = Timestamp::from_millisecond(change.delivered_at_ms.max(made_at_ms)).unwrap_or_default();
         let now = Now::new(now, self.config.zone.clone());
@@ -77,16 +77,16 @@ impl Epochs {
     }
 }
 
-/// A notice that a change has written.
-struct Owed<'a> {
-    /// That of the row.
+/// A notice that a change has written, and that was not sent yet.
+struct PendingNotice<'a> {
+    /// The key of the row; the notice can be for another phone.
     phone: &'a str,
     made_at_ms: i64,
     notice: Notice,
 }
 
 /// The notice that a change has written, if it has.
-fn owed(change: &RowChange) -> Result<Option<Owed<'_>>, Error> {
+fn pending_notice(change: &RowChange) -> Result<Option<PendingNotice<'_>>, Error> {
     let unreadable = || Error::Internal(Cause::new("a notice that cannot be read"));
     let Some(new) = &change.new else { return Ok(None) };
     let notice = map(new, "notice");
@@ -94,7 +94,7 @@ fn owed(change: &RowChange) -> Result<Option<Owed<'_>>, Error> {
     let Some(notice) = notice.filter(|notice| before.as_ref() != Some(notice)) else { return Ok(None) };
     let notice = serde_json::from_value(notice).map_err(|_| unreadable())?;
     let phone = text(new, "phone").ok_or_else(unreadable)?;
-    Ok(Some(Owed { phone, made_at_ms: number(new, "update_time").unwrap_or(change.at_ms), notice }))
+    Ok(Some(PendingNotice { phone, made_at_ms: number(new, "update_time").unwrap_or(change.at_ms), notice }))
 }
 
 /// The epoch that a change has raised, if it has.
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_is_owed_where_a_change_has_written_it() {
+    fn a_notice_is_pending_where_a_change_has_written_it() {
         let with = |notice: Value| {
             let mut row = row(ID, Some("1"));
             row["notice"] = notice;
@@ -198,7 +198,7 @@ mod tests {
         };
         let notice = |kind: &str| json!({ "M": { "kind": { "S": kind }, "phone": { "S": "+8613900139000" }, "language": { "S": "en" } } });
         let (moved, left) = (with(notice("phone_changed")), with(notice("account_deleted")));
-        for (old, new, is_owed) in [
+        for (old, new, is_pending) in [
             (&Value::Null, &moved, true),
             (&row(ID, None), &left, true),
             // A user who has moved leaves, before the first notice was sent.
@@ -209,13 +209,13 @@ mod tests {
             (&moved, &Value::Null, false),
         ] {
             let change = change(old, new);
-            let owed = owed(&change).unwrap();
-            let found = owed.map(|owed| (owed.phone, owed.notice.phone.clone(), owed.notice.language));
+            let pending = pending_notice(&change).unwrap();
+            let found = pending.map(|pending| (pending.phone, pending.notice.phone.clone(), pending.notice.language));
             let expected = ("+8613800138000", "+8613900139000".to_owned(), Language::English);
-            assert_eq!(found, is_owed.then_some(expected), "{old} {new}");
+            assert_eq!(found, is_pending.then_some(expected), "{old} {new}");
         }
         for odd in [json!({ "M": {} }), notice("other")] {
-            assert!(matches!(owed(&change(&Value::Null, &with(odd))), Err(Error::Internal(_))));
+            assert!(matches!(pending_notice(&change(&Value::Null, &with(odd))), Err(Error::Internal(_))));
         }
     }
 

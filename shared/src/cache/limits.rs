@@ -57,7 +57,7 @@ pub struct Spend<'a> {
 
 /// What is stored for an idempotency key.
 pub struct IdempotencyRecord {
-    /// A SHA-256 of the phone and the key, in base64: a key belongs to its phone.
+    /// A SHA-256 of the phone and the key, in base64: a key belongs to its phone. Of a notice, the id of its stream record.
     pub key: String,
 }
 

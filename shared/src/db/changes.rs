@@ -135,7 +135,7 @@ impl Change {
         if by_admin { deleted.set("deleted_by_admin", n(1)) } else { deleted.remove("deleted_by_admin") }
     }
 
-    /// Writes with the row what somebody must hear of the change.
+    /// Writes a notice of the change into the row; the table's stream sends it.
     #[must_use]
     pub fn with_notice(mut self, notice: Notice) -> Self {
         self.set.push("notice = :notice".to_owned());
@@ -143,7 +143,8 @@ impl Change {
         self
     }
 
-    /// Restores a deleted user. A notice that lies in the row is on its way, and a later one must not equal it.
+    /// Restores a deleted user. Removes a notice that was not removed yet (the stream has it): the next deletion must write a
+    /// different value, or its notice would not be seen as new.
     #[must_use]
     pub fn restored(self, id: UserId) -> Self {
         let restored = self.set("is_delete", n(0)).set("shard", n(id.shard()));

@@ -42,7 +42,7 @@ pub struct Move<'a> {
     pub at: Timestamp,
     /// Who wants it.
     pub by: &'a ChangedBy,
-    /// What the owner of the old phone must hear.
+    /// The notice to the old phone.
     pub notice: &'a Notice,
     /// Proof of the request; see `accounts::phone_change`.
     pub receipt: &'a str,

@@ -1,4 +1,4 @@
-//! Notices that lie in a user's row until they are sent.
+//! Notices that are stored in a user's row until they are sent.
 
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
@@ -9,8 +9,8 @@ use super::users::Users;
 use crate::error::Error;
 
 impl Users {
-    /// Takes the notice out of the row of a phone (E.164), because it was sent. That is no change of the user: the row's version
-    /// stays. A row that has none, or is gone, is left alone.
+    /// Removes the notice from the row of a phone (E.164), after it was sent. The row's version stays the same, because the user did
+    /// not change. A row without a notice, or without a user, is not written.
     ///
     /// # Errors
     /// [`Error::Db`].

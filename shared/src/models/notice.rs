@@ -1,4 +1,4 @@
-//! Notices: what the owner of a phone must hear of, because it was done to the account.
+//! Notices: messages that tell the owner of a phone about a change of the account.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,15 +7,15 @@ use super::language::Language;
 use super::message_kind::MessageKind;
 use super::phone::Phone;
 
-/// A notice that is not sent yet. It is written with the row that it is about, so that one is not without the other; the table's
-/// stream sends it, and takes it out of the row.
+/// A notice that was not sent yet. It is stored in the row that it is about, by the same write. The function that reads the table's
+/// stream sends it, and removes it from the row.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// What it is about.
     pub kind: MessageKind,
-    /// E.164. That of the row, or the one that the user has left.
+    /// The recipient, in E.164: the phone of the row, or after a change of phone the old one.
     pub phone: String,
-    /// That of the request.
+    /// The language of the request.
     pub language: Language,
 }
 

@@ -1,5 +1,5 @@
-//! The stream of the users' table: a change of rights ends what it must and is told to whom it must, also when the process that wrote
-//! the row was lost.
+//! Reads the stream of the users' table: ends the credentials that a change of rights has made invalid, and sends the notice of a
+//! change, even if the process that wrote the row was lost.
 
 use std::process::ExitCode;
 
@@ -8,10 +8,10 @@ use shared::error::Error;
 use shared::lambda;
 use shared::models::row_change::RowChange;
 
-async fn follow(epochs: &Epochs, change: RowChange) -> Result<(), Error> {
-    epochs.follow(&change).await
+async fn handle(epochs: &Epochs, change: RowChange) -> Result<(), Error> {
+    epochs.handle(&change).await
 }
 
 fn main() -> ExitCode {
-    lambda::stream(Epochs::connect, follow)
+    lambda::stream(Epochs::connect, handle)
 }
