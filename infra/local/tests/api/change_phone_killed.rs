@@ -4,7 +4,6 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use support::{Gate, PREFIX, Stop, TestApp, TestAppBuilder, code, for_crowds, send, with_variables};
 
@@ -24,18 +23,12 @@ struct Mover {
 /// An app whose function `change_phone`, and no other one, reaches its backends through a gate.
 async fn behind_a_gate(test: impl AsyncFnOnce(&TestApp, &Gate)) {
     let gate = Gate::default();
-    let (cache, dynamodb) = (watch::Sender::default(), watch::Sender::default());
-    let variables = format!(
-        "CACHE_URL: '{}', AWS_ENDPOINT_URL_DYNAMODB: '{}'",
-        gate.redis(cache.subscribe()).await,
-        gate.http(dynamodb.subscribe()).await
-    );
+    let (variables, targets) = gate.backends().await;
     TestAppBuilder::new()
         .settings(for_crowds)
         .template(|template| with_variables(template, "ChangePhone", &variables))
         .run(async |app| {
-            cache.send_replace(app.emulator.cache_url());
-            dynamodb.send_replace(app.emulator.dynamodb_url());
+            targets.lead_to(app).await;
             test(app, &gate).await;
         })
         .await;

@@ -3,7 +3,6 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use support::{Gate, Stop, TestApp, TestAppBuilder, for_crowds, with_app, with_variables};
 
@@ -95,20 +94,12 @@ fn image_of(change: &mut Value) -> &mut Value {
 #[tokio::test]
 async fn a_function_killed_at_any_call_sends_one_notice_and_counts_it_once() {
     let gate = Gate::default();
-    let (cache, dynamodb, lambda) = (watch::Sender::default(), watch::Sender::default(), watch::Sender::default());
-    let variables = format!(
-        "CACHE_URL: '{}', AWS_ENDPOINT_URL_DYNAMODB: '{}', AWS_ENDPOINT_URL_LAMBDA: '{}'",
-        gate.redis(cache.subscribe()).await,
-        gate.http(dynamodb.subscribe()).await,
-        gate.http(lambda.subscribe()).await
-    );
+    let (variables, targets) = gate.backends().await;
     TestAppBuilder::new()
         .settings(for_crowds)
         .template(|template| with_variables(template, "Epochs", &variables))
         .run(async |app| {
-            cache.send_replace(app.emulator.cache_url());
-            dynamodb.send_replace(app.emulator.dynamodb_url());
-            lambda.send_replace(app.aws_url().await);
+            targets.lead_to(app).await;
             for is_done in [false, true] {
                 let mut killed = 0;
                 loop {

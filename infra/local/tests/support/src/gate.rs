@@ -8,6 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::app::TestApp;
+
 /// A command whose reply says that all before it on the connection were carried out.
 const MARK: &[u8] = b"*2\r\n$4\r\nPING\r\n$13\r\nall-were-done\r\n";
 
@@ -52,7 +54,36 @@ pub fn with_variables(template: &str, function: &str, variables: &str) -> String
     template.replacen(&before, &format!("Environment: {{ Variables: {{ {variables}, {own}"), 1)
 }
 
+/// Where the proxies of [`Gate::backends`] lead.
+pub struct Targets {
+    cache: watch::Sender<String>,
+    dynamodb: watch::Sender<String>,
+    lambda: watch::Sender<String>,
+}
+
+impl Targets {
+    /// Leads them to the backends of an app that has started.
+    pub async fn lead_to(&self, app: &TestApp) {
+        self.cache.send_replace(app.emulator.cache_url());
+        self.dynamodb.send_replace(app.emulator.dynamodb_url());
+        self.lambda.send_replace(app.aws_url().await);
+    }
+}
+
 impl Gate {
+    /// Proxies before the cache, DynamoDB and Lambda: the variables of a function that reaches them through this gate, for
+    /// [`with_variables`], and where they lead.
+    pub async fn backends(&self) -> (String, Targets) {
+        let [cache, dynamodb, lambda] = [(); 3].map(|()| watch::Sender::default());
+        let variables = format!(
+            "CACHE_URL: '{}', AWS_ENDPOINT_URL_DYNAMODB: '{}', AWS_ENDPOINT_URL_LAMBDA: '{}'",
+            self.redis(cache.subscribe()).await,
+            self.http(dynamodb.subscribe()).await,
+            self.http(lambda.subscribe()).await
+        );
+        (variables, Targets { cache, dynamodb, lambda })
+    }
+
     /// The address of a new proxy before an HTTP backend at `http://host:port`, as such a URL. It ends with the test's runtime.
     pub async fn http(&self, target: watch::Receiver<String>) -> String {
         format!("http://{}", self.proxy(target, Protocol::Http).await)
