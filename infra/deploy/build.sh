@@ -7,9 +7,6 @@ set -eu
 cd "$(dirname "$0")/../.."
 . infra/deploy/lib.sh
 
-# Linked with musl, statically: a cold start loads and binds no library (decision 21).
-TARGET=aarch64-unknown-linux-musl
-
 for name; do
     ls -d functions/*/"$name" >/dev/null 2>&1 || fail "there is no function $name in functions/"
 done
@@ -30,16 +27,11 @@ if [ -n "${BUILT_IN-}" ]; then
     done
     exec python3 infra/deploy/pack.py --here ${MARKED:+--mark} ${1:+"$1"}
 fi
-need_library "$TARGET"
-need_cargo_lambda
 
 # The whole workspace without the emulator, also for one function: features are unified over what is built together.
 what=--bins
 [ $# = 0 ] || what=$(printf -- '--bin %s ' "$@")
 if [ -n "${PROOF-}" ]; then profile=proof folder=target/proof; else profile=release folder=target/lambda; fi
-# Rust links for this target at a fixed address; zig can also do it without one. This variable replaces the flag by which cargo-lambda
-# names the processor, so that stands here too: Lambda's oldest for ARM is a Graviton2, which has a Neoverse N1.
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS="-C link-arg=-pie -C target-cpu=neoverse-n1"
 # shellcheck disable=SC2086 # words
-cargo lambda build --profile $profile --target $TARGET --locked $FUNCTIONS_ALONE $what --lambda-dir "$PWD/$folder"
+build_functions aarch64-unknown-linux-musl --profile $profile $what --lambda-dir "$PWD/$folder"
 [ -n "${PROOF-}" ] || python3 infra/deploy/pack.py ${MARKED:+--mark} ${1:+"$1"}

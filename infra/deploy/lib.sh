@@ -20,30 +20,6 @@ need_aws() {
     AWS=.tools/aws/bin/aws
 }
 
-# Puts cargo-lambda and zig on the PATH, and gets them where there are none. Clones share them: their path is that of the linker,
-# and cargo builds every crate again for another linker.
-need_cargo_lambda() {
-    lambda_tools=${BADGE_TOOLS:?}/cargo-lambda-1.9.2-zig-0.17.1
-    if [ ! -d "$lambda_tools" ]; then
-        say "cargo-lambda is missing: installing it and zig into $lambda_tools (some minutes)"
-        mkdir -p "$BADGE_TOOLS"
-        venv "$lambda_tools.$$"
-        pip install cargo-lambda==1.9.2 ziglang==0.17.1 || {
-            rm -rf "$lambda_tools.$$"
-            fail "could not install cargo-lambda and zig from PyPI"
-        }
-        # Another clone may have been first.
-        if [ -d "$lambda_tools" ]; then rm -rf "$lambda_tools.$$"; else mv "$lambda_tools.$$" "$lambda_tools"; fi
-    fi
-    # A clone may have those of an older version.
-    if [ "$(readlink .tools/lambda)" != "$lambda_tools" ]; then
-        rm -rf .tools/lambda
-        mkdir -p .tools
-        ln -s "$lambda_tools" .tools/lambda
-    fi
-    PATH="$PWD/.tools/lambda/bin:$PATH"
-}
-
 # Sets AWS, and REGION to what the settings of AWS's own tools say. Version 1 of the command line does not know AWS_REGION.
 need_region() {
     need_aws

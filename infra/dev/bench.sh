@@ -7,7 +7,6 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/dev/lib.sh
-need_static
 : "${CARGO_TARGET_DIR:?}" "${RUNS:=21}" "${WARM:=400}" "${FN:=$(basename -a functions/*/*)}"
 
 here=$CARGO_TARGET_DIR/bench/here
@@ -19,17 +18,11 @@ built="$FN ${SIZES:+user_index}"
 # build FOLDER TARGET BINARIES: the functions of the tree in FOLDER, built in TARGET, into BINARIES. Another commit has a target
 # folder of its own: cargo would take its crates for those of this one.
 build() {
-    bins=
     for name in $built; do
-        [ -d "$1/functions/api/$name" ] || [ -d "$1/functions/tasks/$name" ] || [ -d "$1/functions/jobs/$name" ] || [ -d "$1/functions/streams/$name" ] ||
-            fail "there is no function $name"
-        bins="$bins --bin $name"
+        ls -d "$1"/functions/*/"$name" >/dev/null 2>&1 || fail "there is no function $name"
     done
-    # As `make build` has it, so that no crate gets features that it is not shipped with.
-    # shellcheck disable=SC2086
-    (cd "$1" && CARGO_TARGET_DIR=$2 cargo build --release --target "$STATIC_TARGET" $FUNCTIONS_ALONE $bins)
-    # Into new files: one that was written over lies in the page cache in small pieces, and starts up to a tenth slower.
-    for name in $built; do cp --remove-destination "$2/$STATIC_TARGET/release/$name" "$3/"; done
+    # shellcheck disable=SC2086 # words
+    (cd "$1" && CARGO_TARGET_DIR=$2 && export CARGO_TARGET_DIR && build_here "$3" $built)
 }
 
 # share PARTS: makes a control group, of either version, with one part in so many of a core; sets `group` to its folder. The period
@@ -66,10 +59,10 @@ if [ -n "${SIZES-}" ]; then
     exec "$CARGO_TARGET_DIR/debug/bench" growth --sizes "$SIZES" --requests "$REQUESTS" --warm "$WARM" \
         --sign-ins "${SIGN_INS:-300}" "$here" $FN
 fi
-# Each by itself, so that no crate gets features of another one, and with glibc and for speed, as `cargo lambda build --arm64` does.
+# Each by itself, so that no crate gets features of another one, and with glibc and for speed, as cargo does by itself.
 export CARGO_PROFILE_RELEASE_OPT_LEVEL=3
-cargo build --release --package hello --features floor
-cargo build --release --package peer --features peer
+cargo build --release --locked --package hello --features floor
+cargo build --release --locked --package peer --features peer
 cp --remove-destination "$CARGO_TARGET_DIR/release/hello" "$CARGO_TARGET_DIR/release/peer" "$here/"
 if [ -n "${SHARE-}" ]; then
     share "$SHARE"

@@ -4,7 +4,6 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . infra/dev/lib.sh
-need_static
 : "${CARGO_TARGET_DIR:?}" "${REQUESTS:=1000}" "${ROUNDS:=3}" "${KIND:=fallback veri_code register login user_index}"
 
 here=$CARGO_TARGET_DIR/bench/stage
@@ -14,11 +13,14 @@ mkdir -p "$here" "$base"
 # build FOLDER TARGET BINARIES: the emulator and the functions of the tree in FOLDER, built in TARGET, into BINARIES. The emulator
 # is built apart, so that no function's crate gets features that it is not shipped with.
 build() {
-    # shellcheck disable=SC2086
-    (cd "$1" && CARGO_TARGET_DIR=$2 cargo build --release --target "$STATIC_TARGET" $FUNCTIONS_ALONE --bins &&
-        CARGO_TARGET_DIR=$2 cargo build --release --package local --bins)
-    cp "$2/release/local" "$3/"
-    for name in $(basename -a functions/*/*); do cp "$2/$STATIC_TARGET/release/$name" "$3/"; done
+    (
+        cd "$1"
+        export CARGO_TARGET_DIR="$2"
+        # shellcheck disable=SC2046 # words
+        build_here "$3" $(basename -a functions/*/*)
+        cargo build --release --package local --bins
+        cp --remove-destination "$2/release/local" "$3/"
+    )
 }
 
 if [ -n "${BASE-}" ]; then

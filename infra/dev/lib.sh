@@ -21,10 +21,30 @@ has_library() { [ -d "$(rustc --print target-libdir --target "$1")" ]; }
 
 need_library() { has_library "$1" || fail "Rust's library for $1 is missing; type: rustup target add $1"; }
 
-# Any C compiler makes what `ring` needs.
-need_static() {
-    need_library "$STATIC_TARGET"
-    export "CC_$(uname -m)_unknown_linux_musl=${CC:-cc}"
+# build_functions TARGET ARGUMENT...: builds functions as they are shipped, linked with musl, statically: a cold start loads and binds
+# no library (decision 21). Rust links for ARM at a fixed address; zig can also do it without one. The variable replaces the flag by
+# which cargo-lambda names the processor, so that stands here too, as cargo-lambda has it: Lambda's oldest for ARM is a Graviton2,
+# which has a Neoverse N1.
+build_functions() {
+    target=$1
+    shift
+    need_library "$target"
+    need_cargo_lambda
+    case $target in aarch64-*) processor=neoverse-n1 ;; *) processor=haswell ;; esac
+    variable=CARGO_TARGET_$(printf %s "$target" | tr a-z- A-Z_)_RUSTFLAGS
+    # shellcheck disable=SC2086 # words
+    env "$variable=-C link-arg=-pie -C target-cpu=$processor" \
+        cargo lambda build --target "$target" --locked $FUNCTIONS_ALONE "$@"
+}
+
+# build_here FOLDER NAME...: functions as they are shipped, but for this machine's processor, into FOLDER. They go into new files: one
+# that was written over lies in the page cache in small pieces, and starts up to a tenth slower.
+build_here() {
+    into=$1
+    shift
+    # shellcheck disable=SC2046 # words
+    build_functions "$STATIC_TARGET" --release $(printf -- '--bin %s ' "$@") --lambda-dir "$into/lambda"
+    for name; do mv "$into/lambda/$name/bootstrap" "$into/$name"; done
 }
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -93,4 +113,28 @@ tree_of() {
     tree=$(mktemp -d)
     trap 'git worktree remove --force "$tree"' EXIT
     git worktree add --quiet --detach "$tree" "$1"
+}
+
+# Puts cargo-lambda and zig on the PATH, and gets them where there are none. Clones share them: their path is that of the linker,
+# and cargo builds every crate again for another linker.
+need_cargo_lambda() {
+    lambda_tools=${BADGE_TOOLS:?}/cargo-lambda-1.9.2-zig-0.17.1
+    if [ ! -d "$lambda_tools" ]; then
+        say "cargo-lambda is missing: installing it and zig into $lambda_tools (some minutes)"
+        mkdir -p "$BADGE_TOOLS"
+        venv "$lambda_tools.$$"
+        pip install cargo-lambda==1.9.2 ziglang==0.17.1 || {
+            rm -rf "$lambda_tools.$$"
+            fail "could not install cargo-lambda and zig from PyPI"
+        }
+        # Another clone may have been first.
+        if [ -d "$lambda_tools" ]; then rm -rf "$lambda_tools.$$"; else mv "$lambda_tools.$$" "$lambda_tools"; fi
+    fi
+    # A clone may have those of an older version, and two verbs may be here at once.
+    if [ "$(readlink .tools/lambda)" != "$lambda_tools" ]; then
+        mkdir -p .tools
+        [ -L .tools/lambda ] || rm -rf .tools/lambda
+        ln -sfn "$lambda_tools" .tools/lambda
+    fi
+    PATH="$lambda_tools/bin:$PATH"
 }

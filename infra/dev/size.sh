@@ -23,10 +23,8 @@ if [ -n "${CI-}" ] && ! has_library "$STATIC_TARGET"; then
     say "size: nothing was compared: Rust's library for $STATIC_TARGET is missing; get it with: rustup target add $STATIC_TARGET"
     exit
 fi
-need_static
 names=${FN:-$(basename -a functions/api/*)}
-# As `make build` has it, so that no crate gets features that it is not shipped with.
-# shellcheck disable=SC2046,SC2086 # words
-cargo build --release --target "$STATIC_TARGET" $FUNCTIONS_ALONE $(printf -- '--bin %s ' $names)
+# shellcheck disable=SC2086 # words
+build_here "$CARGO_TARGET_DIR/size" $names
 # shellcheck disable=SC2086
-"$CARGO_TARGET_DIR/debug/bench" size ${1:+"$1"} "$CARGO_TARGET_DIR/$STATIC_TARGET/release" $names
+"$CARGO_TARGET_DIR/debug/bench" size ${1:+"$1"} "$CARGO_TARGET_DIR/size" $names
