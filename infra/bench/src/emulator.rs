@@ -92,6 +92,9 @@ impl Emulator {
         }
         let of_lambda = [("NAME", function), ("VERSION", "$LATEST"), ("MEMORY_SIZE", "128")];
         environment.extend(of_lambda.map(|(name, value)| (format!("AWS_LAMBDA_FUNCTION_{name}"), value.to_owned())));
+        if function == PEER {
+            environment.push(("RUST_LOG".into(), "info".into()));
+        }
         Ok(environment)
     }
 
