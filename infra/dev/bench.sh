@@ -22,7 +22,7 @@ build() {
         ls -d "$1"/functions/*/"$name" >/dev/null 2>&1 || fail "there is no function $name"
     done
     # shellcheck disable=SC2086 # words
-    (cd "$1" && CARGO_TARGET_DIR=$2 && export CARGO_TARGET_DIR && build_here "$3" $built)
+    (cd "$1" && export CARGO_TARGET_DIR="$2" && build_here "$3" $built)
 }
 
 # share PARTS: makes a control group, of either version, with one part in so many of a core; sets `group` to its folder. The period

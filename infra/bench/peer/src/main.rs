@@ -8,12 +8,12 @@ use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use lambda_http::{Error, Request, RequestPayloadExt, Response, run, service_fn};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use tracing::{info, instrument};
 use tracing_subscriber::EnvFilter;
 
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize)]
 struct Product {
     id: String,
     name: String,
@@ -31,7 +31,6 @@ impl From<&Product> for HashMap<String, AttributeValue> {
     }
 }
 
-#[derive(Debug)]
 struct Store {
     client: Client,
     table_name: String,
