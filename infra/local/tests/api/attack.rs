@@ -134,6 +134,7 @@ async fn pump(prefixes: usize, settings: impl FnOnce(&str) -> String) -> (usize,
     let (numbers, people) = (100_000 / part(), 1000 / part());
     let mut figures = (numbers, 0, people, 0);
     with_settings(settings, async |app| {
+        app.advance_to_midnight().await;
         let url = app.emulator.url();
         let attack = each(numbers, async |n| {
             let phone = format!("137{:04}{:04}", n % prefixes, n / prefixes);

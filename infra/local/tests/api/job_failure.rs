@@ -20,6 +20,7 @@ const CALLS: usize = 100;
 #[tokio::test]
 async fn a_job_that_fails_three_times_is_stored_and_redriven() {
     with_app(async |app| {
+        app.advance_to_midnight().await;
         let (first, second) = (app.midnight(1).await, app.midnight(2).await);
         app.control("PUT", "faults", r#"{"redis": {"mode": "refuse"}}"#).await;
         let fired = app.fire("daily", &first).await;
@@ -140,6 +141,7 @@ async fn assert_each_once(app: &TestApp, change: &str) {
 #[tokio::test]
 async fn a_daily_job_killed_in_the_middle_is_finished_by_the_next_attempt_and_erases_nobody_twice() {
     alone_behind_a_gate("Daily", async |app, gate| {
+        app.advance_to_midnight().await;
         make_deleted(app, Some(1)).await;
         let report = kill_in_the_middle(app, gate, "daily", &app.midnight(1).await).await;
         assert!((1..MANY as u64).contains(&report["erased"].as_u64().unwrap()), "the rest: {report}");

@@ -10,9 +10,9 @@ use support::with_app;
 #[tokio::test]
 async fn the_figures_of_a_day_are_metrics_of_its_stage() {
     with_app(async |app| {
+        app.advance_to_midnight().await;
         app.register(&app.phone()).await;
-        // The first midnight after the registration, whichever day that was on.
-        app.advance(86_400).await;
+        app.advance_to_midnight().await;
         let invocations = app.inspect("invocations?function=daily").await;
         let line: Value = serde_json::from_str(invocations[0]["log"][0].as_str().unwrap()).unwrap();
         let figures = line["report"]["figures"].as_object().unwrap();

@@ -66,6 +66,7 @@ async fn a_midnight_that_comes_twice_is_one_day() {
 #[tokio::test]
 async fn days_on_which_the_schedule_was_off_are_written_by_the_next_run() {
     with_app(async |app| {
+        app.advance_to_midnight().await;
         assert_eq!(report(&app.fire("daily", &app.midnight(1).await).await)["days"].as_array().unwrap().len(), 1);
         let fired = app.fire("daily", &app.midnight(6).await).await;
         let days = report(&fired)["days"].as_array().unwrap().clone();

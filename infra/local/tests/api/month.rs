@@ -111,6 +111,7 @@ async fn a_month_over_the_autumn_change_doubles_no_tick() {
 #[tokio::test]
 async fn a_month_in_which_every_event_comes_twice_has_each_effect_once() {
     let app = app_in("Asia/Shanghai", false).await;
+    app.advance_to_midnight().await;
     begin(&app).await;
     app.control("PUT", "faults", r#"{"invoke": {"mode": "duplicate"}}"#).await;
     let start = app.now().await;
@@ -122,6 +123,7 @@ async fn a_month_in_which_every_event_comes_twice_has_each_effect_once() {
 #[tokio::test]
 async fn a_month_with_an_emulator_killed_in_the_middle_has_each_effect_once() {
     let mut app = app_in("Asia/Shanghai", true).await;
+    app.advance_to_midnight().await;
     begin(&app).await;
     let start = app.now().await;
     let (middle, end) = (start + SignedDuration::from_hours(15 * 24), start + SignedDuration::from_secs(MONTH_S));

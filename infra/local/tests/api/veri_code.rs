@@ -122,6 +122,7 @@ async fn right_tries_do_not_count() {
 #[tokio::test]
 async fn twenty_wrong_tries_close_a_phone_until_midnight() {
     with_app(async |app| {
+        app.advance_to_midnight().await;
         let phone = app.phone();
         let code = app.code(&phone, 1).await;
         let wait = close(app, &phone, &code).await;
@@ -273,7 +274,7 @@ async fn a_hundred_failures_in_a_row_close_a_phone_until_a_success() {
 #[tokio::test]
 async fn ten_messages_a_day_are_enough_for_a_phone() {
     with_app(async |app| {
-        // From the stage's midnight on, so that the day is long enough.
+        app.advance_to_midnight().await;
         let phone = app.phone();
         let code = app.code(&phone, 1).await;
         let wait = close(app, &phone, &code).await;

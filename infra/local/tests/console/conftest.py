@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 import urllib.request
+from datetime import datetime
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -67,8 +68,11 @@ class Emulator:
         self.control("POST", "clock", {"advance_s": seconds})
 
     def advance_to_midnight(self):
-        """Moves the clock to the next midnight of the stage, so that a whole day is ahead."""
-        self.control("POST", "clock", {"to": self.control("GET", "state")["clock"]["midnight"]})
+        """Moves the clock to the next midnight of the stage, or to the second behind it, so that a whole day is ahead."""
+        clock = self.control("GET", "state")["clock"]
+        midnight, now = (datetime.fromisoformat(clock[name]) for name in ("midnight", "now"))
+        # Not to the time itself, which may have passed by now.
+        self.control("POST", "clock", {"advance_s": int((midnight - now).total_seconds()) + 1})
 
     def dead_letters(self):
         """The dead letters, once there are some."""
