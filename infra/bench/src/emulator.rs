@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::{Value, json};
@@ -38,6 +39,10 @@ impl Emulator {
     pub(crate) fn start(is_tls: bool) -> Result<Self> {
         let program = std::env::current_exe()?;
         let (root, bin_dir) = (Path::new("."), program.parent().ok_or("this program is in no folder")?.to_owned());
+        let settings = Command::new("python3").args(["infra/deploy/pack.py", "--settings"]).arg(&bin_dir).status()?;
+        if !settings.success() {
+            return Err("the settings cannot be packed".into());
+        }
         let options = local::Options::new(root, &bin_dir, "local");
         let options = local::Options { logs: None, state_dir: None, streams: false, ..options };
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -78,12 +83,14 @@ impl Emulator {
         self.dynamodb("CreateTable", &table).map(drop)
     }
 
-    /// The variables of a sandbox: those of the emulator's own, except that the stores are reached without the fault proxies.
+    /// The variables of a sandbox: those of the emulator's own, except that the stores are reached without the fault proxies, and
+    /// settings are as packages have them.
     pub(crate) fn environment(&mut self, function: &str) -> Result<Environment> {
         let of = if [FLOOR, PEER].contains(&function) { "fallback" } else { function };
         let mut environment = self.people.environment(of)?;
         for (name, value) in &mut environment {
             match name.as_str() {
+                "LAMBDA_TASK_ROOT" => *value = self.bin_dir.display().to_string(),
                 "CACHE_URL" => *value = self.emulator.cache_url(),
                 "AWS_ENDPOINT_URL_DYNAMODB" => *value = self.emulator.direct_dynamodb_url(),
                 "AWS_ENDPOINT_URL_LAMBDA" => value.clone_from(&self.lambda_url),

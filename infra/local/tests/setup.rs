@@ -235,9 +235,9 @@ fn what_is_packed_starts_on_lambda_and_is_the_same_each_time() {
     };
     let (is_packed, _, zip) = pack(b"GLIBC_2.17 GLIBC_2.34");
     assert!(is_packed);
-    assert!(zip.windows(15).any(|name| name == b"conf/local.toml"), "settings lie beside the function");
+    assert!(zip.windows(15).any(|name| name == b"conf/local.json"), "settings lie beside the function");
     assert_eq!(pack(b"GLIBC_2.17 GLIBC_2.34").2, zip);
-    assert!(built.join("conf/local.toml").is_file(), "and in its folder, for `sam deploy`");
+    assert!(built.join("conf/local.json").is_file(), "and in its folder, for `sam deploy`");
     let (is_packed, refusal, _) = pack(b"GLIBC_2.34 GLIBC_2.38");
     assert!(!is_packed && refusal.contains("needs glibc 2.38"), "{refusal}");
 }

@@ -18,10 +18,10 @@ pub enum SettingError {
         cause: std::io::Error,
     },
     /// The file is not what it should be; the sentence names the key.
-    #[error("conf/{stage}.toml: {sentence}")]
+    #[error("conf/{file}: {sentence}")]
     Malformed {
-        /// The stage.
-        stage: String,
+        /// The name of the file.
+        file: String,
         /// What the parser said, without the line it quotes.
         sentence: String,
     },
@@ -36,17 +36,24 @@ pub enum SettingError {
 }
 
 impl SettingError {
-    /// The parser's sentence names an unknown or missing key, but not the key of a value of the wrong type: that is on
-    /// the line that it points at. Only what stands before the `=` is shown.
-    pub(super) fn malformed(stage: &str, text: &str, cause: &toml::de::Error) -> Self {
+    pub(super) fn malformed_toml(stage: &str, text: &str, cause: &toml::de::Error) -> Self {
         let at = cause.span().and_then(|span| text.get(..span.start)).map_or(0, |before| before.matches('\n').count());
+        Self::malformed(format!("{stage}.toml"), text, at, cause.message())
+    }
+
+    pub(super) fn malformed_json(stage: &str, text: &str, cause: &serde_json::Error) -> Self {
+        Self::malformed(format!("{stage}.json"), text, cause.line().saturating_sub(1), &cause.to_string())
+    }
+
+    /// The parser's sentence names an unknown or missing key, but not the key of a value of the wrong type: that is on
+    /// the line that it points at, the first of which is 0. Only what stands before the `=` or `:` is shown.
+    fn malformed(file: String, text: &str, at: usize, message: &str) -> Self {
         let line = text.lines().nth(at).unwrap_or_default();
-        let key = line.split('=').next().unwrap_or_default().trim();
+        let key = line.split(['=', ':']).next().unwrap_or_default().trim().trim_matches('"');
         // What stands between quotes is a value; an unknown or missing key stands between backticks.
         let said: String =
-            cause.message().split('"').enumerate().map(|(at, part)| if at % 2 == 0 { part } else { "…" }).collect();
-        let sentence = format!("line {} ({key}): {said}", at + 1);
-        Self::Malformed { stage: stage.to_owned(), sentence }
+            message.split('"').enumerate().map(|(at, part)| if at % 2 == 0 { part } else { "…" }).collect();
+        Self::Malformed { file, sentence: format!("line {} ({key}): {said}", at + 1) }
     }
 }
 
@@ -67,8 +74,13 @@ mod tests {
     fn a_malformed_file_is_told_by_its_line_and_key_and_never_by_a_value() {
         let text = "a = 1\n\nb = \"hunter2\" # hunter3\nc = 3\n";
         let cause = toml::from_str::<std::collections::BTreeMap<String, u8>>(text).unwrap_err();
-        let sentence = SettingError::malformed("prod", text, &cause).to_string();
-        assert!(sentence.starts_with("conf/prod.toml: line 3 (b): invalid type: "), "{sentence}");
-        assert!(!sentence.contains("hunter"), "{sentence}");
+        let of_toml = SettingError::malformed_toml("prod", text, &cause).to_string();
+        let text = "{\n \"a\": 1,\n \"b\": \"hunter2\"\n}";
+        let cause = serde_json::from_str::<std::collections::BTreeMap<String, u8>>(text).unwrap_err();
+        let of_json = SettingError::malformed_json("prod", text, &cause).to_string();
+        for (sentence, file) in [(of_toml, "prod.toml"), (of_json, "prod.json")] {
+            assert!(sentence.starts_with(&format!("conf/{file}: line 3 (b): invalid type: ")), "{sentence}");
+            assert!(!sentence.contains("hunter"), "{sentence}");
+        }
     }
 }

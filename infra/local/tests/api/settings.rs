@@ -1,10 +1,11 @@
 //! Settings that cannot work stop the cold start, and the log says which.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use support::{TestApp, TestAppBuilder, send, with_settings};
+use support::{TestApp, TestAppBuilder, root, send, with_settings};
 
 /// A request to a function that does not start; what its log says.
 async fn refusal_to_start(app: &TestApp) -> String {
@@ -37,6 +38,22 @@ async fn a_setting_that_cannot_work_stops_the_cold_start_by_name() {
         })
         .await;
     }
+}
+
+/// A package has no others.
+#[tokio::test]
+async fn settings_of_a_package_come_before_those_that_they_were_made_of() {
+    let builder = TestAppBuilder::new();
+    let mut pack = Command::new("python3");
+    pack.arg(root().join("infra/deploy/pack.py")).args(["--settings", "."]).current_dir(builder.folder());
+    assert!(pack.status().unwrap().success());
+    let packed = builder.folder().join("conf/local.json");
+    let app = builder.settings(|settings| settings.replacen("tries = 5", "tries = 0", 1)).start().await;
+    app.emulator.check_settings().await.unwrap();
+    let settings = fs::read_to_string(&packed).unwrap();
+    fs::write(&packed, settings.replacen("\"tries\": 5", "\"trys\": 5", 1)).unwrap();
+    let error = app.emulator.check_settings().await.unwrap_err().to_string();
+    assert!(error.contains("conf/local.json: line ") && error.contains("(trys): unknown field `trys`"), "{error}");
 }
 
 #[tokio::test]

@@ -82,6 +82,18 @@ fn the_stage_its_folder_and_its_cache_are_variables() {
     });
 }
 
+/// As `infra/deploy/pack.py` writes them.
+#[test]
+fn settings_of_a_package_are_read_too_and_their_faults_have_a_line() {
+    for (stage, text) in [("local", LOCAL), ("test", TEST), ("prod", PROD)] {
+        let packed = format!("{:#}", toml::from_str::<serde_json::Value>(text).unwrap());
+        assert!(File::of_json(stage, &packed).is_ok(), "{stage}");
+        let refusal = File::of_json(stage, &packed.replace("\"tries\": 5", "\"trys\": 5")).err().unwrap().to_string();
+        let file = format!("conf/{stage}.json: line ");
+        assert!(refusal.starts_with(&file) && refusal.contains(" (trys): unknown field `trys`"), "{refusal}");
+    }
+}
+
 #[test]
 fn a_stage_that_could_leave_the_folder_is_refused_before_its_file_is_looked_for() {
     let variables = [("STAGE", "../local"), ("LAMBDA_TASK_ROOT", "/")];
