@@ -1,5 +1,6 @@
 //! For the tests: a DynamoDB that answers by a script, in a time that goes on by itself.
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,6 +60,8 @@ impl Ending {
 pub(super) struct Seen {
     pub(super) operation: String,
     pub(super) signed_at: String,
+    /// Names of the headers, sorted.
+    pub(super) headers: BTreeSet<String>,
     pub(super) body: Value,
 }
 
@@ -142,6 +145,7 @@ impl HttpConnector for Scripted {
         let seen = Seen {
             operation: header("x-amz-target").rsplit('.').next().unwrap().to_owned(),
             signed_at: header("x-amz-date").to_owned(),
+            headers: request.headers().iter().map(|(name, _)| name.to_owned()).collect(),
             body: serde_json::from_slice(request.body().bytes().unwrap()).unwrap(),
         };
         assert!(header("authorization").starts_with("AWS4-HMAC-SHA256 Credential=id/"));

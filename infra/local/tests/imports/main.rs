@@ -46,6 +46,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ("serde_dynamo", &["db"]),
     ("redis", &["cache"]),
     ("aws_sdk_sns", &["aws", "verification::sms"]),
+    ("aws_runtime", &["db"]),
     ("aws_smithy_*", &["aws", "db"]),
     ("aws_types", &["aws", "db"]),
     ("aws_*", &["aws"]),
