@@ -37,14 +37,15 @@ build_functions() {
         cargo lambda build --target "$target" --locked $FUNCTIONS_ALONE "$@"
 }
 
-# build_here FOLDER NAME...: functions as they are shipped, but for this machine's processor, into FOLDER. They go into new files: one
-# that was written over lies in the page cache in small pieces, and starts up to a tenth slower.
+# build_here FOLDER NAME...: functions as they are shipped, but for this machine's processor, into FOLDER. They are copied into new files,
+# like the floor and the peer: one that was written over, or piece by piece, lies in the page cache in small pieces, and starts up to a
+# tenth slower.
 build_here() {
     into=$1
     shift
     # shellcheck disable=SC2046 # words
     build_functions "$STATIC_TARGET" --release $(printf -- '--bin %s ' "$@") --lambda-dir "$into/lambda"
-    for name; do mv "$into/lambda/$name/bootstrap" "$into/$name"; done
+    for name; do cp --remove-destination "$into/lambda/$name/bootstrap" "$into/$name"; done
 }
 
 has() { command -v "$1" >/dev/null 2>&1; }
