@@ -132,17 +132,17 @@ impl Config {
             function_prefix: given("FUNCTION_PREFIX"),
             front_keys: front_keys(given("FRONT_KEYS").as_deref())?,
         };
-        Self::check(stage, file, deployed)
+        Self::from_file(stage, file, deployed)
     }
 
     /// Reads settings as they are written.
     #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn parse(stage: String, text: &str, deployed: Deployed) -> Result<Self, SettingError> {
         let file = File::of_toml(&stage, text)?;
-        Self::check(stage, file, deployed)
+        Self::from_file(stage, file, deployed)
     }
 
-    fn check(stage: String, mut file: File, deployed: Deployed) -> Result<Self, SettingError> {
+    fn from_file(stage: String, mut file: File, deployed: Deployed) -> Result<Self, SettingError> {
         require((1..=16).contains(&file.user_shards), "user_shards", "must be 1 to 16")?;
         require((1..=365).contains(&file.restore_days), "restore_days", "must be 1 to 365")?;
         let is_prefix = is_key_prefix(&file.cache_prefix);
