@@ -132,11 +132,13 @@ impl AppState {
         self.host.faults.set(Plan::default());
         self.scheduler.reset();
         *self.last_expiry.lock() = Timestamp::UNIX_EPOCH;
-        self.lambda.reset();
         let tables = Arc::clone(&self.tables.read());
-        // No batch that is on its way writes into an emptied table.
-        let _quiet = self.streams.reset().await;
-        let (flushed, emptied) = tokio::join!(self.cache.flush(), self.dynamodb.empty(tables));
+        // No batch that is on its way writes into an emptied table, sends an event or becomes a dead letter.
+        let empty = async {
+            self.lambda.reset();
+            tokio::join!(self.cache.flush(), self.dynamodb.empty(tables))
+        };
+        let (flushed, emptied) = self.streams.reset(empty).await;
         self.inbox.clear();
         self.resets.fetch_add(1, Ordering::Relaxed);
         flushed?;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::sleep;
 
 use super::batch::{Batch, Rules, Step, Verdict, verdict};
@@ -42,8 +42,8 @@ pub(crate) struct Streams {
     /// By the table and the mapping, the number of the last record that was handled.
     handled: Mutex<BTreeMap<String, BTreeMap<String, i64>>>,
     mappings: Mutex<Vec<MappingSpec>>,
-    /// Held while a function has a batch.
-    delivering: Arc<AsyncMutex<()>>,
+    /// Held while a function has a batch, and until its records are retried or given up.
+    delivering: AsyncMutex<()>,
     /// Counts resets: a batch of before is dropped.
     resets: AtomicU64,
 }
@@ -74,7 +74,7 @@ impl Streams {
             tasks: Tasks::new(),
             handled: Mutex::default(),
             mappings: Mutex::default(),
-            delivering: Arc::default(),
+            delivering: AsyncMutex::default(),
             resets: AtomicU64::new(0),
         }
     }
@@ -98,10 +98,13 @@ impl Streams {
         }
     }
 
-    /// Waits until no function has a batch, and drops those on their way. While the guard lives none is delivered.
-    pub(crate) async fn reset(&self) -> OwnedMutexGuard<()> {
+    /// Empties the stores while no function has a batch, and drops what was read before they were empty.
+    pub(crate) async fn reset<T>(&self, empty: impl Future<Output = T>) -> T {
+        let _guard = self.delivering.lock().await;
+        let emptied = empty.await;
+        // Behind the deletion: who counts before a read knows then that the records are those of after it.
         self.resets.fetch_add(1, Ordering::SeqCst);
-        Arc::clone(&self.delivering).lock_owned().await
+        emptied
     }
 
     /// Ends the workers, which own this.
@@ -124,7 +127,7 @@ impl Streams {
     /// Delivers batch after batch. Never returns.
     async fn work(&self, mapping: &MappingSpec) -> Infallible {
         loop {
-            // Before the read: records that a reset has deleted meanwhile are those of before it.
+            // Before the read: a reset meanwhile has deleted these records.
             let resets = self.resets.load(Ordering::SeqCst);
             // Fails if somebody has deleted the table.
             let records = self.dynamodb.records(&mapping.table, self.number(mapping), mapping.batch_size).await;
@@ -143,18 +146,20 @@ impl Streams {
         let numbers: Vec<String> = records.iter().map(|record| record.dynamodb.sequence_number.clone()).collect();
         let mut batch = Batch::new(records.len(), Rules { bisects: mapping.bisects, max_retries: mapping.max_retries });
         while let Some((part, attempt)) = batch.next() {
-            let guard = Arc::clone(&self.delivering).lock_owned().await;
+            let guard = self.delivering.lock().await;
             if self.resets.load(Ordering::SeqCst) != resets {
                 return;
             }
             let ended = self.attempt(mapping, function, &events[part.clone()], &numbers[part.clone()], attempt).await;
-            drop(guard);
             // The age counts from the first attempt: the clock may have moved by days since the write.
             let age = Duration::try_from(self.clock.now().duration_since(since)).unwrap_or_default();
             let is_too_old = mapping.max_age.is_some_and(|most| age > most);
             match batch.record(ended.verdict, is_too_old) {
                 Step::Continue => {}
-                Step::Retry(attempts) => sleep(self.lambda.pause(attempts.min(8))).await,
+                Step::Retry(attempts) => {
+                    drop(guard);
+                    sleep(self.lambda.pause(attempts.min(8))).await;
+                }
                 Step::GiveUp(records) => {
                     let condition = if is_too_old { Condition::EventAgeExceeded } else { Condition::RetriesExhausted };
                     for event in &events[records] {

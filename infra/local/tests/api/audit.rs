@@ -254,17 +254,21 @@ async fn a_change_that_cannot_be_written_goes_to_the_queue_alone_and_can_be_redr
 }
 
 #[tokio::test]
-async fn a_reset_leaves_no_event_behind() {
-    with_app(async |app| {
-        for n in 0..50 {
-            put(app, row(&phone(n), &id(n), 1)).await;
+async fn a_reset_leaves_no_event_and_no_dead_letter_behind() {
+    let no_retry = |template: &str| template.replacen("MaximumRetryAttempts: 20", "MaximumRetryAttempts: 0", 1);
+    let app = TestAppBuilder::new().template(no_retry).start().await;
+    // A reset meets the batches at another step each time.
+    for round in 0..20 {
+        for n in 0..20 {
+            put(&app, row(&phone(n), &id(n), 1)).await;
+            put(&app, row(&phone(n + 20), "no id", 1)).await;
         }
         app.control("POST", "reset", "").await;
         app.streams_are_empty().await;
         let scan = app.dynamodb("Scan", &json!({ "TableName": "badge-local-audit" })).await;
-        assert_eq!(scan["Count"], 0);
-        put(app, row(&phone(0), &id(0), 1)).await;
-        assert_eq!(versions(&app.audited(&id(0)).await), ["1"]);
-    })
-    .await;
+        assert_eq!((&scan["Count"], app.dead_letters().await.len()), (&json!(0), 0), "{round}");
+    }
+    put(&app, row(&phone(0), &id(0), 1)).await;
+    assert_eq!(versions(&app.audited(&id(0)).await), ["1"]);
+    app.finish().await;
 }
