@@ -4,10 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use support::write_program;
 use tempfile::TempDir;
 
 #[path = "setup/deployment.rs"]
@@ -57,9 +57,7 @@ impl Setup {
                 fs::copy(file.path(), folder.path().join(part).join(file.file_name())).unwrap();
             }
         }
-        let program = folder.path().join("bin/aws");
-        fs::write(&program, aws).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&folder.path().join("bin/aws"), aws);
         Self(folder)
     }
 
@@ -282,8 +280,7 @@ fn deny(option: &str, has_database: bool) -> (bool, String) {
         "#!/bin/sh\ncase $1 in --version) echo cargo-deny {version} ;; fetch) exit {} ;; *) echo \"$@\" >&2 ;; esac\n",
         i32::from(!has_database)
     );
-    fs::write(tools.join("cargo-deny"), program).unwrap();
-    fs::set_permissions(tools.join("cargo-deny"), fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&tools.join("cargo-deny"), &program);
     let tools = setup.0.path().join("tools");
     let output = setup.run(&format!("infra/dev/deny.sh {option}"), &[("BADGE_TOOLS", tools.to_str().unwrap())]);
     (output.status.success(), String::from_utf8(output.stderr).unwrap())

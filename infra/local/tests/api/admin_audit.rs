@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use support::{Reply, TestApp, code, send, with_app};
+use support::{Reply, TestApp, code, with_app};
 
 const NOBODY: &str = "0193a5f0-0000-7000-8000-000000000003";
 
@@ -165,11 +165,10 @@ async fn a_store_that_fails_is_told_in_time_and_the_next_request_is_answered() {
         for (backend, expected) in [("dynamodb", code::DB_ERROR), ("redis", code::REDIS_ERROR)] {
             for mode in ["refuse", "hang", "throttle"] {
                 app.fail(&json!({ backend: { "mode": mode } })).await;
-                let url = format!("{}{}/admin/audit{query}", app.emulator.url(), support::PREFIX);
-                let begin = std::time::Instant::now();
-                let answer = send("GET", &url, &[("authorization", &sid)], "").await.json();
-                assert_eq!(answer["code"], expected, "{backend} {mode}");
-                assert!(begin.elapsed().as_millis() < 3000, "{backend} {mode}");
+                let reply = audit(app, &sid, &query).await;
+                assert_eq!(reply.code, expected, "{backend} {mode}");
+                let took = app.duration(&reply).await;
+                assert!(took.as_millis() < 3000, "{backend} {mode}: {took:?}");
                 app.fail(&json!({})).await;
                 assert_eq!(audit(app, &sid, &query).await.code, code::USER_NOT_FOUND, "{backend} {mode}");
             }

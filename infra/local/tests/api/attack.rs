@@ -285,6 +285,7 @@ async fn known_people_of_an_attacked_area_are_served() {
 #[tokio::test]
 async fn who_is_locked_out_signs_in_after_midnight_and_stays_signed_in_until_then() {
     with_app(async |app| {
+        app.advance_to_midnight().await;
         let phone = app.phone();
         app.register(&phone).await;
         let victim = app.log_in(&phone).await;

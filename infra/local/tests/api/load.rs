@@ -131,6 +131,16 @@ impl Traffic<'_> {
         hit.any(|one| if is_refused { one.code > 15000 } else { one.took >= Duration::from_millis(SLOW_MS) })
     }
 
+    /// Lets requests come without a fault until one of after the recovery has been answered, on a busy machine too.
+    async fn rest(&self, at_least: Duration) {
+        let begin = Instant::now();
+        sleep(at_least).await;
+        let is_normal = |one: &Seen| one.begin > begin + RECOVERY;
+        while begin.elapsed() < LONGEST_REFUSAL && !self.seen.borrow().values().flatten().any(is_normal) {
+            sleep(PAUSE).await;
+        }
+    }
+
     async fn visit(&self, phone: &str, code: &str) {
         let attempt = json!({ "phone": phone, "veri_code": code });
         let Some((code, reply, failures)) = self.ask("login", "", &attempt).await else { return };
@@ -158,7 +168,7 @@ async fn conduct(traffic: &Traffic<'_>, step: Duration) -> Vec<(Value, Instant, 
     let mut faults = Vec::new();
     for store in ["redis", "dynamodb"] {
         for fault in [json!({"mode": "refuse"}), json!({"mode": "hang"}), json!({"mode": "slow", "ms": SLOW_MS})] {
-            sleep(rest).await;
+            traffic.rest(rest).await;
             let (plan, begin) = (json!({ store: fault }), Instant::now());
             traffic.app.fail(&plan).await;
             sleep(step.saturating_sub(rest)).await;
@@ -173,7 +183,7 @@ async fn conduct(traffic: &Traffic<'_>, step: Duration) -> Vec<(Value, Instant, 
             faults.push((plan, begin, Instant::now()));
         }
     }
-    sleep(rest).await;
+    traffic.rest(rest).await;
     traffic.is_over.set(true);
     faults
 }

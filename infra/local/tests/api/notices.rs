@@ -98,13 +98,17 @@ async fn a_function_killed_at_any_call_sends_one_notice_and_counts_it_once() {
     TestAppBuilder::new()
         .settings(for_crowds)
         .template(|template| with_variables(template, "Epochs", &variables))
+        // A second sandbox would make calls of its own.
+        .options(|options| options.sandbox_limit = 1)
         .run(async |app| {
             targets.lead_to(app).await;
+            app.advance_to_midnight().await;
             for is_done in [false, true] {
                 let mut killed = 0;
                 loop {
                     // A sandbox that has started: the one before was killed.
                     let other = leave(app).await;
+                    app.messages(&other, 4).await;
                     assert_eq!(notices(app, &other).await, 1);
                     let pids = app.function("epochs").await["pids"].as_array().unwrap().clone();
                     let (_, before) = spent(app).await;

@@ -1,6 +1,6 @@
 //! Backends that fail in every way: an envelope in time, nothing lost, and service again with the next call.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -19,11 +19,11 @@ fn failures() -> [Value; 4] {
     ]
 }
 
-async fn in_time(what: &str, reply: impl Future<Output = Reply>) -> i64 {
-    let begin = Instant::now();
-    let code = reply.await.code;
-    assert!(begin.elapsed() < IN_TIME, "{what}: {:?}", begin.elapsed());
-    code
+async fn in_time(app: &TestApp, what: &str, reply: impl Future<Output = Reply>) -> i64 {
+    let reply = reply.await;
+    let took = app.duration(&reply).await;
+    assert!(took < IN_TIME, "{what}: {took:?}");
+    reply.code
 }
 
 /// One call of every function that asks a store, at the same time.
@@ -40,10 +40,10 @@ async fn call_all(app: &TestApp, somebody: &SignedIn, phone: &str, code: &str) -
     let (session, token) = ([("authorization", somebody.sid.as_str())], [("authorization", jwt.as_str())]);
     let (applicant, attempt) = (applicant(phone, code), json!({ "phone": phone, "veri_code": code }));
     let (by_token, index, register, login) = tokio::join!(
-        in_time("index by token", app.send("GET", "/user/index", &token, "")),
-        in_time("index", app.send("GET", "/user/index", &session, "")),
-        in_time("register", app.post("/user/register", &applicant)),
-        in_time("login", app.post("/user/login", &attempt)),
+        in_time(app, "index by token", app.send("GET", "/user/index", &token, "")),
+        in_time(app, "index", app.send("GET", "/user/index", &session, "")),
+        in_time(app, "register", app.post("/user/register", &applicant)),
+        in_time(app, "login", app.post("/user/login", &attempt)),
     );
     Codes { by_token, index, register, login }
 }
@@ -62,7 +62,7 @@ async fn needs_no_backend(app: &TestApp) {
     ] {
         let credential = [("authorization", authorization)];
         assert_eq!(
-            in_time(path, app.send(method, path, &credential, body)).await,
+            in_time(app, path, app.send(method, path, &credential, body)).await,
             code,
             "{method} {path} {authorization}"
         );
@@ -91,7 +91,10 @@ async fn a_failing_cache_has_its_own_code_and_affects_nothing_else() {
                     },
                     "{fault}"
                 );
-                assert_eq!(in_time("logout", app.send("POST", "/user/logout", &session, "")).await, code::REDIS_ERROR);
+                assert_eq!(
+                    in_time(app, "logout", app.send("POST", "/user/logout", &session, "")).await,
+                    code::REDIS_ERROR
+                );
             }
             let refused = app.post("/user/veri_code", &json!({ "phone": app.phone() })).await;
             assert_eq!(refused.code, code::REDIS_ERROR, "without limits nothing is sent");
@@ -117,7 +120,7 @@ async fn a_login_that_the_cache_failed_succeeds_when_it_is_sent_again() {
             let code = app.code(&phone, 2).await;
             let attempt = json!({ "phone": phone, "veri_code": code });
             app.fail(&json!({ "redis": fault })).await;
-            assert_eq!(in_time("login", app.post("/user/login", &attempt)).await, code::REDIS_ERROR, "{fault}");
+            assert_eq!(in_time(app, "login", app.post("/user/login", &attempt)).await, code::REDIS_ERROR, "{fault}");
             app.fail(&json!({})).await;
             assert_eq!(app.post("/user/login", &attempt).await.code, 0, "{fault}");
         }
@@ -135,7 +138,7 @@ async fn a_table_that_fails_burns_no_code() {
             let code = app.code(&phone, 1).await;
             app.fail(&json!({ "dynamodb": fault })).await;
             assert_eq!(
-                in_time("register", app.post("/user/register", &applicant(&phone, &code))).await,
+                in_time(app, "register", app.post("/user/register", &applicant(&phone, &code))).await,
                 code::DB_ERROR
             );
             let codes = call_all(app, &somebody, &phone, &code).await;
@@ -157,7 +160,7 @@ async fn a_table_that_fails_burns_no_code() {
             let code = app.code(&phone, 2).await;
             let attempt = json!({ "phone": phone, "veri_code": code });
             app.fail(&json!({ "dynamodb": fault })).await;
-            assert_eq!(in_time("login", app.post("/user/login", &attempt)).await, code::DB_ERROR, "{fault}");
+            assert_eq!(in_time(app, "login", app.post("/user/login", &attempt)).await, code::DB_ERROR, "{fault}");
             app.fail(&json!({})).await;
             assert_eq!(app.post("/user/login", &attempt).await.code, 0, "{fault}");
         }
@@ -189,7 +192,7 @@ async fn stores_that_are_a_little_slow_or_fail_now_and_then_are_borne() {
         app.fail(&json!({"redis": {"mode": "slow", "ms": 30}, "dynamodb": {"mode": "slow", "ms": 50}})).await;
         let somebody = app.somebody().await;
         let session = [("authorization", somebody.sid.as_str())];
-        assert_eq!(in_time("index", app.send("GET", "/user/index", &session, "")).await, 0);
+        assert_eq!(in_time(app, "index", app.send("GET", "/user/index", &session, "")).await, 0);
         // One of two tries suffices, so three of four calls go well.
         app.fail(&json!({"dynamodb": {"mode": "throttle", "rate": 0.5}})).await;
         let mut well = 0;
@@ -198,7 +201,7 @@ async fn stores_that_are_a_little_slow_or_fail_now_and_then_are_borne() {
                 // A user may ask for 60 pages a minute.
                 app.advance(61).await;
             }
-            well += u32::from(in_time("index", app.send("GET", "/user/index", &session, "")).await == 0);
+            well += u32::from(in_time(app, "index", app.send("GET", "/user/index", &session, "")).await == 0);
         }
         // A fair draw is outside these bounds once in more than a million runs.
         assert!((50..=97).contains(&well), "{well}");
@@ -258,9 +261,9 @@ async fn functions_start_while_a_store_is_down() {
             app.fail(&json!({ "dynamodb": fault })).await;
             app.emulator.reload().await.unwrap();
             let attempt = json!({ "phone": phone, "veri_code": code });
-            assert_eq!(in_time("login", app.post("/user/login", &attempt)).await, code::DB_ERROR, "{mode}");
+            assert_eq!(in_time(app, "login", app.post("/user/login", &attempt)).await, code::DB_ERROR, "{mode}");
             let again = applicant(&phone, &code);
-            assert_eq!(in_time("register", app.post("/user/register", &again)).await, code::DB_ERROR, "{mode}");
+            assert_eq!(in_time(app, "register", app.post("/user/register", &again)).await, code::DB_ERROR, "{mode}");
             app.fail(&json!({})).await;
             assert_eq!(app.post("/user/register", &again).await.code, code::PHONE_TAKEN, "{mode}: with the next call");
         }
@@ -317,7 +320,7 @@ async fn a_registration_that_meets_a_transaction_succeeds_when_it_is_sent_again(
         let phone = app.phone();
         let body = applicant(&phone, &app.code(&phone, 1).await);
         app.fail(&json!({"dynamodb": {"mode": "conflict"}})).await;
-        assert_eq!(in_time("register", app.post("/user/register", &body)).await, code::DB_ERROR);
+        assert_eq!(in_time(app, "register", app.post("/user/register", &body)).await, code::DB_ERROR);
         app.fail(&json!({})).await;
         assert_eq!(app.post("/user/register", &body).await.code, 0);
     })
@@ -336,7 +339,7 @@ async fn a_failing_provider_delays_no_request_and_loses_no_message() {
             // Each delivery comes twice, too.
             app.fail(&json!({"sms": fault, "invoke": {"mode": "duplicate"}})).await;
             let phone = app.phone();
-            assert_eq!(in_time("veri_code", app.post("/user/veri_code", &json!({ "phone": phone }))).await, 0);
+            assert_eq!(in_time(app, "veri_code", app.post("/user/veri_code", &json!({ "phone": phone }))).await, 0);
             if !arrives {
                 while app.inspect("dead_letters").await.as_array().unwrap().is_empty() {
                     tokio::time::sleep(Duration::from_millis(5)).await;

@@ -169,8 +169,8 @@ async fn what_ends_nothing_is_refused_and_faults_have_their_codes() {
 #[tokio::test]
 async fn an_export_has_everything_and_there_are_five_a_day() {
     with_app(async |app| {
-        let who = app.somebody().await;
         app.advance_to_midnight().await;
+        let who = app.somebody().await;
         for _ in 0..5 {
             let exported = get(app, "/user/export", &who.sid).await;
             assert_eq!((exported.code, &exported.data["user"]["id"]), (0, &json!(who.user_id)));

@@ -148,7 +148,7 @@ async fn a_code_is_good_to_its_last_second() {
     with_app(async |app| {
         let phone = app.phone();
         let code = app.code(&phone, 1).await;
-        app.advance(290).await;
+        app.advance(270).await;
         assert_eq!(register(app, &applicant(&phone, &code)).await.0, 0);
     })
     .await;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use support::{Repository, TestApp, get, post, send};
+use support::{Repository, TestApp, eventually, get, post, send};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 
@@ -132,7 +132,8 @@ async fn a_reader_gets_the_whole_state_and_then_changes() {
     app.control("PUT", "faults", &faults).await;
     assert_eq!(reader.next_with("faults").await, faults);
     app.control("POST", "clock", json!({"advance_s": 61})).await;
-    assert_eq!(reader.next_with("clock").await["offset_ms"], 61_000);
+    let moved = async || Some(reader.next_with("clock").await).filter(|clock| clock["moving_to"].is_null());
+    assert_eq!(eventually("the clock has moved", moved).await["offset_ms"], 61_000);
 
     app.control("POST", "reset", "").await;
     assert_eq!(reader.next_with("stage").await["name"], "test", "after a reset the whole state is sent");

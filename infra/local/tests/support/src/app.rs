@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use local::{Emulator, Options};
@@ -106,11 +107,15 @@ impl TestApp {
     /// Moves the clock to the next midnight of the stage, or to the second behind it, so that a whole day is ahead. Tests that
     /// count days, or what is allowed in one, begin here: a real midnight may come while they run.
     pub async fn advance_to_midnight(&self) {
+        // Not to the time itself, which may have passed by now.
+        self.advance(self.rest_of_day().await.as_secs() + 1).await;
+    }
+
+    /// What is left until the next midnight of the stage.
+    pub(crate) async fn rest_of_day(&self) -> Duration {
         let clock = self.inspect("state").await["clock"].clone();
         let time = |name: &str| clock[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
-        let left = time("midnight").duration_since(time("now"));
-        // Not to the time itself, which may have passed by now.
-        self.advance(left.as_secs().unsigned_abs() + 1).await;
+        time("midnight").duration_since(time("now")).unsigned_abs()
     }
 
     /// The last invocations, newest first.
@@ -300,10 +305,21 @@ impl TestApp {
         serde_json::from_str::<Value>(secret).unwrap()["key"].as_str().unwrap().to_owned()
     }
 
+    /// The last invocation of one request.
+    async fn invocation(&self, request_id: &str) -> Value {
+        let mut invocations = self.inspect("invocations?limit=1000").await;
+        let mut found = invocations.as_array_mut().unwrap().iter_mut();
+        found.find(|one| one["request_id"] == request_id).unwrap().take()
+    }
+
+    /// How long a function took to answer, without the wait for a sandbox and for this machine's other work.
+    pub async fn duration(&self, reply: &Reply) -> Duration {
+        Duration::from_secs_f64(self.invocation(&reply.request_id).await["duration_ms"].as_f64().unwrap() / 1000.0)
+    }
+
     /// The log lines of one request.
     pub async fn log(&self, request_id: &str) -> Vec<Value> {
-        let invocations = self.inspect("invocations?limit=1000").await;
-        let invocation = invocations.as_array().unwrap().iter().find(|one| one["request_id"] == request_id).unwrap();
+        let invocation = self.invocation(request_id).await;
         let lines = invocation["log"].as_array().unwrap();
         lines.iter().map(|line| serde_json::from_str(line.as_str().unwrap()).unwrap()).collect()
     }

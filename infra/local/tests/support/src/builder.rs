@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 use std::sync::Once;
+use std::time::Duration;
 
 use local::{Emulator, Options};
+use tokio::time::sleep;
 
 use crate::app::TestApp;
 use crate::repository::{Repository, root};
@@ -28,6 +30,10 @@ pub async fn with_app(test: impl AsyncFnOnce(&TestApp)) {
 pub async fn with_settings(change: impl FnOnce(&str) -> String, test: impl AsyncFnOnce(&TestApp)) {
     TestAppBuilder::new().settings(change).run(test).await;
 }
+
+/// A test that begins so shortly before the stage's midnight begins behind it: a short one sees one day alone. Those that move the
+/// clock by much begin with [`TestApp::advance_to_midnight`].
+const SHORT_TEST: Duration = Duration::from_secs(30);
 
 /// An app before its start, in a folder of its own.
 #[derive(Debug)]
@@ -109,7 +115,12 @@ impl TestAppBuilder {
     /// Starts the app.
     pub async fn start(self) -> TestApp {
         let emulator = Emulator::start(self.options.clone()).await.unwrap();
-        TestApp::new(emulator, self.options, self.repository)
+        let app = TestApp::new(emulator, self.options, self.repository);
+        let left = app.rest_of_day().await;
+        if left < SHORT_TEST {
+            sleep(left).await;
+        }
+        app
     }
 
     /// Runs a test, and then searches the logs for secrets.

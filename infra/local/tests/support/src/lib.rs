@@ -29,6 +29,6 @@ pub use dynamodb_proxy::{Attempt, DynamoDbProxy, Refusal};
 pub use gate::{Gate, Stop, first_command, with_variables};
 pub use jobs::report;
 pub use query_service::{Form, QueryReply, QueryService, Received, query_error};
-pub use repository::{Repository, eventually, probe, processes_with, root};
+pub use repository::{Repository, eventually, probe, processes_with, root, write_program};
 pub use stores::{dynamodb, redis};
 pub use token::forge;

@@ -2,8 +2,10 @@
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use local::{Emulator, Options};
@@ -88,9 +90,7 @@ impl Repository {
 
     /// Adds a function: its script, and properties in YAML's short form.
     pub fn add(&self, name: &str, script: &str, properties: &str) {
-        let file = self.file("bin").join(name);
-        fs::write(&file, script).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&self.file("bin").join(name), script);
         let id: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
         self.append(&format!(
             "  {id}:\n    Type: AWS::Serverless::Function\n    Properties: {{ FunctionName: !Sub \"${{Stage}}-{name}\", \
@@ -164,6 +164,19 @@ pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) 
         assert!(Instant::now() < end, "never: {what}");
         sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// Writes a script that is about to be run. A child does so: a child of another thread could have inherited the file, and nobody runs
+/// what somebody may write.
+pub fn write_program(file: &Path, script: &str) {
+    let mut child = Command::new("sh")
+        .args(["-c", "cat >\"$0\" && chmod 755 \"$0\""])
+        .arg(file)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 /// A script that runs `probe.py`.
