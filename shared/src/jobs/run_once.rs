@@ -68,14 +68,6 @@ pub struct Resumable {
 }
 
 impl RunOnce {
-    /// Opens the table of runs.
-    ///
-    /// # Errors
-    /// What stops the cold start.
-    pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
-        Self::new(&Database::connect(clients).await?, &clients.config)
-    }
-
     /// Runs in the table of `database`.
     ///
     /// # Errors
@@ -201,6 +193,14 @@ impl RunOnce {
 }
 
 impl Resumable {
+    /// Opens the table of runs.
+    ///
+    /// # Errors
+    /// What stops the cold start.
+    pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
+        Self::new(&Database::connect(clients).await?, clients)
+    }
+
     /// Runs in the table of `database`, whose functions Lambda invokes again.
     ///
     /// # Errors
