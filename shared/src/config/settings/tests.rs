@@ -32,6 +32,38 @@ fn the_three_files_are_right() {
     }
 }
 
+/// The keys of a table and those below it, each with its path; those of `[deploy]` are not the service's.
+fn keys(path: &str, value: &toml::Value, found: &mut Vec<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            let inner = table.iter().filter(|(key, _)| *key != "deploy");
+            inner.for_each(|(key, value)| keys(format!("{path}.{key}").trim_start_matches('.'), value, found));
+        }
+        toml::Value::Array(values) if values.iter().any(toml::Value::is_table) => {
+            values.iter().for_each(|value| keys(path, value, found));
+        }
+        _ => found.push(path.to_owned()),
+    }
+}
+
+#[test]
+fn the_page_of_settings_has_every_key_and_no_other() {
+    const PAGE: &str = include_str!("../../../../docs/settings.md");
+    let cells = PAGE.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let listed: Vec<_> = cells.flat_map(|cell| cell.split(',')).map(|key| key.trim().trim_matches('`')).collect();
+    let mut there = Vec::new();
+    for text in [LOCAL, TEST, PROD, "sms.aliyun.endpoint = 1\nsms.tencent = { endpoint = 1, region = 1, app_id = 1 }"] {
+        keys("", &toml::from_str(text).unwrap(), &mut there);
+    }
+    let is_of = |key: &str, listed: &str| key == listed || key.starts_with(&format!("{listed}."));
+    for key in &there {
+        assert!(listed.iter().any(|listed| is_of(key, listed)), "{key}");
+    }
+    for listed in listed {
+        assert!(there.iter().any(|key| is_of(key, listed)), "{listed}");
+    }
+}
+
 #[test]
 fn the_stage_is_local_by_its_name_and_has_the_days_of_its_file() {
     for (stage, text, is_local) in [("local", LOCAL, true), ("test", TEST, false), ("prod", PROD, false)] {
