@@ -2,8 +2,8 @@
 //!
 //! A plan is a handful of patterns. Together they are one automaton over digits, which this walks once for each number
 //! of digits, so that all of a plan's rules (patterns, lengths, which kind goes before which) become one table of steps.
-//! It is asked first, and the library only where it does not accept (`src/phone/plain.rs`). So it may refuse too much, and
-//! must never accept what the library refuses or takes for another number; `src/phone/plain.rs` tests that.
+//! It is asked first, and the library only where it does not accept (`src/models/phone/plain.rs`). So it may refuse too much, and
+//! must never accept what the library refuses or takes for another number; `src/models/phone/plain.rs` tests that.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -12,11 +12,11 @@ mod tls;
 mod ttl_cache;
 
 pub use self::clients::Clients;
-pub(crate) use self::clients::{CALL, CONNECT, NO_ANSWER, OPERATOR_CALL, OPERATOR_CONNECT, sdk_cause};
+pub(crate) use self::clients::{BACKGROUND_CALL, CALL, CONNECT, OPERATOR_CALL, OPERATOR_CONNECT, sdk_cause};
 pub use self::elasticache::{Description, ElastiCache};
-pub(crate) use self::http_client::requests_are_sent;
 pub use self::http_client::{HttpClient, HttpResponse};
-pub(crate) use self::iam_token::IamToken;
+pub(crate) use self::http_client::{NO_ANSWER, requests_are_sent};
+pub(crate) use self::iam_token::{IamToken, UNRESERVED};
 pub use self::secrets::SecretKeys;
 pub(crate) use self::tasks::Spawned;
 pub use self::tasks::{Task, Tasks};

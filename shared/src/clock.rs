@@ -53,12 +53,6 @@ impl Now {
         let left = midnight.map_or(1, |midnight| midnight.as_millisecond() - self.at.as_millisecond());
         u64::try_from(left).unwrap_or(1).max(1)
     }
-
-    /// [`Self::rest_millis_of_day`] in seconds, rounded up, so that it is never 0.
-    #[must_use]
-    pub fn rest_seconds_of_day(&self) -> u64 {
-        self.rest_millis_of_day().div_ceil(1000)
-    }
 }
 
 /// Writes a moment as `YYYY-MM-DD HH:MM:SS` in `zone`, as clients of the old service expect it.
@@ -99,10 +93,10 @@ mod tests {
 
     #[test]
     fn the_rest_of_the_day_is_never_zero() {
-        assert_eq!(shanghai("2026-11-22T00:00:00").rest_seconds_of_day(), 86_400);
-        assert_eq!(shanghai("2026-11-22T12:00:00").rest_seconds_of_day(), 43_200);
-        assert_eq!(shanghai("2026-11-22T23:59:59").rest_seconds_of_day(), 1);
-        assert_eq!(shanghai("2026-11-22T23:59:59.5").rest_seconds_of_day(), 1);
+        assert_eq!(shanghai("2026-11-22T00:00:00").rest_millis_of_day(), 86_400_000);
+        assert_eq!(shanghai("2026-11-22T12:00:00").rest_millis_of_day(), 43_200_000);
+        assert_eq!(shanghai("2026-11-22T23:59:59").rest_millis_of_day(), 1000);
+        assert_eq!(shanghai("2026-11-22T23:59:59.5").rest_millis_of_day(), 500);
         assert_eq!(shanghai("2026-11-22T23:59:59.999").rest_millis_of_day(), 1);
     }
 
@@ -111,8 +105,8 @@ mod tests {
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         let spring = Now::new("2026-03-29T00:00:00+01:00".parse().unwrap(), berlin.clone());
         let autumn = Now::new("2026-10-25T00:00:00+02:00".parse().unwrap(), berlin);
-        assert_eq!(spring.rest_seconds_of_day(), 23 * 3600);
-        assert_eq!(autumn.rest_seconds_of_day(), 25 * 3600);
+        assert_eq!(spring.rest_millis_of_day(), 23 * 3_600_000);
+        assert_eq!(autumn.rest_millis_of_day(), 25 * 3_600_000);
     }
 
     #[test]
@@ -135,12 +129,12 @@ mod tests {
     fn a_day_whose_midnight_does_not_exist_ends_at_its_first_moment() {
         let cairo = TimeZone::get("Africa/Cairo").unwrap();
         let evening = Now::new("2027-04-29T23:00:00+02:00".parse().unwrap(), cairo.clone());
-        assert_eq!(evening.rest_seconds_of_day(), 3600);
+        assert_eq!(evening.rest_millis_of_day(), 3_600_000);
         let first = Now::new("2027-04-30T01:00:00+03:00".parse().unwrap(), cairo);
-        assert_eq!((first.today().to_string().as_str(), first.rest_seconds_of_day()), ("2027-04-30", 23 * 3600));
+        assert_eq!((first.today().to_string().as_str(), first.rest_millis_of_day()), ("2027-04-30", 23 * 3_600_000));
         let azores = TimeZone::get("Atlantic/Azores").unwrap();
         let twice = Now::new("2027-10-31T00:00:00+00:00".parse().unwrap(), azores);
-        assert_eq!(twice.rest_seconds_of_day(), 25 * 3600);
+        assert_eq!(twice.rest_millis_of_day(), 25 * 3_600_000);
     }
 
     #[test]

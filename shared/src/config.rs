@@ -1,5 +1,5 @@
-//! Settings: `conf/<stage>.toml` beside the function, one file here per table of it, and what only the deployment knows
-//! from the environment. The only reader of either.
+//! Settings: `conf/<stage>.json` or `.toml` beside the function, one file here per table of it, and what only the deployment
+//! knows from the environment. The only reader of either.
 
 mod audit;
 mod cache;
@@ -19,7 +19,7 @@ mod veri_code;
 
 pub use self::audit::Audit;
 pub use self::cache::{Cache, CacheAccess, CacheKind};
-pub use self::env::{AwsEnv, Credentials, function_name, log_settings, stage_name};
+pub use self::env::{AwsEnv, Credentials, endpoint_url, function_name, log_settings, stage_name};
 pub use self::error::SettingError;
 pub use self::http::Http;
 pub use self::index::{Audience, Index};

@@ -20,7 +20,7 @@ pub enum Error {
     /// A known caller who may not do this.
     #[error("forbidden")]
     Forbidden,
-    /// A right code or a live credential of an account that an operator has disabled.
+    /// A right code or a live credential of an account that an operator or an admin has disabled.
     #[error("the account is disabled")]
     AccountDisabled,
     /// A right code of an account that was deleted, and that its owner can restore.

@@ -1,5 +1,4 @@
-//! What all functions of the bundle share. This file is the map of the rooms and nothing else; who may use whom is
-//! written in `docs/architecture.md`, and held by a test.
+//! What all functions share: the map of its modules. `docs/architecture.md` lists which may use which, and a test enforces it.
 
 pub mod accounts;
 pub mod aws;
@@ -15,6 +14,7 @@ pub mod http;
 pub mod jobs;
 pub mod jwt;
 pub mod lambda;
+mod mac;
 pub mod models;
 pub mod random;
 pub mod telemetry;

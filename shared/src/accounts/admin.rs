@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tracing::info;
 
+use super::rights::AUDIT;
 use super::row::WholeUser;
 use super::sessions::Authenticator;
 use crate::aws::Clients;
@@ -193,7 +194,7 @@ impl Admins {
         let user = self.change(call, id, &change, admin).await?;
         self.authenticator.sessions().raise_epoch(call, &user).await?;
         let (request_id, user_id, changed) = (&call.request_id, id.to_string(), change.names());
-        info!(target: "badge::audit", request_id, by = %admin.user_id, change = changed, user_id, epoch = user.epoch);
+        info!(target: AUDIT, request_id, by = %admin.user_id, change = changed, user_id, epoch = user.epoch);
         Ok(Some(WholeUser::new(user, &self.config.zone)))
     }
 

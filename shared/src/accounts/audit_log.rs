@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::list::Limit;
+use super::list::{LIMIT_DEFAULT, Limit};
 use super::sessions::Authenticator;
 use crate::aws::Clients;
 use crate::clock;
@@ -20,8 +20,6 @@ use crate::models::audit_event::AuditEvent;
 use crate::models::changed_by::ChangedBy;
 use crate::models::params::{Field, Fields, Params, Required, Rules};
 use crate::models::user::UserId;
-
-const LIMIT_DEFAULT: u32 = 20;
 
 /// Events that an export reads at a time.
 const EXPORT_PAGE: usize = 100;

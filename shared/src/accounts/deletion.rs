@@ -20,7 +20,7 @@ use crate::models::phone::Phone;
 use crate::models::principal::Principal;
 use crate::models::user::User;
 use crate::models::veri_code::VeriCode;
-use crate::verification::Proof;
+use crate::verification::OneStepTry;
 
 /// The code that confirms the deletion.
 pub struct Confirmation {
@@ -79,21 +79,25 @@ impl Deletion {
     ) -> Result<Deleted, Error> {
         let phone = principal.phone.as_ref().ok_or(Error::NotLoggedIn)?;
         let owner = Some((principal.user_id, principal.epoch));
-        let (user, mac) =
-            match self.confirmed.codes.prove(call, &Proof { phone, code: &request.veri_code, owner }).await {
-                Ok(mac) => {
-                    // The cache is asked beside the table, and not behind it.
-                    let credit = self.confirmed.codes.credit(phone, &mac);
-                    let (user, ()) = tokio::join!(self.write(call, principal, phone), credit);
-                    (user?, mac)
-                }
-                // Used up by the same request, sent beside this one, or expired since a process was lost.
-                Err(Error::VeriCodeWrong) => {
-                    let user = self.deleted_before(phone, principal).await?.ok_or(Error::VeriCodeWrong)?;
-                    (user, String::new())
-                }
-                Err(error) => return Err(error),
-            };
+        let (user, mac) = match self
+            .confirmed
+            .codes
+            .claim_in_one_step(call, &OneStepTry { phone, code: &request.veri_code, owner })
+            .await
+        {
+            Ok(mac) => {
+                // The cache is asked beside the table, and not behind it.
+                let credit = self.confirmed.codes.credit(phone, &mac);
+                let (user, ()) = tokio::join!(self.write(call, principal, phone), credit);
+                (user?, mac)
+            }
+            // Used up by the same request, sent beside this one, or expired since a process was lost.
+            Err(Error::VeriCodeWrong) => {
+                let user = self.deleted_before(phone, principal).await?.ok_or(Error::VeriCodeWrong)?;
+                (user, String::new())
+            }
+            Err(error) => return Err(error),
+        };
         let (ended, used_up) = tokio::join!(
             self.confirmed.authenticator.sessions().raise_epoch(call, &user),
             self.confirmed.codes.use_up(phone, &mac)

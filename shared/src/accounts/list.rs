@@ -41,7 +41,7 @@ impl Params for PageRequest {
 }
 
 const LIMIT_MAX: u32 = 100;
-const LIMIT_DEFAULT: u32 = 20;
+pub(super) const LIMIT_DEFAULT: u32 = 20;
 
 pub(crate) struct Limit(pub(crate) u32);
 

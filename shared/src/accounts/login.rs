@@ -174,7 +174,7 @@ impl Login {
     /// # Errors
     /// [`Error::AccountDeleted`] when a restoration is possible and not wanted; [`Error::UserNotFound`] when it is not possible.
     async fn restored(&self, call: &Call, user: &User, is_wanted: bool) -> Result<User, Error> {
-        let now = i64::try_from(call.now.millis()).unwrap_or(i64::MAX);
+        let now = call.now.timestamp().as_millisecond();
         if last_chance(&self.config, user).is_none_or(|last| last <= now) {
             return Err(Error::UserNotFound);
         }

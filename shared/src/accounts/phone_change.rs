@@ -15,7 +15,7 @@ use crate::models::principal::{Credential, Principal};
 use crate::models::session_id::SessionId;
 use crate::models::user::{User, UserId};
 use crate::models::veri_code::VeriCode;
-use crate::verification::Proof;
+use crate::verification::OneStepTry;
 
 /// A new phone, and a code that each phone received.
 pub struct NewPhone {
@@ -88,12 +88,12 @@ impl PhoneChange {
             return self.finish(call, &moving, &[String::new(), String::new()], &moved).await;
         }
         let owner = Some((principal.user_id, principal.epoch));
-        let old = Proof { phone: moving.from, code: &request.old_veri_code, owner };
-        let new = Proof { phone: moving.to, code: &request.veri_code, owner: None };
+        let old = OneStepTry { phone: moving.from, code: &request.old_veri_code, owner };
+        let new = OneStepTry { phone: moving.to, code: &request.veri_code, owner: None };
         let (row, old, new) = tokio::join!(
             self.0.users.stored_row(moving.from),
-            self.0.codes.prove(call, &old),
-            self.0.codes.prove(call, &new)
+            self.0.codes.claim_in_one_step(call, &old),
+            self.0.codes.claim_in_one_step(call, &new)
         );
         let macs = match (old, new) {
             (Ok(old), Ok(new)) => [old, new],

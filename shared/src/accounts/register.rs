@@ -17,7 +17,7 @@ use crate::models::profile::Profile;
 use crate::models::role::Role;
 use crate::models::user::{User, UserId};
 use crate::models::veri_code::VeriCode;
-use crate::verification::Codes;
+use crate::verification::{Codes, receipt};
 
 /// Somebody who wants to become a user.
 pub struct Applicant {
@@ -52,9 +52,6 @@ impl Applicant {
 
 /// How long the same request gets the same success: 24 hours.
 const RECEIPT_TTL_MS: i64 = 24 * 3600 * 1000;
-
-/// Characters of a receipt that are about the request. Behind them is the beginning of the MAC of the code that it used.
-const RECEIPT: usize = 32;
 
 /// What a new user receives.
 #[derive(Serialize)]
@@ -126,7 +123,7 @@ impl Register {
             phone: applicant.phone,
             role: Role::User,
             profile: applicant.profile,
-            create_time: i64::try_from(millis).unwrap_or(i64::MAX),
+            create_time: call.now.timestamp().as_millisecond(),
             update_time: None,
             is_delete: false,
             receipt: receipts.first().map(|receipt| format!("{receipt}{code}")).unwrap_or_default(),
@@ -149,17 +146,17 @@ impl Register {
         Ok(Registered { user_id, device: Some(device) })
     }
 
-    /// The live user of a phone, if it registered so lately that its receipt stands.
+    /// The user that blocks a registration of the phone, if it registered so lately that its receipt stands.
     async fn recent(&self, call: &Call, phone: &Phone) -> Result<Option<User>, Error> {
         let user = self.users.by_phone(phone).await?;
-        let now = i64::try_from(call.now.millis()).unwrap_or(i64::MAX);
+        let now = call.now.timestamp().as_millisecond();
         Ok(user.filter(|user| now.saturating_sub(user.create_time) < RECEIPT_TTL_MS))
     }
 }
 
 /// Whether a row has one of the receipts.
 fn is_receipt(receipts: &[String], of_row: &str) -> bool {
-    of_row.get(..RECEIPT).is_some_and(|receipt| receipts.iter().any(|one| one == receipt))
+    receipt::request(of_row).is_some_and(|receipt| receipts.iter().any(|one| one == receipt))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::models::phone::Phone;
 use crate::models::rights::RightsChange;
 
 /// The target of the line that each change leaves in the log.
-const AUDIT: &str = "badge::audit";
+pub(super) const AUDIT: &str = "badge::audit";
 
 /// The longest name of an operator that is written: that of an ARN (IAM User Guide, "IAM identifiers").
 const LONGEST_NAME: usize = 2048;

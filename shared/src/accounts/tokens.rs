@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use hmac::Mac;
 
 use crate::aws::{Clients, SecretKeys};
 use crate::config::Config;
 use crate::error::{Error, StartError};
 use crate::jwt::{self, Bearer, Claims};
+use crate::mac::hmac_sha256;
 use crate::models::call::Call;
 use crate::random;
 
@@ -80,8 +80,10 @@ impl Tokens {
     /// without the key finds the address. `None` when the key cannot be had.
     pub(super) async fn network(&self, call: &Call) -> Option<String> {
         let keys = self.keys.get(call.now.timestamp()).await.ok()?;
-        let mac = Hmac::<Sha256>::new_from_slice(keys.current.bytes()).ok()?;
-        let mac = mac.chain_update("network of a log line:").chain_update(call.network.as_str()).finalize();
+        let mac = hmac_sha256(keys.current.bytes())
+            .chain_update("network of a log line:")
+            .chain_update(call.network.as_str())
+            .finalize();
         Some(const_hex::encode(&mac.into_bytes()[..8]))
     }
 }

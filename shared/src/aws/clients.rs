@@ -17,9 +17,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::region::Region;
 use aws_types::sdk_config::{self, SdkConfig};
 
-use super::http_client::HttpClient;
+use super::http_client::{HttpClient, NO_ANSWER};
 use super::tls::{client_config, public_client_config};
-use crate::config::{AwsEnv, Config};
+use crate::config::{AwsEnv, Config, endpoint_url};
 use crate::error::{Cause, StartError};
 
 /// How long a connection may take.
@@ -28,11 +28,14 @@ pub(crate) const CONNECT: Duration = Duration::from_millis(400);
 /// How long a call that a client waits for may take, its retries included, so that a function answers within 2.5 s.
 pub(crate) const CALL: Duration = Duration::from_millis(1300);
 
+/// The same in the background. What is given up on may have been taken and is sent again, so the limit is a long one.
+pub(crate) const BACKGROUND_CALL: Duration = Duration::from_secs(4);
+
 /// The same two for the program of an operator.
 pub(crate) const OPERATOR_CONNECT: Duration = Duration::from_secs(5);
 pub(crate) const OPERATOR_CALL: Duration = Duration::from_secs(20);
 
-/// What the parts of a function are opened from at its cold start: the settings, and the way to AWS. What a function does
+/// What the parts of a function are opened from at its cold start: the settings, and the clients of AWS. What a function does
 /// not open is not linked into its binary.
 pub struct Clients {
     /// The stage's settings.
@@ -105,7 +108,7 @@ impl Clients {
             .sleep_impl(TokioSleep::new())
             // For uploads and downloads that trickle; a response here is a few kilobytes under a timeout.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        config.set_endpoint_url(self.env.endpoint_url(endpoint));
+        config.set_endpoint_url(endpoint_url(endpoint));
         Ok(config)
     }
 
@@ -126,12 +129,9 @@ impl Clients {
 
     /// The address of a service: that of its variable, else the public one of `host` in this region.
     pub(crate) fn address(&self, variable: &'static str, host: impl FnOnce(&str) -> String) -> String {
-        self.env.endpoint_url(variable).unwrap_or_else(|| format!("https://{}", host(&self.env.region)))
+        endpoint_url(variable).unwrap_or_else(|| format!("https://{}", host(&self.env.region)))
     }
 }
-
-/// Of a call that took its whole time.
-pub(crate) const NO_ANSWER: &str = "no answer in time";
 
 /// Of an answer that is not what the service is documented to give.
 pub(crate) const UNREADABLE: &str = "an answer that cannot be read";

@@ -35,7 +35,7 @@ pub struct ElastiCache {
 /// A cache, as AWS describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Description {
-    /// `available`, `modifying`, `deleting` and others, in small letters.
+    /// `available`, `modifying`, `deleting` and others, in lower case.
     pub status: String,
     /// `valkey` or `redis`.
     pub engine: String,

@@ -25,6 +25,9 @@ use tracing::Instrument;
 use crate::error::{Cause, Error};
 use crate::telemetry::{Backend, round_trip};
 
+/// Of a call that took its whole time.
+pub(crate) const NO_ANSWER: &str = "no answer in time";
+
 /// A client that keeps its connections open between calls.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
@@ -74,7 +77,7 @@ impl HttpClient {
         let exchange = tokio::time::timeout(self.call, self.exchange(request));
         match exchange.instrument(round_trip(Backend::Http)).await {
             Ok(response) => response.map_err(|cause| Error::Http(Cause::of(&*cause))),
-            Err(_) => Err(Error::Http(Cause::new("no answer in time"))),
+            Err(_) => Err(Error::Http(Cause::new(NO_ANSWER))),
         }
     }
 

@@ -12,13 +12,13 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 use super::clients::Clients;
-use super::signed::{identity, params};
+use super::signed::params;
 use crate::clock;
 use crate::config::CacheKind;
 use crate::error::Cause;
 
 /// Characters that a signed query has as they are (RFC 3986, section 2.3).
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The longest that AWS allows.
 const EXPIRES_IN: Duration = Duration::from_mins(15);
@@ -40,7 +40,7 @@ impl IamToken {
     }
 
     fn of(user: String, cache: String, kind: CacheKind, region: String, credentials: Credentials) -> Self {
-        Self { user, cache, kind, region, identity: identity(credentials) }
+        Self { user, cache, kind, region, identity: credentials.into() }
     }
 
     pub(crate) fn user(&self) -> &str {

@@ -4,7 +4,6 @@
 
 use std::time::SystemTime;
 
-use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
@@ -31,7 +30,7 @@ impl SignedService {
     /// As [`Clients::http`].
     pub(super) fn new(clients: &Clients, name: &'static str, address: &str) -> Result<Self, StartError> {
         let address = address.trim_end_matches('/').to_owned();
-        let (region, identity) = (clients.env.region.clone(), identity(clients.credentials()));
+        let (region, identity) = (clients.env.region.clone(), Identity::from(clients.credentials()));
         Ok(Self { http: clients.http()?, address, name, region, identity })
     }
 
@@ -69,10 +68,6 @@ impl SignedService {
         instructions.apply_to_request_http1x(&mut request);
         Ok(request)
     }
-}
-
-pub(super) fn identity(credentials: Credentials) -> Identity {
-    credentials.into()
 }
 
 /// What a signature is made with.

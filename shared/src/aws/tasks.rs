@@ -82,7 +82,7 @@ impl Tasks {
     pub async fn spawn_as<T: Task>(&self, now: &Now, task_id: String, task: &T) -> Result<(), Error> {
         let spawned = Spawned {
             task_id,
-            time_epoch_ms: i64::try_from(now.millis()).unwrap_or(i64::MAX),
+            time_epoch_ms: now.timestamp().as_millisecond(),
             spawned_at_ms: clock::wall_millis(),
             task,
         };

@@ -49,7 +49,7 @@ pub struct StoredCode {
     pub mac: String,
     /// Whether it opened a session: it is good for nothing.
     pub is_used: bool,
-    /// By which codes registrations claimed it; empty if none did. A claimed code is not sent again.
+    /// By which codes registrations and other changes claimed it; empty if none did. A claimed code is not sent again.
     pub claims: String,
     /// At most `veri_code.ttl_secs`.
     pub good_for: Duration,
@@ -100,7 +100,7 @@ pub enum Try {
 pub struct TryLimit<'a> {
     /// The row's name.
     pub name: &'a str,
-    /// As many close the phone until midnight.
+    /// As many close the phone.
     pub max: u64,
 }
 
@@ -140,7 +140,7 @@ pub struct CodeTry<'a> {
 pub enum Use {
     /// Nothing.
     Verify,
-    /// Marks it for a registration.
+    /// Marks it for a change that may be repeated: a registration, a change of phone, a deletion.
     Claim,
 }
 

@@ -207,7 +207,7 @@ impl Config {
     /// Name of the users' table.
     ///
     /// # Errors
-    /// [`SettingError::Unset`] when the function was deployed without it; so the three below.
+    /// [`SettingError::Unset`] when the function was deployed without it; so the others below.
     pub fn users_table(&self) -> Result<&str, SettingError> {
         self.deployed.users_table.as_deref().ok_or(SettingError::Unset("USERS_TABLE"))
     }

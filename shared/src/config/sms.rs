@@ -125,7 +125,7 @@ impl Sms {
         require(
             codes.into_iter().flatten().all(|text| text.text.contains("{code}")),
             "sms.texts",
-            "must each have the place {code} in a code's text",
+            "of kind code must each contain {code}",
         )?;
         let kinds = [&self.texts.code, &self.texts.phone_changed, &self.texts.account_deleted];
         let mut texts = kinds.into_iter().flat_map(|kind| [Some(&kind.zh), kind.en.as_ref()]).flatten();
@@ -167,10 +167,10 @@ impl Sms {
     /// What a message to this phone costs, in parts of money.
     #[must_use]
     pub fn price(&self, phone: &Phone, rules: &PhoneRules) -> u64 {
-        // A region without a price is not served; should one come here, it costs what the dearest costs.
+        // A region without a price is not served; should one come here, it costs what the most expensive one costs.
         let price = phone.region(rules).and_then(|region| self.prices.get(&region.to_string()));
-        let dearest = || self.prices.values().max_by(|a, b| a.total_cmp(b));
-        price.or_else(dearest).map_or(0, |price| parts(*price))
+        let most_expensive = || self.prices.values().max_by(|a, b| a.total_cmp(b));
+        price.or_else(most_expensive).map_or(0, |price| parts(*price))
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_costs_what_its_region_costs_or_the_dearest() {
+    fn a_message_costs_what_its_region_costs_or_the_most_expensive() {
         let settings = sms(&format!("prices = {{ CN = 0.045, DE = 0.1 }}\ntexts.code = {{ {ZH} }}")).unwrap();
         let rules = Rules::sample().phone;
         let phone = Phone::parse("13800138000", &rules).ok().unwrap();

@@ -1,4 +1,5 @@
-//! Later writes of a user's row. One builder makes all of them, so that each raises the row's version and says who made it.
+//! Changes of a user's row. One builder makes them, so that each raises the row's version and says who made it; `moves` does so
+//! for a change of phone.
 
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
 use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsOutput};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, ConsumedCapacity, Delete, Put, TransactWriteItem};
 use jiff::Timestamp;
 
-use super::database::{failed, read, write};
+use super::database::{failed, write};
 use super::item::{Item, n, s, to_item};
 use super::user_item::read_user;
 use super::users::Users;
@@ -71,10 +70,7 @@ impl Users {
     /// # Errors
     /// [`Error::Db`].
     pub async fn stored_row(&self, phone: &Phone) -> Result<Option<StoredRow>, Error> {
-        let get = self.database.client.get_item().table_name(&self.table).return_consumed_capacity(Total);
-        let get = get.key("phone", s(phone.e164())).consistent_read(true);
-        let found = read(get.send(), GetItemOutput::consumed_capacity).await?;
-        found.item.map(|item| Ok(StoredRow { user: read_user(item.clone())?, item })).transpose()
+        self.item(phone).await?.map(|item| Ok(StoredRow { user: read_user(item.clone())?, item })).transpose()
     }
 
     /// Moves a row to another phone, with a raised epoch.

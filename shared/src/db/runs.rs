@@ -18,7 +18,7 @@ use crate::error::{Error, StartError};
 
 /// How long a finished run is remembered, by the run's own time: longer than any duplicate can be late. Lambda drops an
 /// asynchronous event after at most six hours, EventBridge Scheduler after 24 (their guides, "Asynchronous invocation"
-/// and "Retry policies"), and a dead letter may be driven again for as long as a queue keeps one, which is 14 days.
+/// and "Retry policies"), and a dead letter may be redriven for as long as a queue keeps one, which is 14 days.
 const REMEMBERED_SECS: u64 = 30 * 86_400;
 
 /// The table of runs.
@@ -44,7 +44,7 @@ pub enum Begun {
     Ours,
     /// It was finished before.
     Finished,
-    /// Somebody else is at it right now.
+    /// Another delivery holds the lease.
     Busy,
 }
 

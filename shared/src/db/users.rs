@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure::AllOld;
 use serde::Deserialize;
 
 use super::database::{Database, met, read, write};
-use super::item::{from_item, n, s, to_item};
+use super::item::{Item, from_item, n, s, to_item};
 use super::user_item::{UserItem, read_user};
 use crate::config::Config;
 use crate::error::{Cause, Error, StartError};
@@ -86,28 +86,28 @@ impl Users {
         Ok(Inserted::Exists { id, is_disabled: is_disabled != 0, receipt, epoch })
     }
 
-    /// The user of a phone, unless it is deleted. A disabled one is returned.
+    /// The user that blocks a registration of the phone: one that is not deleted, or is disabled.
     ///
     /// # Errors
     /// [`Error::Db`].
     pub async fn by_phone(&self, phone: &Phone) -> Result<Option<User>, Error> {
-        let get = self.database.client.get_item().table_name(&self.table).return_consumed_capacity(Total);
-        // Strongly consistent, so that a login right after a registration finds the user.
-        let get = get.key("phone", s(phone.e164())).consistent_read(true);
-        let found = read(get.send(), GetItemOutput::consumed_capacity).await?;
-        let user = found.item.map(read_user).transpose()?;
+        let user = self.row(phone).await?;
         Ok(user.filter(|user| !user.is_delete || user.is_disabled))
     }
 
-    /// The row of a phone, whatever has become of its user.
+    /// The user of a phone, in any state.
     ///
     /// # Errors
     /// [`Error::Db`].
     pub async fn row(&self, phone: &Phone) -> Result<Option<User>, Error> {
+        self.item(phone).await?.map(read_user).transpose()
+    }
+
+    /// The item of a phone. Strongly consistent, so that a login right after a registration finds the user.
+    pub(super) async fn item(&self, phone: &Phone) -> Result<Option<Item>, Error> {
         let get = self.database.client.get_item().table_name(&self.table).return_consumed_capacity(Total);
         let get = get.key("phone", s(phone.e164())).consistent_read(true);
-        let found = read(get.send(), GetItemOutput::consumed_capacity).await?;
-        found.item.map(read_user).transpose()
+        Ok(read(get.send(), GetItemOutput::consumed_capacity).await?.item)
     }
 
     /// A live user, also a disabled one, by its id. The index is a moment behind the table.

@@ -1,6 +1,7 @@
 //! The parameters of every route.
 
 use crate::accounts::admin::{UserChange, Wanted};
+use crate::accounts::audit_log::AuditRequest;
 use crate::accounts::deletion::Confirmation;
 use crate::accounts::list::PageRequest;
 use crate::accounts::login::Attempt;
@@ -13,7 +14,7 @@ use crate::models::profile::ProfileChange;
 use crate::verification::Recipient;
 
 /// Reads a request as each of them.
-pub(super) fn read_all(request: &Request) -> [Result<(), Error>; 10] {
+pub(super) fn read_all(request: &Request) -> [Result<(), Error>; 11] {
     [
         request.params::<Recipient>().map(drop),
         request.params::<Applicant>().map(drop),
@@ -23,6 +24,7 @@ pub(super) fn read_all(request: &Request) -> [Result<(), Error>; 10] {
         request.params::<Ended>().map(drop),
         request.query_params::<Wanted>().map(drop),
         request.params::<UserChange>().map(drop),
+        request.query_params::<AuditRequest>().map(drop),
         request.params::<NewPhone>().map(drop),
         request.params::<Confirmation>().map(drop),
     ]

@@ -28,20 +28,20 @@ pub trait Access<S>: Send + Sync + 'static {
 /// Everybody.
 pub struct Anyone;
 
-/// Who brings a session or a token.
+/// Callers with a session or a token.
 pub struct SignedIn;
 
-/// Who brings a session. A token does not open such an endpoint.
+/// Callers with a session. Tokens are refused.
 pub struct BySession;
 
-/// Who brings a session, from an address that may try codes: a code will confirm what the request changes.
+/// Callers with a session, whose request carries a verification code: the limit of the address is checked beside the session.
 pub struct ConfirmsByCode;
 
-/// Who brings a session or a token, and is an admin now.
+/// Callers with a session or a token who are admins now.
 pub struct Admin;
 
-/// Who brings a session. All that the request brings have ended when the handler begins: the round trip that finds them ends
-/// them. A token does not open such an endpoint.
+/// Callers with a session; tokens are refused. All sessions of the request have ended when the handler begins: the round trip that
+/// finds them ends them.
 pub struct EndsSession;
 
 impl<S: Sync> Access<S> for Anyone {

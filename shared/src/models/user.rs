@@ -28,7 +28,7 @@ pub struct User {
     pub delete_time: Option<i64>,
     /// Whether an admin or an operator deleted it, so that its owner cannot restore it.
     pub deleted_by_admin: bool,
-    /// Whether an operator has disabled the account.
+    /// Whether an operator or an admin has disabled the account.
     pub is_disabled: bool,
     /// A counter that every change of rights raises; see `accounts::rights`.
     pub epoch: u64,

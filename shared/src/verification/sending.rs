@@ -56,7 +56,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Opens the cache, the key of codes and the way to tasks, side by side.
+    /// Opens the cache, the key of codes and the client of tasks, concurrently.
     ///
     /// # Errors
     /// What stops the cold start.

@@ -4,19 +4,18 @@
 //! What the look shows is a forecast: it chooses what is written beside the judgement to places that its script cannot reach
 //! on a clustered cache, so that it need not be a third step. What a client learns is the judgement alone.
 
-use super::code::{Codes, code_mac, hex_of, is_hex_of};
+use super::code::{Codes, Tag, code_mac, hex_of, is_hex_of};
 use super::device::client;
 use super::limits::{self, too_many};
+use super::receipt;
 use crate::cache::{CodeTry, PhoneState, Try, Use};
 use crate::error::Error;
 use crate::models::call::Call;
 use crate::models::device::{Client, Device};
+use crate::models::keys::KeyRing;
 use crate::models::phone::Phone;
 use crate::models::user::{User, UserId};
 use crate::models::veri_code::VeriCode;
-
-/// Characters of a code's MAC that stand in the receipt of the registration that used it.
-const RECEIPT_MAC: usize = 32;
 
 /// A try, and what the look at its phone showed.
 pub struct Attempt {
@@ -31,9 +30,8 @@ pub struct Attempt {
     state: PhoneState,
 }
 
-/// A code that is judged in one step, without a look before it: a caller with a session has an address that was asked
-/// beside the session, and no row is read.
-pub struct Proof<'a> {
+/// A try of one step, without a look before it: the address's limit was asked beside the session, and no row is read.
+pub struct OneStepTry<'a> {
     /// Whose code.
     pub phone: &'a Phone,
     /// The code.
@@ -68,7 +66,7 @@ impl Attempt {
     #[must_use]
     pub fn of_user<'a>(&self, user: Option<&'a User>) -> Standing<'a> {
         let is_of = |device: &Device| user.is_some_and(|user| (device.user_id, device.epoch) == (user.id, user.epoch));
-        let registered_with = user.and_then(|user| user.receipt.get(RECEIPT_MAC..)).unwrap_or_default();
+        let registered_with = user.map_or("", |user| receipt::code(&user.receipt));
         Standing { client: client(self.device.filter(is_of)), registered_with, counts_always: false }
     }
 
@@ -119,9 +117,7 @@ impl Codes {
     /// [`Error::TooManyRequests`] when the address has tried too often, or a backend.
     pub async fn look(&self, call: &Call, phone: &Phone, code: &VeriCode) -> Result<Attempt, Error> {
         let keys = self.keys.get(call.now.timestamp()).await?;
-        let tried = keys.keys().map(|key| code_mac(key, phone, code.digits())).collect::<Result<Vec<_>, _>>()?;
-        let fixed = self.config.veri_code.fixed_code(phone, call.now.today());
-        let fixed = fixed.map(|fixed| code_mac(&keys.current, phone, fixed)).transpose()?.map(|mac| hex_of(&mac));
+        let (tried, fixed) = self.macs(call, &keys, phone, code);
         let device = self.device(call, phone).await?;
         let (wait, state) = tokio::join!(limits::wait_to_try(&self.cache, &self.config, call), self.state(call, phone));
         if let Some(wait) = wait? {
@@ -130,8 +126,14 @@ impl Codes {
         let state = state?;
         let stored = state.codes.iter().map(|code| &code.mac).chain(&fixed);
         let equal = stored.filter(|mac| tried.iter().any(|tried| is_hex_of(mac, tried))).cloned().collect();
-        let macs = tried.iter().map(hex_of).collect::<Vec<_>>().join(" ");
-        Ok(Attempt { phone: phone.clone(), macs, fixed, equal, device, state })
+        Ok(Attempt { phone: phone.clone(), macs: joined(&tried), fixed, equal, device, state })
+    }
+
+    /// The MACs of a tried code by each key that may have made it, and the one of a test number's fixed code.
+    fn macs(&self, call: &Call, keys: &KeyRing, phone: &Phone, code: &VeriCode) -> (Vec<Tag>, Option<String>) {
+        let tried = keys.keys().map(|key| code_mac(key, phone, code.digits())).collect();
+        let fixed = self.config.veri_code.fixed_code(phone, call.now.today());
+        (tried, fixed.map(|fixed| hex_of(&code_mac(&keys.current, phone, fixed))))
     }
 
     /// Whether a try will probably be judged to be right.
@@ -148,13 +150,12 @@ impl Codes {
         self.judge(call, attempt, standing, Use::Verify).await.map(drop)
     }
 
-    /// Judges a try and marks the code for a registration. Returns what the receipt has of the code.
+    /// Judges a try and marks the code for a registration. Returns the code's part of the receipt.
     ///
     /// # Errors
     /// As [`Self::verify`].
     pub async fn claim(&self, call: &Call, attempt: &Attempt, standing: Standing<'_>) -> Result<String, Error> {
-        let mut mac = self.judge(call, attempt, standing, Use::Claim).await?;
-        mac.truncate(RECEIPT_MAC);
+        let mac = receipt::part(self.judge(call, attempt, standing, Use::Claim).await?);
         // A fixed code stays good for everything.
         Ok(if attempt.fixed.is_some() { String::new() } else { mac })
     }
@@ -177,21 +178,18 @@ impl Codes {
     ///
     /// # Errors
     /// As [`Self::verify`].
-    pub async fn prove(&self, call: &Call, proof: &Proof<'_>) -> Result<String, Error> {
-        let (keys, phone) = (self.keys.get(call.now.timestamp()).await?, proof.phone);
-        let tried = keys.keys().map(|key| code_mac(key, phone, proof.code.digits())).collect::<Result<Vec<_>, _>>()?;
-        let fixed = self.config.veri_code.fixed_code(phone, call.now.today());
-        let fixed = fixed.map(|fixed| code_mac(&keys.current, phone, fixed)).transpose()?;
-        let fixed = fixed.map(|mac| hex_of(&mac)).unwrap_or_default();
-        let is_of = |device: &Device| proof.owner.is_none_or(|owner| owner == (device.user_id, device.epoch));
+    pub async fn claim_in_one_step(&self, call: &Call, attempt: &OneStepTry<'_>) -> Result<String, Error> {
+        let (keys, phone) = (self.keys.get(call.now.timestamp()).await?, attempt.phone);
+        let (tried, fixed) = self.macs(call, &keys, phone, attempt.code);
+        let is_of = |device: &Device| attempt.owner.is_none_or(|owner| owner == (device.user_id, device.epoch));
         let client = client(self.device(call, phone).await?.filter(is_of));
         let code = CodeTry {
             phone,
-            macs: &tried.iter().map(hex_of).collect::<Vec<_>>().join(" "),
+            macs: &joined(&tried),
             client,
             limits: limits::tries(&self.config, client)?,
             day: limits::day(&call.now),
-            fixed: &fixed,
+            fixed: fixed.as_deref().unwrap_or_default(),
             registered_with: "",
             counts_always: false,
         };
@@ -199,10 +197,10 @@ impl Codes {
         if matches!(judgement, Try::Wrong) {
             limits::count_miss(&self.cache, &self.config, call).await?;
         }
-        Ok(verdict(judgement)?).map(|mac| if fixed.is_empty() { mac } else { String::new() })
+        verdict(judgement).map(|mac| if fixed.is_none() { mac } else { String::new() })
     }
 
-    /// Credits a phone's range of numbers with the code of this MAC, which was proven: somebody reads what is sent there.
+    /// Credits a phone's range of numbers with the code of this MAC, which was right: somebody reads what is sent there.
     pub async fn credit(&self, phone: &Phone, mac: &str) {
         if !mac.is_empty() {
             limits::credit(&self.cache, &self.config, phone, mac).await;
@@ -272,4 +270,9 @@ pub fn verdict(judgement: Try) -> Result<String, Error> {
         Try::Used | Try::Wrong => Err(Error::VeriCodeWrong),
         Try::Wait(wait) => Err(too_many(wait)),
     }
+}
+
+/// MACs as the cache takes them.
+fn joined(macs: &[Tag]) -> String {
+    macs.iter().map(hex_of).collect::<Vec<_>>().join(" ")
 }

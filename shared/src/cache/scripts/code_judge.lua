@@ -7,9 +7,9 @@
 --       row   8 ms to midnight   9 MAC of the fixed code of a test number, else ""   10 how the MAC begins of the code that
 --       the phone's user registered with, or ""   11 "1" to count a failure although there is no live code
 --
--- `used` of a code is "session", or "claim" and the MACs of the codes by which registrations claimed it. A code that opened a
--- session is used. A claimed one is used once a user was registered by one of its claims; until then it is good for
--- everything, because the registration may have failed. A client that knows a used code is not guessing: it counts nothing.
+-- `used` of a code is "session", or "claim" and the MACs of the codes by which changes claimed it. A code that opened a
+-- session is used. A claimed one is used once the change was made by one of its claims; until then it is good for
+-- everything, because the change may have failed. A client that knows a used code is not guessing: it counts nothing.
 -- Where no code is live nothing can be guessed, and nothing is counted.
 local kind = ARGV[2]
 local function count(stat)

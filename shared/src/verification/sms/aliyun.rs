@@ -2,14 +2,12 @@
 //!
 //! Sources: Alibaba Cloud SDK, "Request syntax and signature method V3"; Short Message Service, `SendSms`, "API error codes".
 
-use std::time::Duration;
-
 use serde::Deserialize;
 
 use super::message::Message;
 use super::refusal::{Refusal, unreadable};
 use super::signing::{canonical_request, hash, host, mac, names, query};
-use crate::aws::{Clients, HttpClient, SecretKeys};
+use crate::aws::{BACKGROUND_CALL, Clients, HttpClient, SecretKeys};
 use crate::clock::{Now, wall_timestamp};
 use crate::error::{Cause, Error, StartError};
 use crate::models::keys::Key;
@@ -17,9 +15,6 @@ use crate::models::phone::Phone;
 use crate::random;
 
 const ALGORITHM: &str = "ACS3-HMAC-SHA256";
-
-/// How long a call may take. What is given up on may have been taken and is sent again, so the limit is a long one.
-pub(super) const CALL: Duration = Duration::from_secs(4);
 
 /// A client of Alibaba Cloud SMS.
 pub struct Aliyun {
@@ -44,7 +39,7 @@ impl Aliyun {
     pub async fn connect(clients: &Clients) -> Result<Self, StartError> {
         let endpoint = clients.config.sms.aliyun.endpoint.trim_end_matches('/').to_owned();
         let keys = SecretKeys::connect(clients, &clients.config.secrets.sms).await?;
-        Ok(Self { http: clients.public_http(CALL)?, endpoint, keys })
+        Ok(Self { http: clients.public_http(BACKGROUND_CALL)?, endpoint, keys })
     }
 
     /// Hands over a message. `id` is the same in every delivery of it.
@@ -75,7 +70,7 @@ impl Aliyun {
             ("x-acs-version", "2017-05-25"),
         ];
         let mut request = http::Request::post(format!("{}/?{query}", self.endpoint))
-            .header("authorization", authorization(&keys.current, &query, &headers)?);
+            .header("authorization", authorization(&keys.current, &query, &headers));
         for (name, value) in headers {
             request = request.header(name, value);
         }
@@ -86,10 +81,10 @@ impl Aliyun {
 }
 
 /// The header `authorization` of a request without a body.
-fn authorization(key: &Key, query: &str, headers: &[(&str, &str)]) -> Result<String, Error> {
+fn authorization(key: &Key, query: &str, headers: &[(&str, &str)]) -> String {
     let request = hash(canonical_request(query, headers, &[]).as_bytes());
-    let signature = const_hex::encode(mac(key.bytes(), &format!("{ALGORITHM}\n{request}"))?);
-    Ok(format!("{ALGORITHM} Credential={},SignedHeaders={},Signature={signature}", key.kid, names(headers)))
+    let signature = const_hex::encode(mac(key.bytes(), &format!("{ALGORITHM}\n{request}")));
+    format!("{ALGORITHM} Credential={},SignedHeaders={},Signature={signature}", key.kid, names(headers))
 }
 
 fn verdict(status: u16, body: &[u8]) -> Result<(), Error> {
@@ -147,7 +142,7 @@ mod tests {
             "7ea06492da5221eba5297e897ce16e55f964061054b7695beedaac1145b1e259"
         );
         assert_eq!(
-            authorization(&key, &query, &headers).unwrap(),
+            authorization(&key, &query, &headers),
             "ACS3-HMAC-SHA256 Credential=YourAccessKeyId,SignedHeaders=host;x-acs-action;x-acs-content-sha256;\
              x-acs-date;x-acs-signature-nonce;x-acs-version,\
              Signature=06563a9e1b43f5dfe96b81484da74bceab24a1d853912eee15083a6f0f3283c0"

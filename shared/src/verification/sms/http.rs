@@ -3,13 +3,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use hmac::Mac;
 
 use super::message::Message;
 use crate::aws::{CALL, Clients, HttpClient, SecretKeys};
 use crate::clock::{Now, wall_millis};
 use crate::error::{Cause, Error, StartError};
+use crate::mac::hmac_sha256;
 use crate::models::keys::KeyRing;
 use crate::models::phone::Phone;
 
@@ -44,7 +44,7 @@ impl HttpProvider {
         let body = body.to_string();
         // The machine's time, because the provider compares it with its own.
         let timestamp = (wall_millis() / 1000).to_string();
-        let signatures = signatures(&*self.keys.get(now.timestamp()).await?, id, &timestamp, &body)?;
+        let signatures = signatures(&*self.keys.get(now.timestamp()).await?, id, &timestamp, &body);
         let request = http::Request::post(&self.url)
             .header("content-type", "application/json")
             .header("webhook-id", id)
@@ -61,17 +61,15 @@ impl HttpProvider {
 
 /// One for each key, set apart by spaces as the standard has it, so that the provider may change its own key whenever it
 /// likes during a rotation.
-fn signatures(keys: &KeyRing, id: &str, timestamp: &str, body: &str) -> Result<String, Error> {
-    let signatures: Result<Vec<_>, _> = keys.keys().map(|key| signature(key.bytes(), id, timestamp, body)).collect();
-    Ok(signatures?.join(" "))
+fn signatures(keys: &KeyRing, id: &str, timestamp: &str, body: &str) -> String {
+    let signatures: Vec<_> = keys.keys().map(|key| signature(key.bytes(), id, timestamp, body)).collect();
+    signatures.join(" ")
 }
 
 /// `v1,` and the HMAC-SHA-256 of id, timestamp and body, in base64.
-fn signature(key: &[u8], id: &str, timestamp: &str, body: &str) -> Result<String, Error> {
-    let mac = Hmac::<Sha256>::new_from_slice(key)
-        .map_err(|_| Error::Internal(Cause::new("the key of messages has no length that HMAC takes")))?
-        .chain_update(format!("{id}.{timestamp}.{body}"));
-    Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+fn signature(key: &[u8], id: &str, timestamp: &str, body: &str) -> String {
+    let mac = hmac_sha256(key).chain_update(format!("{id}.{timestamp}.{body}"));
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
 #[cfg(test)]
@@ -83,7 +81,7 @@ mod tests {
         // The example of the specification, whose key is base64 behind `whsec_`.
         let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let body = r#"{"test": 2432232314}"#;
-        let signature = signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body).unwrap();
+        let signature = signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
@@ -92,8 +90,8 @@ mod tests {
         let ring = serde_json::json!({ "kid": "b", "key": "now", "previous": { "kid": "a", "key": "before" },
             "next": { "kid": "c", "key": "after" } });
         let ring: KeyRing = serde_json::from_value(ring).unwrap();
-        let of = |key: &str| signature(key.as_bytes(), "id", "1", "{}").unwrap();
+        let of = |key: &str| signature(key.as_bytes(), "id", "1", "{}");
         let all = [of("now"), of("after"), of("before")].join(" ");
-        assert_eq!(signatures(&ring, "id", "1", "{}").unwrap(), all);
+        assert_eq!(signatures(&ring, "id", "1", "{}"), all);
     }
 }

@@ -1,13 +1,11 @@
 //! What the signatures of the providers' APIs are made of.
 
-use hmac::{Hmac, KeyInit, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use hmac::Mac;
+use percent_encoding::utf8_percent_encode;
 use sha2::{Digest, Sha256};
 
-use crate::error::{Cause, Error};
-
-/// What a query may have as it is (RFC 3986, section 2.3).
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use crate::aws::UNRESERVED;
+use crate::mac::hmac_sha256;
 
 /// SHA-256, in hexadecimal.
 pub(super) fn hash(bytes: &[u8]) -> String {
@@ -15,10 +13,8 @@ pub(super) fn hash(bytes: &[u8]) -> String {
 }
 
 /// HMAC-SHA-256.
-pub(super) fn mac(key: &[u8], text: &str) -> Result<Vec<u8>, Error> {
-    let mac = Hmac::<Sha256>::new_from_slice(key)
-        .map_err(|_| Error::Internal(Cause::new("the key of messages has no length that HMAC takes")))?;
-    Ok(mac.chain_update(text).finalize().into_bytes().to_vec())
+pub(super) fn mac(key: &[u8], text: &str) -> Vec<u8> {
+    hmac_sha256(key).chain_update(text).finalize().into_bytes().to_vec()
 }
 
 /// A query whose names are in their order already.

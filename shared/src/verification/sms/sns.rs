@@ -1,7 +1,5 @@
 //! Amazon SNS, which sends text messages to phones.
 
-use std::time::Duration;
-
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::config::timeout::TimeoutConfig;
@@ -9,12 +7,9 @@ use aws_sdk_sns::types::MessageAttributeValue;
 
 use tracing::Instrument;
 
-use crate::aws::{CONNECT, Clients, sdk_cause};
+use crate::aws::{BACKGROUND_CALL, CONNECT, Clients, sdk_cause};
 use crate::error::{Cause, Error, StartError};
 use crate::telemetry::{Backend, round_trip};
-
-/// How long a call may take. What is given up on may have been taken and is sent again, so the limit is a long one.
-const CALL: Duration = Duration::from_secs(4);
 
 /// A client for text messages.
 pub struct Sns {
@@ -27,7 +22,7 @@ impl Sns {
     /// # Errors
     /// As [`Clients::http`].
     pub fn new(clients: &Clients) -> Result<Self, StartError> {
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(CALL).build();
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(BACKGROUND_CALL).build();
         // Lambda tries again, and remembers what was done; the client would not.
         let config = clients.sdk_config("AWS_ENDPOINT_URL_SNS")?;
         let config = config.timeout_config(timeouts).retry_config(RetryConfig::disabled()).build();
