@@ -110,12 +110,12 @@ def beside_cognito(bill, stack):
     rows = []
     for users in USERS:
         ours, theirs = bill.month(stack, users), bill.cognito(users)
-        messages = users * bill.assumed["traffic"]["sign_ins_a_month"] * dearest_message(stack)
+        messages = users * bill.assumed["traffic"]["sign_ins_a_month"] * most_expensive_message(stack)
         rows.append([f"{users:,}", f"{ours:,.2f}", f"{theirs:,.2f}", f"{messages:,.0f}"])
     return table(["active users", "badge", "Cognito Essentials", "the messages, with either"], rows)
 
 
-def dearest_message(stack):
+def most_expensive_message(stack):
     return max(stack.conf["sms"]["prices"][region] for region in stack.conf["phone"]["allowed_regions"])
 
 
@@ -158,8 +158,8 @@ def page(bill):
         traffic=assumed["traffic"],
         one_cold_in=1 / assumed["traffic"]["cold_share"],
         per_million=per_million(bill, prod),
-        message=dearest_message(prod),
-        million_messages=dearest_message(prod) * MILLION,
+        message=most_expensive_message(prod),
+        million_messages=most_expensive_message(prod) * MILLION,
         million_codes=sum(bill.code(prod).values()),
         by_time_percent=percent["Lambda, by time"],
         front_percent=percent["front"],
@@ -191,7 +191,7 @@ def take():
         sys.exit("error: logs/bench.json is not of `make bench TLS=1`, which is as close to Lambda as can be had here")
     measured = json.loads((FOLDER / "measured.json").read_text())
     functions = {}
-    # The peer is no function of the service, and the dearest row.
+    # The peer is no function of the service, and the most expensive row.
     for row in (row for row in report["rows"] if row["name"] != "peer"):
         functions[row["name"]] = {figure: round(row[figure]["value"], 2) for figure in TAKEN}
         if record := row["record"]:

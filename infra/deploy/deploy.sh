@@ -53,7 +53,7 @@ case $(stack_state) in
 esac
 stack || {
     print_failures
-    fail "the stack badge-$STAGE was not deployed; the lines above say why. Type the same again once that is mended"
+    fail "the stack badge-$STAGE was not deployed; the lines above say why. Fix the cause and run the command again"
 }
 stack_versions >"$versions.new"
 if cmp -s "$versions" "$versions.new"; then
@@ -64,7 +64,7 @@ fi
 last=$(releases current)
 id=$(releases record deploy "$versions.new")
 # CloudFormation moves an alias only if its version is a new one: after a rollback, what is live is mended here.
-make_live "$versions.new" || fail "the lines above name the functions that are not of release $id; type the same again"
+make_live "$versions.new" || fail "the lines above name the functions that are not of release $id; run the command again"
 smoke || {
     releases mark "$id" failed
     [ -n "$last" ] || fail "the stage is up and does not work; there is no release before to go back to"

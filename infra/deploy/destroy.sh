@@ -51,5 +51,5 @@ for secret in jwt veri_code sms; do
     gone "the secret badge/$STAGE/$secret" ResourceNotFoundException \
         "$AWS" secretsmanager delete-secret --secret-id "badge/$STAGE/$secret" --force-delete-without-recovery
 done
-[ -z "$left" ] || fail "not all of $STAGE is gone; type the same again once the lines above are mended"
+[ -z "$left" ] || fail "not all of $STAGE is gone; fix what the lines above say and run the command again"
 say "The stage $STAGE is gone"

@@ -60,7 +60,7 @@ on_aws() {
         fail "badge-$STAGE-$NAME was not invoked; the line above says why"
     [ "$(cat "$folder/error")" = None ] || {
         cat "$folder/answer" >&2
-        fail "$NAME at $time failed; an event that is waited for is not tried again, so type the same once more"
+        fail "$NAME at $time failed; an event that is waited for is not tried again, so run the command once more"
     }
     echo "$NAME at $time: ok; its report is in the log: make logs FN=$NAME STAGE=$STAGE"
 }

@@ -5,7 +5,7 @@
 # Whether STAGE can be in an account of AWS: it has settings, and is not the local one.
 need_stage() {
     [ -n "${STAGE-}" ] && [ "$STAGE" != local ] ||
-        fail "which stage? there is nothing of \`local\` in AWS; type: make $1 STAGE=test"
+        fail "STAGE is missing, or \`local\`, which is not in AWS; type: make $1 STAGE=test"
     [ -f "conf/$STAGE.toml" ] || fail "the stage $STAGE has no settings; write conf/$STAGE.toml"
 }
 
@@ -24,7 +24,7 @@ need_aws() {
 need_region() {
     need_aws
     REGION=${AWS_REGION:-${AWS_DEFAULT_REGION:-$("$AWS" configure get region || true)}}
-    [ -n "$REGION" ] || fail "in which region? type: export AWS_REGION=ap-southeast-1"
+    [ -n "$REGION" ] || fail "no region is set; type: export AWS_REGION=ap-southeast-1"
     export AWS_DEFAULT_REGION="$REGION" AWS_REGION="$REGION" AWS_PAGER=
 }
 

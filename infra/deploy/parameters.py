@@ -44,8 +44,8 @@ def parameters(stage, conf):
     if "cors_origins" in deploy:
         sys.exit(f"error: cors_origins of conf/{stage}.toml is no longer under [deploy], but under [http]")
     budget = next(limit["max_money"] for limit in conf["limits"] if "max_money" in limit)
-    # By the dearest region, so that an alarm comes too early rather than too late.
-    dearest = max(sms["prices"][region] for region in conf["phone"]["allowed_regions"])
+    # By the most expensive region, so that an alarm comes too early rather than too late.
+    most_expensive = max(sms["prices"][region] for region in conf["phone"]["allowed_regions"])
     if sms["provider"] == "http" and not deploy.get("sms_url"):
         sys.exit(f'error: [sms] of conf/{stage}.toml has the provider "http", so sms_url under [deploy] must say where it is')
     known = set(SETTINGS) | {"alarm_email", "log_days", "sms_url", "tracing"}
@@ -67,7 +67,7 @@ def parameters(stage, conf):
         "Tracing": "Active" if deploy.get("tracing") else "Disabled",
         "Stage": stage,
         "TimeZone": conf["time_zone"],
-        "SmsPerDay": max(1, int(budget / dearest)),
+        "SmsPerDay": max(1, int(budget / most_expensive)),
         # One more than the days within which a new one must come, so that there is one at any time.
         "SnapshotDays": math.ceil(conf["cache"].get("snapshot_max_hours", 0) / 24),
         "SmsUrl": deploy.get("sms_url", ""),

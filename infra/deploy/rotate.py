@@ -116,7 +116,7 @@ def main(arguments):
                 print(f"{secret}: not rotated: {refusal}", file=sys.stderr)
                 status = 1
     except NoRegionError:
-        sys.exit("error: in which region? type: export AWS_REGION=ap-southeast-1")
+        sys.exit("error: no region is set; type: export AWS_REGION=ap-southeast-1")
     except NoCredentialsError:
         sys.exit("error: AWS does not know who you are; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     except (BotoCoreError, ClientError, Refusal) as error:

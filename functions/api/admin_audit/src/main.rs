@@ -1,4 +1,4 @@
-//! `GET /admin/audit`: who changed what of one user, newest first; for admins.
+//! `GET /admin/audit`: returns who changed what of one user, newest first; for admins.
 
 use std::process::ExitCode;
 

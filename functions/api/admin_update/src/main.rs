@@ -1,4 +1,4 @@
-//! `POST /admin/update`: changes the rights of a user, or forgets the wrong tries of a phone.
+//! `POST /admin/update`: changes the rights of a user, or resets the wrong tries of a phone; for admins.
 
 use std::process::ExitCode;
 

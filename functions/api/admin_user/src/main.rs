@@ -1,4 +1,4 @@
-//! `GET /admin/user`: a user, whole, whatever has become of it.
+//! `GET /admin/user`: returns a user in any state; for admins.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `POST /user/change_phone`: the caller's account moves to another phone.
+//! `POST /user/change_phone`: moves the caller's account to another phone.
 
 use std::process::ExitCode;
 

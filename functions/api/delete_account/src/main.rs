@@ -1,4 +1,4 @@
-//! `POST /user/delete`: the caller's account is deleted, and can be restored for some days.
+//! `POST /user/delete`: deletes the caller's account, which can be restored for some days.
 
 use std::process::ExitCode;
 

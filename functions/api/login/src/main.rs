@@ -1,4 +1,4 @@
-//! `POST /user/login`: a user who proved the phone with a code gets a session and a token.
+//! `POST /user/login`: opens a session and issues a token for a right code.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `POST /user/logout`: ends the sessions that the caller came with.
+//! `POST /user/logout`: ends the sessions of the request.
 
 use std::process::ExitCode;
 

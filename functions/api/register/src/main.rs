@@ -1,4 +1,4 @@
-//! `POST /user/register`: a phone that proved itself with a code becomes a user.
+//! `POST /user/register`: creates a user for a right code.
 
 use std::process::ExitCode;
 

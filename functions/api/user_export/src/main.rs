@@ -1,4 +1,4 @@
-//! `GET /user/export`: all that is stored about the caller.
+//! `GET /user/export`: returns all that is stored about the caller.
 
 use std::process::ExitCode;
 

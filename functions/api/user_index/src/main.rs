@@ -1,4 +1,4 @@
-//! `GET /user/index`: one page of users, newest first.
+//! `GET /user/index`: returns a page of users, newest first.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `GET /user/me`: the caller's own row, whole.
+//! `GET /user/me`: returns the caller's profile.
 
 use std::process::ExitCode;
 

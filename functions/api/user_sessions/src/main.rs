@@ -1,4 +1,4 @@
-//! `GET /user/sessions`: the caller's sessions, newest first.
+//! `GET /user/sessions`: returns the caller's sessions, newest first.
 
 use std::process::ExitCode;
 

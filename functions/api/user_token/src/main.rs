@@ -1,4 +1,4 @@
-//! `POST /user/token`: a new token for who has a session.
+//! `POST /user/token`: issues a token for a session.
 
 use std::process::ExitCode;
 

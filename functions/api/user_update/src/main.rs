@@ -1,4 +1,4 @@
-//! `POST /user/update`: changes what the caller says of itself.
+//! `POST /user/update`: updates the caller's profile.
 
 use std::process::ExitCode;
 

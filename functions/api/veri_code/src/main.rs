@@ -1,4 +1,4 @@
-//! `POST /user/veri_code`: a phone receives the code that it proves itself with.
+//! `POST /user/veri_code`: sends a verification code to a phone.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Every hour: whether the stage's cache is there, and is what the functions use.
+//! Every hour: checks that the stage's cache is available, and is the one that the functions use.
 
 use std::process::ExitCode;
 

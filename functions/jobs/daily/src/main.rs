@@ -1,4 +1,4 @@
-//! Every day at the stage's midnight: yesterday's stats are written, and users deleted 30 days ago are removed.
+//! Every day at the stage's midnight: writes yesterday's stats, and erases users who can no longer be restored.
 
 use std::process::ExitCode;
 

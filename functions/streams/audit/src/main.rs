@@ -1,4 +1,4 @@
-//! The stream of the users' table: each change of a user becomes one event of the audit.
+//! Reads the stream of the users' table: writes each change of a user as one event of the audit.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The task `change_rights`: an operator changes what a user may do, and ends what the user was given before.
+//! The task `change_rights`: changes the rights of a user for an operator, and ends the user's credentials.
 
 use std::process::ExitCode;
 

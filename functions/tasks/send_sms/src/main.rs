@@ -1,4 +1,4 @@
-//! The task `send_sms`: a verification code goes to a phone, once.
+//! The task `send_sms`: sends a message to a phone, once.
 
 use std::process::ExitCode;
 
