@@ -93,7 +93,7 @@ impl Deletion {
             }
             // Used up by the same request, sent beside this one, or expired since a process was lost.
             Err(Error::VeriCodeWrong) => {
-                let user = self.deleted_before(phone, principal).await?.ok_or(Error::VeriCodeWrong)?;
+                let user = self.row(phone, principal).await?.filter(has_left).ok_or(Error::VeriCodeWrong)?;
                 (user, String::new())
             }
             Err(error) => return Err(error),
@@ -110,18 +110,26 @@ impl Deletion {
     async fn write(&self, call: &Call, principal: &Principal, phone: &Phone) -> Result<User, Error> {
         let notice = Notice::new(call, MessageKind::AccountDeleted, phone);
         let change = Change::new(&ChangedBy::caller(call, principal), call.now.timestamp()).with_notice(notice);
-        let change = change.of_user(principal.user_id).deleted(false).raising_epoch();
+        let change = change.of_user(principal.user_id).of_epoch(principal.epoch).deleted(false).raising_epoch();
         match self.confirmed.users.change(phone, change).await? {
             Some(user) => Ok(user),
-            None => self.deleted_before(phone, principal).await?.ok_or(Error::NotLoggedIn),
+            None => match self.row(phone, principal).await? {
+                Some(user) if has_left(&user) => Ok(user),
+                Some(user) if user.is_disabled => Err(Error::AccountDisabled),
+                _ => Err(Error::NotLoggedIn),
+            },
         }
     }
 
-    /// The row, if the caller has deleted it before.
-    async fn deleted_before(&self, phone: &Phone, principal: &Principal) -> Result<Option<User>, Error> {
-        let is_left = |user: &User| user.id == principal.user_id && user.is_delete && !user.deleted_by_admin;
-        Ok(self.confirmed.users.row(phone).await?.filter(is_left))
+    /// The caller's row.
+    async fn row(&self, phone: &Phone, principal: &Principal) -> Result<Option<User>, Error> {
+        Ok(self.confirmed.users.row(phone).await?.filter(|user| user.id == principal.user_id))
     }
+}
+
+/// Whether the user itself has deleted its account.
+fn has_left(user: &User) -> bool {
+    user.is_delete && !user.deleted_by_admin
 }
 
 impl AsRef<Authenticator> for Deletion {
@@ -133,7 +141,7 @@ impl AsRef<Authenticator> for Deletion {
 /// The last moment at which a deleted account can be restored, in milliseconds since the Unix epoch; none for an account that an
 /// admin or an operator has deleted, or older code.
 pub(super) fn last_chance(config: &Config, user: &User) -> Option<i64> {
-    let deleted_at = user.delete_time.filter(|_| user.is_delete && !user.deleted_by_admin)?;
+    let deleted_at = user.delete_time.filter(|_| has_left(user))?;
     let restore_ms = i64::try_from(config.restore_time().as_millis()).unwrap_or(i64::MAX);
     Some(deleted_at.saturating_add(restore_ms))
 }

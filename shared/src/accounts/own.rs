@@ -54,7 +54,8 @@ impl OwnRow {
         }
     }
 
-    /// Changes the caller's row, by one write where the session says whose phone it is.
+    /// Changes the caller's row, by one write where the session says whose phone it is. The write is under the condition that no change
+    /// of rights has come after the caller's credential.
     ///
     /// # Errors
     /// As [`Self::find`].
@@ -62,11 +63,11 @@ impl OwnRow {
         &self,
         call: &Call,
         principal: Principal,
-        change: impl Fn(Change, &Principal) -> Change + Send + Sync,
+        change: impl Fn(Change) -> Change + Send + Sync,
     ) -> Result<User, Error> {
         let change = |principal: &Principal| {
             let row = Change::new(&ChangedBy::caller(call, principal), call.now.timestamp());
-            change(row.of_user(principal.user_id).of_live(), principal)
+            change(row.of_user(principal.user_id).of_live().of_epoch(principal.epoch))
         };
         if let Some(phone) = &principal.phone
             && let Some(user) = self.users.change(phone, change(&principal)).await?
@@ -90,11 +91,10 @@ impl OwnRow {
             found = self.users.by_id(principal.user_id).await?;
         }
         let user = found.ok_or_else(|| lapsed(principal))?;
-        match (user.epoch > principal.epoch, user.is_disabled) {
-            (false, _) => Ok(user),
-            (true, true) => Err(Error::AccountDisabled),
-            (true, false) => Err(lapsed(principal)),
+        if user.is_disabled {
+            return Err(Error::AccountDisabled);
         }
+        if user.epoch > principal.epoch { Err(lapsed(principal)) } else { Ok(user) }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::aws::Clients;
 use crate::cache::{Cache, ListedSession, SessionKey, slot_of};
 use crate::clock;
 use crate::config::Config;
+use crate::db::Change;
 use crate::error::{Error, Reason, StartError};
 use crate::models::call::Call;
 use crate::models::params::{Field, Fields, Params, Required, Rules};
@@ -120,9 +121,16 @@ impl OwnSessions {
         let authenticator = self.0.authenticator();
         let principal = authenticator.instead_of_token(call, principal).await?;
         let Credential::Session { id, .. } = &principal.credential else { return Err(Error::NotLoggedIn) };
-        let id = id.clone();
-        let user = self.0.change(call, principal, |row, _| row.raising_epoch()).await?;
-        authenticator.sessions().keep_alone(call, &id, &user).await
+        let (id, epoch) = (id.clone(), principal.epoch);
+        match self.0.change(call, principal, Change::raising_epoch).await {
+            Ok(user) => authenticator.sessions().keep_alone(call, &id, &user).await,
+            // Another request of this session, sent beside this one, may have ended them and stamped it.
+            Err(Error::NotLoggedIn) => {
+                let stamped = authenticator.sessions().find(call, vec![id]).await?;
+                if stamped.epoch > epoch { Ok(()) } else { Err(Error::NotLoggedIn) }
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -43,6 +43,8 @@ pub struct PhoneChange(Confirmed);
 /// Who moves from where to where.
 struct Moving<'a> {
     user_id: UserId,
+    /// The epoch of the session.
+    epoch: u64,
     session: &'a SessionId,
     from: &'a Phone,
     to: &'a Phone,
@@ -75,10 +77,10 @@ impl PhoneChange {
         let (Credential::Session { id, .. }, Some(from)) = (&principal.credential, &principal.phone) else {
             return Err(Error::NotLoggedIn);
         };
-        let moving = Moving { user_id: principal.user_id, session: id, from, to: &request.phone };
-        let user_id = principal.user_id.to_string();
-        let parts =
-            ["change_phone", &user_id, moving.to.e164(), request.veri_code.digits(), request.old_veri_code.digits()];
+        let Principal { user_id, epoch, .. } = *principal;
+        let moving = Moving { user_id, epoch, session: id, from, to: &request.phone };
+        let id = user_id.to_string();
+        let parts = ["change_phone", &id, moving.to.e164(), request.veri_code.digits(), request.old_veri_code.digits()];
         let receipts = self.0.codes.receipts(call, &parts).await?;
         if moving.from == moving.to {
             let row = self.0.users.row(moving.to).await?;
@@ -87,7 +89,7 @@ impl PhoneChange {
             let moving = Moving { from: principal.left.as_ref().unwrap_or(moving.from), ..moving };
             return self.finish(call, &moving, &[String::new(), String::new()], &moved).await;
         }
-        let owner = Some((principal.user_id, principal.epoch));
+        let owner = Some((user_id, epoch));
         let old = OneStepTry { phone: moving.from, code: &request.old_veri_code, owner };
         let new = OneStepTry { phone: moving.to, code: &request.veri_code, owner: None };
         let (row, old, new) = tokio::join!(
@@ -105,7 +107,7 @@ impl PhoneChange {
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
         let by = ChangedBy::caller(call, principal);
-        let done = match row?.filter(|row| row.user.id == principal.user_id) {
+        let done = match row?.filter(|row| row.user.id == user_id) {
             Some(row) => {
                 // The cache is asked beside the table, and not behind it.
                 let (moved, (), ()) = tokio::join!(
@@ -132,7 +134,7 @@ impl PhoneChange {
         if row.user.is_disabled {
             return Err(Error::AccountDisabled);
         }
-        if row.user.is_delete {
+        if row.user.is_delete || row.user.epoch > moving.epoch {
             return Err(Error::NotLoggedIn);
         }
         let receipt = receipts.first().map_or("", String::as_str);
@@ -171,8 +173,11 @@ impl AsRef<Authenticator> for PhoneChange {
 }
 
 impl Moving<'_> {
-    /// Whether the row is the one that this request has left.
+    /// Whether the row is the one that this request has left. A change of rights that came after it ends the session, which must not
+    /// be stamped then; the move itself has raised the epoch by one, unless the session was stamped already.
     fn is_done(&self, user: &User, receipts: &[String]) -> bool {
-        user.id == self.user_id && !user.is_delete && receipts.contains(&user.receipt)
+        let raised = u64::from(self.from != self.to);
+        let is_of_now = user.epoch <= self.epoch + raised;
+        user.id == self.user_id && !user.is_delete && is_of_now && receipts.contains(&user.receipt)
     }
 }

@@ -38,7 +38,7 @@ impl Own {
         if change.is_empty() {
             return Err(Error::NothingToChange);
         }
-        let user = self.0.change(call, principal, |row, caller| row.profile(&change).of_epoch(caller.epoch)).await?;
+        let user = self.0.change(call, principal, |row| row.profile(&change)).await?;
         Ok(OwnUser::new(user, &self.0.config.zone))
     }
 }

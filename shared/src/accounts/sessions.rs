@@ -81,7 +81,7 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Error::NotLoggedIn`], [`Error::AccountDisabled`], or [`Error::Redis`].
-    async fn find(&self, call: &Call, ids: Vec<SessionId>) -> Result<Principal, Error> {
+    pub(super) async fn find(&self, call: &Call, ids: Vec<SessionId>) -> Result<Principal, Error> {
         let life = self.life(call);
         let found =
             join_all(ids.iter().map(async |id| self.of_now(id, self.cache.touch_session(&key(id), &life).await).await))
@@ -143,7 +143,8 @@ impl Sessions {
             self.raise_epoch_at(call, user, &phones),
             async {
                 let is_elsewhere = slot != session.slot;
-                let record = self.cache.record_kept(&slot, user.id, &session, call.now.secs());
+                let life = self.life(call);
+                let record = self.cache.record_kept(&slot, user.id, &session, &life);
                 if is_elsewhere { record.await } else { Ok(()) }
             }
         );

@@ -2,7 +2,7 @@
 
 use super::client::Cache;
 use super::script::Script;
-use super::sessions::SessionKey;
+use super::sessions::{SessionKey, SessionLife};
 use crate::error::Error;
 use crate::models::phone::Phone;
 use crate::models::user::{User, UserId};
@@ -77,11 +77,13 @@ impl Cache {
         slot: &str,
         user: UserId,
         session: &SessionKey,
-        opened_secs: u64,
+        life: &SessionLife,
     ) -> Result<(), Error> {
-        let mut add = redis::cmd("ZADD");
-        add.arg(self.key(slot, "sessions", &user.to_string())).arg(opened_secs);
-        self.command(add.arg(format!("{}:{}", session.slot, session.hash))).await
+        let set = self.key(slot, "sessions", &user.to_string());
+        let mut commands = redis::pipe();
+        commands.zadd(&set, format!("{}:{}", session.slot, session.hash), life.now_secs).ignore();
+        commands.cmd("EXPIRE").arg(&set).arg(life.max_age_secs).ignore();
+        self.send(&commands).await
     }
 }
 

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use support::{
-    Reply, SignedIn, TEST_CODE, TEST_NUMBER, TestApp, applicant, code, with_app, with_settings, with_test_numbers,
+    Reply, SignedIn, TEST_CODE, TEST_NUMBER, TestApp, TestAppBuilder, applicant, code, for_crowds, with_app,
+    with_settings, with_test_numbers,
 };
 
 fn jwt(who: &SignedIn) -> String {
@@ -190,6 +191,94 @@ async fn an_export_has_everything_and_there_are_five_a_day() {
         assert_eq!(get(app, "/user/export", &who.sid).await.code, 0);
         app.fail(&json!({ "dynamodb": { "mode": "refuse" } })).await;
         assert_eq!(get(app, "/user/export", &who.sid).await.code, code::DB_ERROR);
+    })
+    .await;
+}
+
+/// What a change of rights writes into the row. Its copies in the cache come a moment later; until then the session is found.
+async fn write_row(app: &TestApp, phone: &str, change: &str) {
+    let values = json!({ ":one": { "N": "1" }, ":none": { "N": "0" } });
+    let write = json!({
+        "TableName": "badge-local-users", "Key": { "phone": { "S": format!("+86{phone}") } },
+        "UpdateExpression": format!("SET epoch = if_not_exists(epoch, :none) + :one{change}"),
+        "ExpressionAttributeValues": values,
+    });
+    app.dynamodb("UpdateItem", &write).await;
+}
+
+#[tokio::test]
+async fn nothing_keeps_a_session_that_a_change_of_rights_is_ending() {
+    // The stream would raise the copies meanwhile.
+    let mapping = "EpochsMapping:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n";
+    let without = |template: &str| {
+        assert!(template.contains(mapping));
+        template.replacen(mapping, &format!("{mapping}      Enabled: false\n"), 1)
+    };
+    TestAppBuilder::new()
+        .template(without)
+        .settings(for_crowds)
+        .run(async |app| {
+            for (change, expected) in [(", is_disabled = :one", code::ACCOUNT_DISABLED), ("", code::NOT_LOGIN)] {
+                for path in ["/user/end_sessions", "/user/change_phone", "/user/delete", "/user/update"] {
+                    let (phone, who) = app.user().await;
+                    app.advance(61).await;
+                    let (old, new) = (app.code(&phone, 3).await, app.phone());
+                    let body = match path {
+                        "/user/end_sessions" => json!({ "others": true }),
+                        "/user/change_phone" => {
+                            json!({ "phone": new, "veri_code": app.code(&new, 1).await, "old_veri_code": old })
+                        }
+                        "/user/delete" => json!({ "veri_code": old }),
+                        _ => json!({ "city": "310100" }),
+                    };
+                    write_row(app, &phone, change).await;
+                    let refused = post(app, path, &who.sid, &body).await.code;
+                    assert_eq!(refused, expected, "{path}{change}");
+                    assert_eq!(get(app, "/user/me", &who.sid).await.code, expected, "{path}{change}");
+                    let row = format!("phone={phone}");
+                    let admin = app.admin().await.1;
+                    let found = get(app, &format!("/admin/user?{row}"), &admin.sid).await;
+                    assert_eq!((&found.data["is_delete"], &found.data["city"]), (&json!(0), &json!("")), "{path}");
+                }
+            }
+        })
+        .await;
+}
+
+/// The same change of phone, sent again after the user's sessions were ended.
+#[tokio::test]
+async fn a_repeated_change_of_phone_keeps_no_session_that_was_ended_since() {
+    let mapping = "EpochsMapping:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n";
+    TestAppBuilder::new()
+        .template(|template| template.replacen(mapping, &format!("{mapping}      Enabled: false\n"), 1))
+        .run(async |app| {
+            let (phone, who) = app.user().await;
+            app.advance(61).await;
+            let new = app.phone();
+            let body = json!({
+                "phone": new, "veri_code": app.code(&new, 1).await, "old_veri_code": app.code(&phone, 3).await,
+            });
+            for _ in 0..2 {
+                assert_eq!(post(app, "/user/change_phone", &who.sid, &body).await.code, 0);
+            }
+            write_row(app, &new, "").await;
+            assert_ne!(post(app, "/user/change_phone", &who.sid, &body).await.code, 0);
+            assert_eq!(get(app, "/user/me", &who.sid).await.code, code::NOT_LOGIN);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn ending_the_others_twice_at_once_signs_nobody_out() {
+    with_app(async |app| {
+        let who = app.somebody().await;
+        for _ in 0..20 {
+            let body = json!({ "others": true });
+            let end = || post(app, "/user/end_sessions", &who.sid, &body);
+            let (one, other) = tokio::join!(end(), end());
+            assert!([one.code, other.code].contains(&0), "{one:?} {other:?}");
+            assert_eq!(get(app, "/user/me", &who.sid).await.code, 0);
+        }
     })
     .await;
 }
