@@ -23,6 +23,7 @@ pub use self::changes::Change;
 pub use self::database::Database;
 pub use self::deletions::Cursor;
 pub use self::imports::Imported;
+pub use self::lists::Newest;
 pub use self::moves::{Move, Moved, StoredRow};
 pub use self::runs::{Begun, Run, Runs};
 pub use self::schema::Schema;

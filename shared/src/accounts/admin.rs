@@ -21,7 +21,7 @@ use crate::models::role::Role;
 use crate::models::user::{User, UserId};
 
 /// How often a change is tried whose row another request changes meanwhile.
-const TRIES: usize = 2;
+const TRIES: usize = 4;
 
 /// Whom an admin asks for.
 pub struct Wanted {
@@ -110,7 +110,9 @@ impl UserChange {
     fn of(&self, row: Change, user: &User) -> Option<Change> {
         let role = self.role.filter(|role| *role != user.role);
         let disabled = self.disabled.filter(|disabled| *disabled != user.is_disabled);
-        let delete = self.delete.filter(|delete| *delete != user.is_delete);
+        // A user who left can be deleted all the same, and then comes back by an admin alone.
+        let is_for_good = user.is_delete && user.deleted_by_admin;
+        let delete = self.delete.filter(|delete| if *delete { !is_for_good } else { user.is_delete });
         if role.is_none() && disabled.is_none() && delete.is_none() && !self.end_sessions {
             return None;
         }
@@ -122,6 +124,7 @@ impl UserChange {
             row = row.disabled(is_disabled);
         }
         Some(match delete {
+            Some(true) if user.is_delete => row.deleted_for_good(),
             Some(true) => row.deleted(true),
             Some(false) => row.restored(user.id),
             None => row,
@@ -181,6 +184,9 @@ impl Admins {
     pub async fn update(&self, call: &Call, change: UserChange, admin: &Principal) -> Result<Option<WholeUser>, Error> {
         if change.reset_tries {
             let phone = change.whom.phone.as_ref().ok_or(Error::MissingOne("phone"))?;
+            if self.users.row(phone).await?.is_some_and(|user| user.id == admin.user_id) {
+                return Err(Error::Forbidden);
+            }
             self.authenticator.cache().forget_tries(phone).await?;
             return Ok(None);
         }

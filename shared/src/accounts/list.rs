@@ -11,7 +11,7 @@ use super::row::Row;
 use super::sessions::Authenticator;
 use crate::aws::Clients;
 use crate::config::{Action, Config};
-use crate::db::{Database, Users};
+use crate::db::{Database, Newest, Users};
 use crate::error::{Error, Reason, StartError};
 use crate::models::call::Call;
 use crate::models::params::{Field, Fields, Params, Required, Rules, text_or_integer};
@@ -104,7 +104,8 @@ impl UserList {
     }
 
     /// One page of users, newest first, as `viewer` sees it: those of a state, or all that are not deleted. Whether the rights of a token still hold is
-    /// asked beside the query. When the cache does not answer, pages are not counted.
+    /// asked beside the query. When the cache does not answer, pages are not counted. A page can be shorter than asked for and not the
+    /// last one, where hundreds of users in a row are of another state.
     ///
     /// # Errors
     /// [`Error::Forbidden`], [`Error::TooManyRequests`], a credential that is no longer good, or [`Error::Db`].
@@ -131,10 +132,10 @@ impl UserList {
         if let Some(refusal) = refusal {
             return Err(refusal);
         }
-        let mut users = users?;
+        let Newest { mut users, until } = users?;
         let has_more = users.len() > limit;
         users.truncate(limit);
-        let next = users.last().filter(|_| has_more).map(|last| Cursor::write(last.id));
+        let next = users.last().filter(|_| has_more).map(|last| last.id).or(until).map(Cursor::write);
         Ok(Page { users, viewer, config: Arc::clone(&self.config), next })
     }
 }

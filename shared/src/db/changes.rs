@@ -136,6 +136,12 @@ impl Change {
         if by_admin { deleted.set("deleted_by_admin", n(1)) } else { deleted.remove("deleted_by_admin") }
     }
 
+    /// Takes from a deleted user the right to come back by a login.
+    #[must_use]
+    pub fn deleted_for_good(self) -> Self {
+        self.set("deleted_by_admin", n(1)).of_deleted()
+    }
+
     /// Writes a notice of the change into the row; the table's stream sends it.
     #[must_use]
     pub fn with_notice(mut self, notice: Notice) -> Self {
@@ -290,6 +296,7 @@ pub(super) mod tests {
             change().of_user(id).deleted(true).raising_epoch(),
             change().deleted(false).disabled(true).role(Role::User),
             change().restored(id).disabled(false).raising_epoch(),
+            change().deleted_for_good().raising_epoch(),
             change().of_user(id).of_epoch(7).of_version(3).profile(&profile()),
         ] {
             let dynamodb = Scripted::new(&[Ending::ok(&json!({ "Attributes": row() }))]);

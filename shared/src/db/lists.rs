@@ -18,8 +18,17 @@ use crate::models::user::{User, UserId, UserState};
 
 const BY_DISABLED: &str = "by_disabled";
 
-/// Queries of one page. One is enough unless rows cannot be read.
+/// Queries of one page. One is enough unless many rows in a row are of another state or cannot be read.
 const LONGEST_WALK: usize = 4;
+
+/// Users of a list, newest first.
+pub struct Newest {
+    /// At most as many as were asked for.
+    pub users: Vec<User>,
+    /// Where the search was given up, if it was: nobody older was looked at. Then there may be fewer users than asked for, and more of
+    /// them behind.
+    pub until: Option<UserId>,
+}
 
 /// What a list reads of a user.
 static LISTED: LazyLock<Projection> = LazyLock::new(|| {
@@ -86,13 +95,13 @@ impl Users {
     /// row that cannot be read is left out, and the log has its key.
     ///
     /// # Errors
-    /// [`Error::Db`]; [`Error::Internal`] when hundreds of rows in a row cannot be read or are of another state.
+    /// [`Error::Db`].
     pub async fn newest(
         &self,
         state: Option<UserState>,
         before: Option<UserId>,
         count: usize,
-    ) -> Result<Vec<User>, Error> {
+    ) -> Result<Newest, Error> {
         let partitions: Vec<Partition> = match state {
             Some(UserState::Disabled) => vec![Partition::Disabled],
             Some(UserState::Deleted) => {
@@ -101,13 +110,20 @@ impl Users {
             state => (0..self.shards).map(|shard| Partition::Shard(shard, state)).collect(),
         };
         let pages = partitions.into_iter().map(|partition| self.newest_of(partition, before, count));
-        let mut users: Vec<User> = try_join_all(pages).await?.into_iter().flatten().collect();
+        let pages = try_join_all(pages).await?;
+        let mut until = pages.iter().filter_map(|page| page.until).max();
+        let mut users: Vec<User> = pages.into_iter().flat_map(|page| page.users).collect();
         users.sort_unstable_by_key(|user| std::cmp::Reverse(user.id));
+        // A partition that was given up may have users between older ones of another.
+        users.retain(|user| until.is_none_or(|until| user.id >= until));
         users.truncate(count);
-        Ok(users)
+        if users.len() == count {
+            until = None;
+        }
+        Ok(Newest { users, until })
     }
 
-    async fn newest_of(&self, partition: Partition, before: Option<UserId>, count: usize) -> Result<Vec<User>, Error> {
+    async fn newest_of(&self, partition: Partition, before: Option<UserId>, count: usize) -> Result<Newest, Error> {
         let (mut users, mut start) = (Vec::new(), None);
         for _ in 0..LONGEST_WALK {
             let (rows, next) = self.rows_of(partition, before, count, start).await?;
@@ -115,10 +131,11 @@ impl Users {
             start = next;
             if users.len() >= count || start.is_none() {
                 users.truncate(count);
-                return Ok(users);
+                return Ok(Newest { users, until: None });
             }
         }
-        Err(Error::Internal(Cause::new("a page of the list has too many rows that cannot be read")))
+        let until = start.as_ref().and_then(|key| key.get("id")?.as_s().ok()?.parse().ok());
+        until.map(|id| Newest { users, until: Some(id) }).ok_or_else(|| Error::Db(Cause::new("a key without an id")))
     }
 
     /// One query of [`Self::newest`], and where the next one goes on.
@@ -203,7 +220,7 @@ mod tests {
         let page = |row: Value| Ending::ok(&json!({ "Items": [row], "Count": 1 }));
         let dynamodb = Scripted::new(&[page(older), page(row())]);
         let before: UserId = "0193a5f1-0000-7000-8000-000000000000".parse().unwrap();
-        let newest = dynamodb.run(users(&dynamodb, 2).newest(None, Some(before), 20)).unwrap();
+        let newest = dynamodb.run(users(&dynamodb, 2).newest(None, Some(before), 20)).unwrap().users;
         let seen = dynamodb.seen();
         assert_eq!((newest[0].id.to_string().as_str(), newest.len(), seen.len()), (ID, 2, 2));
         let columns = ["phone", "id", "create_time", "update_time", "is_delete"].into_iter();
@@ -238,13 +255,13 @@ mod tests {
             Ending::ok(&json!({ "Items": rows, "LastEvaluatedKey": key })),
             Ending::ok(&json!({ "Items": [row(), row()], "LastEvaluatedKey": key })),
         ]);
-        let newest = dynamodb.run(users(&dynamodb, 1).newest(None, None, 3)).unwrap();
+        let newest = dynamodb.run(users(&dynamodb, 1).newest(None, None, 3)).unwrap().users;
         let seen = dynamodb.seen();
         assert_eq!((newest.len(), seen.len(), &seen[1].body["ExclusiveStartKey"]), (3, 2, &key));
         // The last rows of the table.
         let dynamodb =
             Scripted::new(&[Ending::ok(&json!({ "Items": [odd("user_name", json!({ "N": "1" })), row()] }))]);
-        assert_eq!(dynamodb.run(users(&dynamodb, 1).newest(None, None, 3)).unwrap().len(), 1);
+        assert_eq!(dynamodb.run(users(&dynamodb, 1).newest(None, None, 3)).unwrap().users.len(), 1);
     }
 
     #[test]
@@ -253,8 +270,8 @@ mod tests {
         row["is_delete"] = json!({ "S": "x" });
         let key = json!({ "phone": { "S": "p" }, "shard": { "N": "0" }, "id": { "S": ID } });
         let dynamodb = Scripted::new(&[Ending::ok(&json!({ "Items": [row], "LastEvaluatedKey": key }))]);
-        let outcome = dynamodb.run(users(&dynamodb, 1).newest(None, None, 1));
-        assert!(matches!(outcome, Err(Error::Internal(_))));
+        let found = dynamodb.run(users(&dynamodb, 1).newest(None, None, 1)).unwrap();
+        assert_eq!((found.users.len(), found.until.map(|id| id.to_string()).as_deref()), (0, Some(ID)));
         assert_eq!(dynamodb.seen().len(), LONGEST_WALK);
     }
 
@@ -287,7 +304,7 @@ mod tests {
             (UserState::Disabled, "by_disabled", None, Some("is_delete = :no"), &[":no", ":yes"]),
         ] {
             let dynamodb = Scripted::new(&[Ending::ok(&json!({ "Items": [row()] }))]);
-            assert_eq!(dynamodb.run(users(&dynamodb, 1).newest(Some(state), None, 3)).unwrap().len(), 1);
+            assert_eq!(dynamodb.run(users(&dynamodb, 1).newest(Some(state), None, 3)).unwrap().users.len(), 1);
             let body = &dynamodb.seen()[0].body;
             assert_eq!((body["IndexName"].as_str(), body["FilterExpression"].as_str()), (Some(index), filter));
             let given = body["ExpressionAttributeValues"].as_object().unwrap();

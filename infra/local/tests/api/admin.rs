@@ -243,3 +243,70 @@ async fn stores_that_fail_have_their_codes_and_change_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_has_left_can_be_deleted_for_good() {
+    with_app(async |app| {
+        let (_, admin) = app.admin().await;
+        let (phone, who) = app.user().await;
+        app.advance(61).await;
+        let leave = json!({ "veri_code": app.code(&phone, 3).await }).to_string();
+        assert_eq!(app.send("POST", "/user/delete", &[("authorization", &who.sid)], leave).await.code, 0);
+        let delete = json!({ "id": who.user_id, "delete": true });
+        for _ in 0..2 {
+            let deleted = update(app, &admin.sid, &delete).await;
+            assert_eq!((deleted.code, &deleted.data["deleted_by_admin"]), (0, &json!(1)));
+        }
+        app.advance(61).await;
+        let back = json!({ "phone": phone, "veri_code": app.code(&phone, 5).await, "restore": true });
+        assert_eq!(app.post("/user/login", &back).await.code, code::USER_NOT_FOUND);
+        let restored = update(app, &admin.sid, &json!({ "id": who.user_id, "restore": true })).await;
+        assert_eq!((restored.code, &restored.data["deleted_by_admin"]), (0, &json!(0)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_admin_resets_the_tries_of_others_alone() {
+    with_app(async |app| {
+        let ((own, admin), (other, _)) = (app.admin().await, app.user().await);
+        let reset =
+            async |phone: &str| update(app, &admin.sid, &json!({ "phone": phone, "reset_tries": true })).await.code;
+        assert_eq!((reset(&own).await, reset(&other).await, reset(&app.phone()).await), (code::FORBIDDEN, 0, 0));
+    })
+    .await;
+}
+
+/// More disabled users in a row than a page looks at.
+#[tokio::test]
+async fn the_live_are_found_behind_many_who_are_disabled() {
+    with_app(async |app| {
+        let (_, admin) = app.admin().await;
+        let row = app.dynamodb("Scan", &json!({ "TableName": "badge-local-users" })).await["Items"][0].clone();
+        let rows: Vec<_> = (0..1_300)
+            .map(|n| {
+                let mut row = row.clone();
+                row["phone"] = json!({ "S": format!("+86137{n:08}") });
+                row["id"] = json!({ "S": format!("ffffffff-ffff-7000-8000-00000000{n:04x}") });
+                row["is_disabled"] = json!({ "N": "1" });
+                json!({ "PutRequest": { "Item": row } })
+            })
+            .collect();
+        for few in rows.chunks(25) {
+            app.dynamodb("BatchWriteItem", &json!({ "RequestItems": { "badge-local-users": few } })).await;
+        }
+        let (mut found, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let page = index(app, &admin.sid, &format!("?state=live{cursor}")).await;
+            assert_eq!(page.code, 0, "{page:?}");
+            found.extend(page.data.as_array().unwrap().iter().map(|user| user["id"].clone()));
+            pages += 1;
+            match page.next.as_ref().and_then(Value::as_str) {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!((found, pages), (vec![json!(admin.user_id)], 2));
+    })
+    .await;
+}
