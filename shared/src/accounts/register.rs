@@ -112,6 +112,9 @@ impl Register {
         let will_be_wrong = !self.codes.is_promising(&attempt, standing) && !attempt.is_refused(standing);
         if will_be_wrong && let Some(user) = self.recent(call, &applicant.phone).await? {
             if is_receipt(&receipts, &user.receipt) {
+                if user.is_disabled {
+                    return Err(Error::AccountDisabled);
+                }
                 return Ok(Registered { user_id: user.id, device: None });
             }
             standing = standing.counting_always();

@@ -186,7 +186,7 @@ impl Config {
         SignedDuration::from_hours(24 * i64::from(self.restore_days))
     }
 
-    /// How long the longest-lived credential is good: copies of epochs are kept as long.
+    /// How long the longest-lived session or token is good: copies of epochs are kept as long.
     #[must_use]
     pub fn longest_credential_secs(&self) -> u64 {
         self.session.max_age_secs.max(self.token.ttl_secs)

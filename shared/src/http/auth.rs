@@ -11,17 +11,18 @@ use crate::models::session_id::SessionId;
 
 const X_DEVICE: HeaderName = HeaderName::from_static("x-device");
 
-/// The token of a known device, in `X-Device` or the cookie: the first that could be ours.
-pub(super) fn device(headers: &HeaderMap) -> Option<String> {
+/// Cookies of one name that are looked at. A browser sends several for several paths and domains, and a neighbour under the same
+/// domain can plant some; each session costs the cache a command.
+const MOST_COOKIES: usize = 32;
+
+/// Tokens of known devices, in `X-Device` and in the cookies, unless those are not read: those that could be ours.
+pub(super) fn devices(headers: &HeaderMap, reads_cookies: bool) -> Vec<String> {
     let header = joined(headers, X_DEVICE);
     let header = header.as_deref().map(str::trim);
-    let mut tokens = header.into_iter().chain(cookie::values(lines(headers, COOKIE), cookie::DEVICE));
-    tokens.find(|token| Device::read(token).is_some()).map(str::to_owned)
+    let cookies =
+        cookie::values(lines(headers, COOKIE), cookie::DEVICE).take(if reads_cookies { MOST_COOKIES } else { 0 });
+    header.into_iter().chain(cookies).filter(|token| Device::read(token).is_some()).map(str::to_owned).collect()
 }
-
-/// Cookies of the session's name that are looked at. A browser sends several for several paths and domains, and a
-/// neighbour under the same domain can plant some.
-const MOST_COOKIES: usize = 8;
 
 /// What a request brings: a token in `Authorization`; the sessions of its cookies, unless they are not read; and a session
 /// id that stands bare in `Authorization`, which is tried after them.
@@ -65,34 +66,36 @@ mod tests {
 
     #[test]
     fn a_bare_session_id_is_tried_after_the_cookies() {
-        let ids: Vec<_> = (0..12).map(|_| SessionId::new("3f").unwrap()).collect();
+        let ids: Vec<_> = (0..36).map(|_| SessionId::new("3f").unwrap()).collect();
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, format!("a=1; __sid__={}; __sid__=x", ids[0].as_str()).parse().unwrap());
-        for id in &ids[..10] {
+        for id in &ids[..34] {
             headers.append(COOKIE, format!("__sid__={}", id.as_str()).parse().unwrap());
         }
-        headers.append(AUTHORIZATION, format!(" {} ", ids[11].as_str()).parse().unwrap());
+        headers.append(AUTHORIZATION, format!(" {} ", ids[35].as_str()).parse().unwrap());
         let found = |reads_cookies| -> Vec<String> {
             let sessions = credentials(&headers, reads_cookies).sessions;
             sessions.iter().map(|id| id.as_str().to_owned()).collect()
         };
         // The first comes twice, and counts once among those that are looked at.
-        let expected: Vec<_> = ids[..7].iter().chain([&ids[11]]).map(|id| id.as_str().to_owned()).collect();
+        let expected: Vec<_> = ids[..31].iter().chain([&ids[35]]).map(|id| id.as_str().to_owned()).collect();
         assert_eq!(found(true), expected);
-        assert_eq!(found(false), [ids[11].as_str()]);
+        assert_eq!(found(false), [ids[35].as_str()]);
     }
 
     #[test]
     fn a_device_comes_in_a_header_or_a_cookie() {
         let token = |byte| URL_SAFE_NO_PAD.encode([byte; 64]);
-        let of = |header: &str, cookie: &str| {
+        let of = |header: &str, cookie: &str, reads_cookies| {
             let headers = [(X_DEVICE, header.parse().unwrap()), (COOKIE, cookie.parse().unwrap())];
-            device(&headers.into_iter().collect())
+            devices(&headers.into_iter().collect(), reads_cookies)
         };
         let (one, other) = (token(1), token(2));
-        assert_eq!(of(&format!(" {one} "), &format!("__did__={other}")), Some(one));
-        assert_eq!(of("undefined", &format!("a=1; __did__=x; __did__={other}")), Some(other));
-        assert_eq!(of("", "__did__="), None);
+        let both = format!("__did__={other}");
+        assert_eq!(of(&format!(" {one} "), &both, true), [one.clone(), other.clone()]);
+        assert_eq!(of(&format!(" {one} "), &both, false), [one]);
+        assert_eq!(of("undefined", &format!("a=1; __did__=x; __did__={other}"), true), [other]);
+        assert_eq!(of("", "__did__=", true), [""; 0]);
     }
 
     #[test]

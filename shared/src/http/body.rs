@@ -20,7 +20,10 @@ pub(super) struct Members {
 impl Members {
     /// Reads a body; `None` when it is not a JSON object. A byte order mark before it is skipped (RFC 8259, section 8.1).
     pub(super) fn read(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)).ok()
+        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+        // All of it first: a name that is read as bytes could have any.
+        let json: &RawValue = serde_json::from_slice(body).ok()?;
+        serde_json::from_str(json.get()).ok()
     }
 
     fn add(&mut self, name: String, value: &RawValue) {
@@ -124,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_is_no_json_object_is_refused() {
-        let broken: [&[u8]; 12] = [
+        let broken: [&[u8]; 15] = [
             b"",
             b"null",
             b"[]",
@@ -137,6 +140,9 @@ mod tests {
             b"{} {}",
             b"{\"a\":\"\xff\"}",
             b"{\"a\":\"\n\"}",
+            b"{\"a\nb\":1}",
+            b"{\"a\xffb\":1}",
+            b"{\"\xed\xa0\x80\":1}",
         ];
         for body in broken {
             assert!(Members::read(body).is_none(), "{}", String::from_utf8_lossy(body));

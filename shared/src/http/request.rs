@@ -90,11 +90,11 @@ impl Request {
         let now = Now::new(front.time, config.zone.clone());
         let language = language::preferred(joined(&head.headers, ACCEPT_LANGUAGE).as_deref());
         let client = client_name(joined(&head.headers, USER_AGENT).as_deref().unwrap_or_default());
-        let device = auth::device(&head.headers);
         let site = Site::of(&head.headers, &config.http, config.is_local());
+        let devices = auth::devices(&head.headers, site == Site::Own);
         let FrontInfo { path, route, stage_in_path, query, source_ip, is_past_own_front, .. } = front;
         Self {
-            call: Call { now, request_id, network: Network::of(&source_ip), language, client, device },
+            call: Call { now, request_id, network: Network::of(&source_ip), language, client, devices },
             principal: (),
             method: head.method,
             path,
@@ -236,7 +236,7 @@ impl<P> Request<P> {
         serde_json::json!({
             "method": self.method.as_str(), "path": self.path, "english": self.language() == Language::English,
             "network": self.call.network.as_str(), "authorization": header(AUTHORIZATION), "cookie": header(COOKIE),
-            "device": self.call.device,
+            "devices": self.call.devices,
             "key": header(HeaderName::from_static("idempotency-key")), "query": self.query(), "body": self.wire.body,
         })
     }

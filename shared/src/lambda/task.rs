@@ -46,7 +46,7 @@ where
                             network,
                             language: Language::default(),
                             client: String::new(),
-                            device: None,
+                            devices: Vec::new(),
                         };
                         catch_panic(handler(state, call, spawned.task_id, spawned.task)).await.flatten()
                     }

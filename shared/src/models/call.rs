@@ -17,8 +17,8 @@ pub struct Call {
     pub language: Language,
     /// What the client calls itself; see [`crate::models::client`].
     pub client: String,
-    /// The token of a known device, as the client sent it: nothing in it is verified yet.
-    pub device: Option<String>,
+    /// Tokens of known devices, as the client sent them: nothing in them is verified yet.
+    pub devices: Vec<String>,
 }
 
 #[cfg(test)]
@@ -28,6 +28,13 @@ impl Call {
         let now =
             Now::new("2026-11-26T15:59:59.5Z".parse().unwrap(), jiff::tz::TimeZone::get("Asia/Shanghai").unwrap());
         let (request_id, client) = ("request-1".to_owned(), "curl/8.5.0".to_owned());
-        Self { now, request_id, network: Network::of("203.0.113.7"), language: Language::Chinese, client, device: None }
+        Self {
+            now,
+            request_id,
+            network: Network::of("203.0.113.7"),
+            language: Language::Chinese,
+            client,
+            devices: Vec::new(),
+        }
     }
 }

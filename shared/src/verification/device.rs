@@ -28,14 +28,18 @@ impl Codes {
         Ok(sign(&keys.current, phone, Device { user_id, epoch, ends: from_ms / 1000 + DEVICE_TTL_SECS }))
     }
 
-    /// The known device of the phone that a call comes from. Whether its epoch is that of today shows in the user's row.
+    /// The known device of the phone that a call comes from; of several the one of the newest epoch. Whether that is the epoch of
+    /// today shows in the user's row.
     ///
     /// # Errors
     /// A key that cannot be had.
     pub(super) async fn device(&self, call: &Call, phone: &Phone) -> Result<Option<Device>, Error> {
-        let Some(token) = &call.device else { return Ok(None) };
+        if call.devices.is_empty() {
+            return Ok(None);
+        }
         let keys = self.keys.get(call.now.timestamp()).await?;
-        Ok(verify(&keys, phone, token, call.now.secs()))
+        let known = call.devices.iter().filter_map(|token| verify(&keys, phone, token, call.now.secs()));
+        Ok(known.max_by_key(|device| (device.epoch, device.ends)))
     }
 }
 

@@ -169,3 +169,20 @@ async fn without_cors_origins_there_is_no_cors() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_page_of_cors_origins_brings_no_device_by_cookie() {
+    with_settings(with_cors, async |app| {
+        let phone = app.phone();
+        let cookie = format!("__did__={}", app.known_device(&phone).await);
+        let body = json!({ "phone": phone }).to_string();
+        let ask =
+            async |headers: &[(&str, &str)]| app.send("POST", "/user/veri_code", headers, body.clone()).await.code;
+        assert_eq!(ask(&[]).await, 0);
+        let of_page = [("sec-fetch-site", "cross-site"), ("origin", APP), ("cookie", cookie.as_str())];
+        assert_eq!(ask(&of_page).await, code::TOO_MANY_REQUESTS, "a stranger");
+        let header = [of_page[0], of_page[1], ("x-device", cookie.strip_prefix("__did__=").unwrap())];
+        assert_eq!(ask(&header).await, 0, "a page of ours sends it as a header");
+    })
+    .await;
+}

@@ -178,3 +178,23 @@ async fn a_device_signs_nobody_in() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn of_several_devices_the_one_of_the_phone_counts() {
+    with_app(async |app| {
+        let (phone, other) = (app.phone(), app.phone());
+        let (own, foreign) = (app.known_device(&phone).await, app.known_device(&other).await);
+        assert_eq!(ask(app, &phone, None).await.code, 0);
+        assert_eq!(ask(app, &phone, None).await.code, code::TOO_MANY_REQUESTS, "strangers wait");
+        let junk = "A".repeat(own.len());
+        let body = json!({ "phone": phone }).to_string();
+        let planted = format!("__did__={junk}; __did__={foreign}; __did__={own}");
+        let sent = app.send("POST", "/user/veri_code", &[("cookie", &planted)], body.clone()).await;
+        assert_eq!(sent.code, 0, "the owner does not");
+        app.advance(61).await;
+        let headers = [("x-device", foreign.as_str()), ("cookie", &format!("__did__={own}"))];
+        assert_eq!(ask(app, &phone, None).await.code, 0);
+        assert_eq!(app.send("POST", "/user/veri_code", &headers, body).await.code, 0);
+    })
+    .await;
+}

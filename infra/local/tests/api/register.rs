@@ -49,6 +49,23 @@ async fn the_same_request_gets_the_same_success_for_a_day_and_counts_nothing() {
 }
 
 #[tokio::test]
+async fn a_receipt_of_a_disabled_account_is_none() {
+    with_app(async |app| {
+        let phone = app.phone();
+        let request = applicant(&phone, &app.code(&phone, 1).await);
+        assert_eq!(register(app, &request).await.0, 0);
+        for (change, expected) in
+            [("disable", code::ACCOUNT_DISABLED), ("delete", code::ACCOUNT_DISABLED), ("enable", code::VERI_CODE_WRONG)]
+        {
+            app.change_rights(&phone, change).await;
+            app.advance(301).await;
+            assert_eq!(register(app, &request).await.0, expected, "{change}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_request_is_a_wrong_try_as_long_as_a_receipt_stands() {
     with_app(async |app| {
         let phone = app.phone();

@@ -40,7 +40,9 @@ fn keys(path: &str, value: &toml::Value, found: &mut Vec<String>) {
             inner.for_each(|(key, value)| keys(format!("{path}.{key}").trim_start_matches('.'), value, found));
         }
         toml::Value::Array(values) if values.iter().any(toml::Value::is_table) => {
-            values.iter().for_each(|value| keys(path, value, found));
+            for value in values {
+                keys(path, value, found);
+            }
         }
         _ => found.push(path.to_owned()),
     }
