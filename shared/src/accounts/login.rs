@@ -91,6 +91,9 @@ impl LoginReply {
 /// microseconds more than none, which many requests would show. Most logins take less.
 const REFUSAL: Duration = Duration::from_millis(25);
 
+/// Until when the session must be open: a reply leaves within 2.5 s.
+const OPENED: Duration = Duration::from_millis(2_300);
+
 /// What a login needs.
 pub struct Login {
     config: Arc<Config>,
@@ -126,7 +129,7 @@ impl Login {
     /// registration), [`Error::AccountDeleted`] (it stays good for a restoration), [`Error::AccountDisabled`], or a backend.
     pub async fn sign_in(&self, call: &Call, attempt: Attempt, given_up: Vec<SessionId>) -> Result<SignedIn, Error> {
         let begin = Instant::now();
-        let outcome = self.try_to_sign_in(call, attempt, given_up).await;
+        let outcome = self.try_to_sign_in(call, attempt, given_up, begin + OPENED).await;
         if matches!(outcome, Err(Error::VeriCodeWrong | Error::TooManyRequests { .. })) {
             tokio::time::sleep(rest_of_refusal(begin.elapsed())).await;
         }
@@ -135,7 +138,13 @@ impl Login {
 
     /// Judges the code while the user is looked up, then uses the code up and opens the session in one step: a fault of
     /// ours before that step leaves the code as it was.
-    async fn try_to_sign_in(&self, call: &Call, attempt: Attempt, given_up: Vec<SessionId>) -> Result<SignedIn, Error> {
+    async fn try_to_sign_in(
+        &self,
+        call: &Call,
+        attempt: Attempt,
+        given_up: Vec<SessionId>,
+        deadline: Instant,
+    ) -> Result<SignedIn, Error> {
         let Attempt { phone, veri_code, restore } = attempt;
         let (attempt, user) = tokio::join!(self.codes.look(call, &phone, &veri_code), self.users.row(&phone));
         let (attempt, user) = (attempt?, user?);
@@ -155,7 +164,7 @@ impl Login {
         let device = self.codes.device_token(call, &phone, user.id, user.epoch, call.now.millis()).await?;
         let code = self.codes.code_try(call, &attempt, standing)?;
         let (session, (), (), network) = tokio::join!(
-            self.sessions.open(call, &code, user),
+            self.sessions.open(call, &code, user, deadline),
             self.codes.record_use(&attempt, standing),
             self.sessions.discard(&given_up),
             self.tokens.network(call)

@@ -104,8 +104,11 @@ impl Register {
     /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], [`Error::PhoneTaken`], [`Error::AccountDisabled`], or a
     /// backend.
     pub async fn register(&self, call: &Call, applicant: Applicant) -> Result<Registered, Error> {
-        let attempt = self.codes.look(call, &applicant.phone, &applicant.veri_code).await?;
-        let mut standing = attempt.of_applicant();
+        let (attempt, standing) = tokio::join!(
+            self.codes.look(call, &applicant.phone, &applicant.veri_code),
+            self.codes.of_applicant(call, &applicant.phone)
+        );
+        let (attempt, mut standing) = (attempt?, standing?);
         let parts = applicant.parts();
         let parts: Vec<_> = parts.iter().map(String::as_str).collect();
         let receipts = self.codes.receipts(call, &parts).await?;

@@ -1,8 +1,10 @@
 //! Sessions: how they are opened, found and ended, and who comes with one.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::future::join_all;
+use tokio::time::timeout_at;
 
 use super::session_data::SessionData;
 use super::tokens::Tokens;
@@ -42,11 +44,18 @@ impl Sessions {
     }
 
     /// Opens a session for a user if `code` is right; always a new one, whatever the client sent. The step that judges
-    /// the code uses it up.
+    /// the code uses it up. If the cache does not answer it is repeated until `deadline`: it may have been done, and the code would be
+    /// used up for nothing.
     ///
     /// # Errors
     /// [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], or [`Error::Redis`].
-    pub async fn open(&self, call: &Call, code: &CodeTry<'_>, user: &User) -> Result<SessionId, Error> {
+    pub async fn open(
+        &self,
+        call: &Call,
+        code: &CodeTry<'_>,
+        user: &User,
+        deadline: Instant,
+    ) -> Result<SessionId, Error> {
         let id = SessionId::new(&slot_of(user.phone.e164()))?;
         let value = SessionData {
             user_id: user.id,
@@ -66,6 +75,13 @@ impl Sessions {
             self.cache.open_session(code, &session),
             self.cache.record_session(&session.key, (user.id, user.epoch), &life)
         );
+        let judgement = match judgement {
+            Err(error @ Error::Redis(_)) => {
+                let again = timeout_at(deadline.into(), self.cache.open_session(code, &session)).await;
+                again.unwrap_or(Err(error))
+            }
+            judgement => judgement,
+        };
         verdict(judgement?)?;
         Ok(id)
     }
@@ -81,7 +97,7 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Error::NotLoggedIn`], [`Error::AccountDisabled`], or [`Error::Redis`].
-    pub(super) async fn find(&self, call: &Call, ids: Vec<SessionId>) -> Result<Principal, Error> {
+    async fn find(&self, call: &Call, ids: Vec<SessionId>) -> Result<Principal, Error> {
         let life = self.life(call);
         let found =
             join_all(ids.iter().map(async |id| self.of_now(id, self.cache.touch_session(&key(id), &life).await).await))

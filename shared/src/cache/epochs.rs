@@ -1,11 +1,13 @@
 //! Copies of users' epochs, for those who ask whether a credential is as new as its user's rights: beside the sessions of a
-//! phone, and in the slot of the user's id for tokens.
+//! phone, in the slot of the user's id for tokens, and once more beside the codes of a phone for devices: who sends and judges codes
+//! may not write the others.
 
 use futures_util::future::join_all;
 
 use super::client::{Cache, slot_of};
 use super::script::Script;
 use crate::error::{Cause, Error};
+use crate::models::phone::Phone;
 use crate::models::user::UserId;
 
 static EPOCH_RAISE: Script = Script::new(include_str!("scripts/epoch_raise.lua"));
@@ -34,8 +36,9 @@ impl Cache {
     ) -> Result<(), Error> {
         let id = user.to_string();
         let args = (&id, epoch.number, until_secs, u8::from(epoch.is_disabled), now_secs);
-        let keys = phones.iter().copied().chain([id.as_str()]).map(|subject| [self.epochs_key(&slot_of(subject))]);
-        let raised = keys.map(async |key| self.script(&EPOCH_RAISE, &key, args).await);
+        let of_phone = |phone: &&str| vec![self.epochs_key(&slot_of(phone)), self.device_epochs_key(&slot_of(phone))];
+        let keys = phones.iter().map(of_phone).chain([vec![self.epochs_key(&slot_of(&id))]]);
+        let raised = keys.map(async |keys| self.script(&EPOCH_RAISE, &keys, args).await);
         join_all(raised).await.into_iter().collect()
     }
 
@@ -44,15 +47,30 @@ impl Cache {
     /// # Errors
     /// [`Error::Redis`].
     pub async fn epoch_of(&self, user: UserId) -> Result<Option<Epoch>, Error> {
-        let id = user.to_string();
+        self.copy_of(&self.epochs_key(&slot_of(&user.to_string())), user).await
+    }
+
+    /// The copy that is for devices of a phone. `None`: nothing speaks against a device.
+    ///
+    /// # Errors
+    /// [`Error::Redis`].
+    pub async fn epoch_for_devices(&self, phone: &Phone, user: UserId) -> Result<Option<Epoch>, Error> {
+        self.copy_of(&self.device_epochs_key(&slot_of(phone.e164())), user).await
+    }
+
+    async fn copy_of(&self, key: &str, user: UserId) -> Result<Option<Epoch>, Error> {
         let mut command = redis::cmd("HGET");
-        command.arg(self.epochs_key(&slot_of(&id))).arg(&id);
+        command.arg(key).arg(user.to_string());
         let text: Option<String> = self.command(&command).await?;
         text.map(|text| read(&text).ok_or_else(|| Error::Redis(Cause::new("an epoch that cannot be read")))).transpose()
     }
 
     pub(super) fn epochs_key(&self, slot: &str) -> String {
         self.key(slot, "epochs", "users")
+    }
+
+    pub(super) fn device_epochs_key(&self, slot: &str) -> String {
+        self.key(slot, "device_epochs", "users")
     }
 }
 

@@ -32,8 +32,8 @@ impl Cache {
         for key in [code, last, self.phone_key("failures", phone), set].iter().chain(&misses) {
             commands.del(key).ignore();
         }
-        for slot in [&slot, &tokens] {
-            commands.hdel(self.epochs_key(slot), user_id).ignore();
+        for key in [self.epochs_key(&slot), self.epochs_key(&tokens), self.device_epochs_key(&slot)] {
+            commands.hdel(key, user_id).ignore();
         }
         self.send(&commands).await
     }

@@ -21,6 +21,7 @@ use super::session::Session;
 use super::sms::Sms;
 use super::token::Token;
 use super::veri_code::VeriCode;
+use crate::models::device::DEVICE_TTL_SECS;
 use crate::models::phone::{Phone, PhoneRules};
 
 /// A settings file.
@@ -186,10 +187,10 @@ impl Config {
         SignedDuration::from_hours(24 * i64::from(self.restore_days))
     }
 
-    /// How long the longest-lived session or token is good: copies of epochs are kept as long.
+    /// How long the longest-lived session, token or device is good: copies of epochs are kept as long.
     #[must_use]
     pub fn longest_credential_secs(&self) -> u64 {
-        self.session.max_age_secs.max(self.token.ttl_secs)
+        self.session.max_age_secs.max(self.token.ttl_secs).max(DEVICE_TTL_SECS)
     }
 
     /// Whether it is the stage of the local emulator, which has no TLS.

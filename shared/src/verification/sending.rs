@@ -83,8 +83,7 @@ impl Sender {
     pub async fn send(&self, call: &Call, recipient: &Recipient, key: Option<IdempotencyKey>) -> Result<Sent, Error> {
         let phone = &recipient.phone;
         let ttl = Duration::from_secs(self.config.veri_code.ttl_secs);
-        // Whether the device's epoch is that of today is not asked: it would be a read of the row for each message.
-        let client = client(self.codes.device(call, phone).await?);
+        let client = client(self.codes.device_of_now(call, phone).await?);
         if self.config.veri_code.fixed_code(phone, call.now.today()).is_some() {
             return Ok(self.sent(client, ttl));
         }

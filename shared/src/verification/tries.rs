@@ -70,12 +70,6 @@ impl Attempt {
         Standing { client: client(self.device.filter(is_of)), registered_with, counts_always: false }
     }
 
-    /// Who tries, where no row is read.
-    #[must_use]
-    pub fn of_applicant(&self) -> Standing<'static> {
-        Standing { client: client(self.device), registered_with: "", counts_always: false }
-    }
-
     /// Whether wrong tries keep the phone closed.
     #[must_use]
     pub fn is_refused(&self, standing: Standing<'_>) -> bool {
@@ -136,6 +130,15 @@ impl Codes {
         (tried, fixed.map(|fixed| hex_of(&code_mac(&keys.current, phone, fixed))))
     }
 
+    /// Who tries, where no row is read.
+    ///
+    /// # Errors
+    /// A key that cannot be had, or [`Error::Redis`].
+    pub async fn of_applicant(&self, call: &Call, phone: &Phone) -> Result<Standing<'static>, Error> {
+        let client = client(self.device_of_now(call, phone).await?);
+        Ok(Standing { client, registered_with: "", counts_always: false })
+    }
+
     /// Whether a try will probably be judged to be right.
     #[must_use]
     pub fn is_promising(&self, attempt: &Attempt, standing: Standing<'_>) -> bool {
@@ -181,8 +184,11 @@ impl Codes {
     pub async fn claim_in_one_step(&self, call: &Call, attempt: &OneStepTry<'_>) -> Result<String, Error> {
         let (keys, phone) = (self.keys.get(call.now.timestamp()).await?, attempt.phone);
         let (tried, fixed) = self.macs(call, &keys, phone, attempt.code);
-        let is_of = |device: &Device| attempt.owner.is_none_or(|owner| owner == (device.user_id, device.epoch));
-        let client = client(self.device(call, phone).await?.filter(is_of));
+        let device = match attempt.owner {
+            Some(owner) => self.device(call, phone).await?.filter(|device| owner == (device.user_id, device.epoch)),
+            None => self.device_of_now(call, phone).await?,
+        };
+        let client = client(device);
         let code = CodeTry {
             phone,
             macs: &joined(&tried),

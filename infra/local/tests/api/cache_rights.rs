@@ -247,6 +247,10 @@ async fn no_function_may_do_more_than_its_own() {
             (&*format!("DEL {FORGED}"), but(&[&write_sessions[..], &["logout", "admin_update", "daily"]].concat())),
             (&*format!("HSET {epoch} u 9:9:0"), but(&raise_epochs)),
             (&*format!("HDEL {epoch} u"), but(&[&raise_epochs[..], &["daily"]].concat())),
+            (
+                "HSET iwc:{00}:device_epochs:users u 9:9:0",
+                but(&[&raise_epochs[..], &["veri_code", "register"]].concat()),
+            ),
             ("GET iwc:{00}:code:+8613800138000", but(&judge)),
             ("HGETALL iwc:{00}:figures:2026-11-22", but(&[&judge[..], &["daily"]].concat())),
             // `daily` erases what the cache has of a user, and of other keys only reads the figures.

@@ -198,3 +198,23 @@ async fn of_several_devices_the_one_of_the_phone_counts() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_device_of_an_older_epoch_is_sent_no_more_than_a_stranger() {
+    with_app(async |app| {
+        let (phone, who) = app.user().await;
+        app.advance(61).await;
+        let code = app.code(&phone, 3).await;
+        let login = app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
+        let old = login.data["device"].as_str().unwrap().to_owned();
+        app.advance(61).await;
+        assert_eq!(ask(app, &phone, None).await.code, 0);
+        assert_eq!(ask(app, &phone, Some(&old)).await.code, 0, "it has a cool-down of its own");
+        let end = json!({ "others": true }).to_string();
+        assert_eq!(app.send("POST", "/user/end_sessions", &[("authorization", &who.sid)], end).await.code, 0);
+        app.advance(61).await;
+        assert_eq!(ask(app, &phone, None).await.code, 0);
+        assert_eq!(ask(app, &phone, Some(&old)).await.code, code::TOO_MANY_REQUESTS, "a stranger now");
+    })
+    .await;
+}

@@ -128,6 +128,32 @@ async fn a_login_that_the_cache_failed_succeeds_when_it_is_sent_again() {
     .await;
 }
 
+/// So slow that the step which opens the session gets no answer in time, although it is done.
+#[tokio::test]
+async fn a_login_whose_session_was_opened_without_an_answer_succeeds() {
+    with_app(async |app| {
+        let phone = app.phone();
+        app.register(&phone).await;
+        for (nth, ms) in [(2, 250), (3, 300), (4, 350)] {
+            app.advance(61).await;
+            let attempt = json!({ "phone": phone, "veri_code": app.code(&phone, nth).await });
+            // Warm: it is the step itself that is late.
+            assert_eq!(
+                app.post("/user/login", &json!({ "phone": app.phone(), "veri_code": "123456" })).await.code,
+                code::VERI_CODE_WRONG
+            );
+            app.fail(&json!({ "redis": { "mode": "slow", "ms": ms } })).await;
+            let first = app.post("/user/login", &attempt).await;
+            app.fail(&json!({})).await;
+            if first.code != 0 {
+                assert_eq!(first.code, code::REDIS_ERROR, "{ms}");
+                assert_eq!(app.post("/user/login", &attempt).await.code, 0, "{ms}: the code is as it was");
+            }
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_table_that_fails_burns_no_code() {
     with_app(async |app| {

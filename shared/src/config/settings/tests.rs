@@ -141,7 +141,7 @@ fn a_stage_that_could_leave_the_folder_is_refused_before_its_file_is_looked_for(
 #[test]
 fn epochs_are_kept_as_long_as_the_longest_lived_credential() {
     for (stage, text) in [("local", LOCAL), ("test", TEST), ("prod", PROD)] {
-        assert_eq!(parse(stage, text).unwrap().longest_credential_secs(), 2_592_000, "{stage}");
+        assert_eq!(parse(stage, text).unwrap().longest_credential_secs(), 7_776_000, "{stage}");
     }
 }
 
