@@ -10,7 +10,6 @@ use crate::aws::Clients;
 use crate::cache::{Cache, ListedSession, SessionKey, slot_of};
 use crate::clock;
 use crate::config::Config;
-use crate::db::Change;
 use crate::error::{Error, Reason, StartError};
 use crate::models::call::Call;
 use crate::models::params::{Field, Fields, Params, Required, Rules};
@@ -121,16 +120,17 @@ impl OwnSessions {
         let authenticator = self.0.authenticator();
         let principal = authenticator.instead_of_token(call, principal).await?;
         let Credential::Session { id, .. } = &principal.credential else { return Err(Error::NotLoggedIn) };
-        let (id, epoch) = (id.clone(), principal.epoch);
-        match self.0.change(call, principal, Change::raising_epoch).await {
-            Ok(user) => authenticator.sessions().keep_alone(call, &id, &user).await,
-            // Another request of this session, sent beside this one, may have ended them and stamped it.
-            Err(Error::NotLoggedIn) => {
-                let stamped = authenticator.sessions().find(call, vec![id]).await?;
-                if stamped.epoch > epoch { Ok(()) } else { Err(Error::NotLoggedIn) }
+        let (id, phone, raised) = (id.clone(), principal.phone.clone(), principal.epoch + 1);
+        // With the epoch: a later change of rights ends this session too.
+        let kept = format!("{raised}:{}", id.hash());
+        let user = match (self.0.change(call, principal, |row| row.raising_epoch().keeping(&kept)).await, phone) {
+            // By the same request, whose process was lost before it stamped the session, or by one sent beside this one.
+            (Err(Error::NotLoggedIn), Some(phone)) => {
+                self.0.users().kept(&phone, raised, &kept).await?.ok_or(Error::NotLoggedIn)
             }
-            Err(error) => Err(error),
-        }
+            (changed, _) => changed,
+        };
+        authenticator.sessions().keep_alone(call, &id, &user?).await
     }
 }
 

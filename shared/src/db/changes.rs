@@ -87,6 +87,12 @@ impl Change {
         self
     }
 
+    /// Names what the change keeps, so that the same request is recognized when it is sent again; see [`Users::kept`].
+    #[must_use]
+    pub fn keeping(self, kept: &str) -> Self {
+        self.set("kept", s(kept))
+    }
+
     /// Sets the role.
     #[must_use]
     pub fn role(self, role: Role) -> Self {
@@ -194,6 +200,15 @@ impl Change {
 }
 
 impl Users {
+    /// The user of a phone, if the change of rights that made its epoch keeps this.
+    ///
+    /// # Errors
+    /// [`Error::Db`].
+    pub async fn kept(&self, phone: &Phone, epoch: u64, kept: &str) -> Result<Option<User>, Error> {
+        let item = self.item(phone).await?.filter(|item| item.get("kept") == Some(&s(kept)));
+        Ok(item.map(read_user).transpose()?.filter(|user| user.epoch == epoch))
+    }
+
     /// Changes the row of a phone, by one conditional write; the row as it is then. `None`: the condition does not hold.
     ///
     /// # Errors
@@ -297,6 +312,7 @@ pub(super) mod tests {
             change().deleted(false).disabled(true).role(Role::User),
             change().restored(id).disabled(false).raising_epoch(),
             change().deleted_for_good().raising_epoch(),
+            change().raising_epoch().keeping("1:ab"),
             change().of_user(id).of_epoch(7).of_version(3).profile(&profile()),
         ] {
             let dynamodb = Scripted::new(&[Ending::ok(&json!({ "Attributes": row() }))]);

@@ -1,10 +1,12 @@
 //! `POST /user/token`, `GET /user/sessions`, `POST /user/end_sessions`, `GET /user/export`: a user's own credentials and data.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use support::{
-    Reply, SignedIn, TEST_CODE, TEST_NUMBER, TestApp, TestAppBuilder, applicant, code, for_crowds, with_app,
-    with_settings, with_test_numbers,
+    Gate, PREFIX, Reply, SignedIn, Stop, TEST_CODE, TEST_NUMBER, TestApp, TestAppBuilder, applicant, code, for_crowds,
+    send, with_app, with_settings, with_test_numbers, with_variables,
 };
 
 fn jwt(who: &SignedIn) -> String {
@@ -276,9 +278,65 @@ async fn ending_the_others_twice_at_once_signs_nobody_out() {
             let body = json!({ "others": true });
             let end = || post(app, "/user/end_sessions", &who.sid, &body);
             let (one, other) = tokio::join!(end(), end());
-            assert!([one.code, other.code].contains(&0), "{one:?} {other:?}");
+            assert_eq!((one.code, other.code), (0, 0), "{one:?} {other:?}");
             assert_eq!(get(app, "/user/me", &who.sid).await.code, 0);
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_end_of_the_others_killed_at_any_call_succeeds_when_it_is_sent_again() {
+    let gate = Gate::default();
+    let (variables, targets) = gate.backends().await;
+    TestAppBuilder::new()
+        .template(|template| with_variables(template, "EndSessions", &variables))
+        .settings(with_test_numbers)
+        .options(|options| options.sandbox_limit = 1)
+        .run(async |app| {
+            targets.lead_to(app).await;
+            app.post("/user/register", &applicant(TEST_NUMBER, TEST_CODE)).await;
+            let others = json!({ "others": true });
+            for is_done in [false, true] {
+                let mut killed = 0;
+                loop {
+                    let who = log_in(app, "app", "203.0.113.7").await;
+                    let other = log_in(app, "app", "198.51.100.9").await;
+                    // A sandbox that has started: the one before was killed.
+                    assert_eq!(post(app, "/user/end_sessions", &who.sid, &json!({})).await.code, code::PARAMS_INVALID);
+                    let pids = app.function("end_sessions").await["pids"].as_array().unwrap().clone();
+                    gate.stop_at(Stop { call: killed, is_done });
+                    let url = app.url(&format!("{PREFIX}/user/end_sessions"));
+                    let headers = [("authorization", who.sid.as_str())];
+                    let mut end = Box::pin(send("POST", &url, &headers, others.to_string()));
+                    let lived = tokio::select! {
+                        biased;
+                        () = gate.reached() => None,
+                        answer = &mut end => Some(answer),
+                    };
+                    if let Some(answer) = &lived {
+                        assert_eq!(answer.json()["code"], 0, "{}", answer.text());
+                    } else {
+                        for pid in pids {
+                            Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+                        }
+                        assert_eq!(end.await.status, 500, "the reply is lost");
+                    }
+                    gate.open();
+                    if lived.is_none() {
+                        let again = post(app, "/user/end_sessions", &who.sid, &others).await;
+                        assert_eq!(again.code, 0, "{killed} {is_done}: {again:?}");
+                    }
+                    assert_eq!(get(app, "/user/me", &who.sid).await.code, 0, "{killed} {is_done}");
+                    assert_eq!(get(app, "/user/index", &other.sid).await.code, code::NOT_LOGIN, "{killed} {is_done}");
+                    if lived.is_some() {
+                        break;
+                    }
+                    killed += 1;
+                }
+                // The session, the row, its stamp, and the copies of the epoch.
+                assert!(killed >= 5, "{killed} {is_done}");
+            }
+        })
+        .await;
 }
