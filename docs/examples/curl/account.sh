@@ -87,7 +87,7 @@ curl -sS -b cookies -c cookies -G "$BADGE/admin/user" --data-urlencode "phone=$P
 echo
 
 # region admin_update
-curl -sS -b cookies -c cookies "$BADGE/admin/update" -d "{\"phone\": \"$PHONE\", \"reset_tries\": true}"
+curl -sS -b cookies -c cookies "$BADGE/admin/update" -d '{"phone": "13900139000", "reset_tries": true}'
 # endregion
 echo
 

@@ -103,7 +103,7 @@ if (me.data.role === 'admin') {
   // endregion
 
   // region admin_update
-  await call('POST', '/admin/update', { phone, reset_tries: true });
+  await call('POST', '/admin/update', { phone: '13900139000', reset_tries: true });
   // endregion
 
   // region admin_audit

@@ -114,7 +114,7 @@ fun main() {
         // endregion
 
         // region admin_update
-        call("POST", "/admin/update", JSONObject().put("phone", phone).put("reset_tries", true))
+        call("POST", "/admin/update", JSONObject().put("phone", "13900139000").put("reset_tries", true))
         // endregion
 
         // region admin_audit

@@ -94,7 +94,7 @@ if me["role"] == "admin":
     # endregion
 
     # region admin_update
-    call("POST", "/admin/update", json={"phone": phone, "reset_tries": True})
+    call("POST", "/admin/update", json={"phone": "13900139000", "reset_tries": True})
     # endregion
 
     # region admin_audit

@@ -1,8 +1,8 @@
 //! Lines and fields as MySQL and MariaDB write them: `SELECT … INTO OUTFILE` and `mysqldump --tab` with any usual
 //! `FIELDS` (MySQL Reference Manual, "LOAD DATA Statement"), `mysql --batch`, and CSV of other tools (RFC 4180).
 //!
-//! The crate `csv` knows no escapes outside of quotes. A backslash escapes in all of these. A line ends where a line feed is not escaped, also inside of quotes: no good row has
-//! a line feed, and so a quote that is not closed spoils one line alone.
+//! The crate `csv` knows no escapes outside of quotes. A backslash escapes in all of these. A line ends where a line feed is not
+//! escaped, also inside of quotes: no good row has a line feed, and so a quote that is not closed spoils one line alone.
 
 use std::io::{self, BufRead, Read};
 

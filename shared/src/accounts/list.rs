@@ -103,8 +103,8 @@ impl UserList {
         Ok(Self { users: Users::new(&database, &config)?, authenticator, config })
     }
 
-    /// One page of users, newest first, as `viewer` sees it: those of a state, or all that are not deleted. Whether the rights of a token still hold is
-    /// asked beside the query. When the cache does not answer, pages are not counted. A page can be shorter than asked for and not the
+    /// One page of users, newest first, as `viewer` sees it: those of a state, or all that are not deleted. Whether the rights of a
+    /// token still hold is asked beside the query. When the cache does not answer, pages are not counted. A page can be shorter than asked for and not the
     /// last one, where hundreds of users in a row are of another state.
     ///
     /// # Errors
