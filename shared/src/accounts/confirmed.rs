@@ -9,8 +9,8 @@ use crate::db::{Database, Users};
 use crate::error::{Cause, Error, StartError};
 use crate::verification::Codes;
 
-/// How long the steps behind the session may take: that one may take 0.9 s, and a reply leaves within 2.5 s.
-const BEHIND_THE_SESSION: Duration = Duration::from_millis(1_550);
+/// How long the steps behind the session may take: that one may take 0.95 s, and a reply leaves within 2.5 s.
+const BEHIND_THE_SESSION: Duration = Duration::from_millis(1_500);
 
 /// What such a change needs.
 pub(super) struct Confirmed {
@@ -33,12 +33,15 @@ impl Confirmed {
     }
 }
 
-/// Steps of which each may take its whole time. It is given up in time for the reply, wherever it is: the same request, sent again,
-/// finishes it.
+/// Steps behind the session, of which each may take its whole time. They are given up in time for the reply, wherever they are: the
+/// same request, sent again, finishes them.
 ///
 /// # Errors
-/// [`Error::Db`].
-pub(super) async fn in_time<T>(steps: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+/// `late`, of the backend that takes most of them.
+pub(super) async fn in_time<T>(
+    late: fn(Cause) -> Error,
+    steps: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
     let outcome = tokio::time::timeout(BEHIND_THE_SESSION, steps).await;
-    outcome.unwrap_or_else(|_| Err(Error::Db(Cause::new(NO_ANSWER))))
+    outcome.unwrap_or_else(|_| Err(late(Cause::new(NO_ANSWER))))
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::audit_log::{EventRow, events_of};
+use super::confirmed::in_time;
 use super::own::OwnRow;
 use super::own_sessions::{OwnSession, list};
 use super::row::OwnUser;
@@ -46,6 +47,10 @@ impl Export {
     /// # Errors
     /// [`Error::TooManyRequests`], a credential that is no longer good, or a backend.
     pub async fn all(&self, call: &Call, principal: Principal) -> Result<Exported, Error> {
+        in_time(Error::Redis, Box::pin(self.read(call, principal))).await
+    }
+
+    async fn read(&self, call: &Call, principal: Principal) -> Result<Exported, Error> {
         let (cache, config, caller) = (self.own.authenticator().cache(), &self.own.config, principal.user_id);
         let (refusal, found) =
             tokio::join!(user_limit(cache, config, call, (Action::Export, caller)), self.own.find(call, principal));

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::confirmed::in_time;
 use super::own::OwnRow;
 use super::session_data::SessionData;
 use super::sessions::{Authenticator, key};
@@ -82,6 +83,10 @@ impl OwnSessions {
     /// # Errors
     /// A credential that is no longer good, or a backend.
     pub async fn list(&self, call: &Call, principal: Principal) -> Result<Vec<OwnSession>, Error> {
+        in_time(Error::Redis, Box::pin(self.try_to_list(call, principal))).await
+    }
+
+    async fn try_to_list(&self, call: &Call, principal: Principal) -> Result<Vec<OwnSession>, Error> {
         let (principal, phone) = match principal {
             Principal { phone: Some(ref phone), .. } => {
                 let phone = phone.clone();
@@ -103,7 +108,7 @@ impl OwnSessions {
     pub async fn end(&self, call: &Call, ended: Ended, principal: Principal) -> Result<(), Error> {
         let authenticator = self.0.authenticator();
         match ended {
-            Ended { others: true, .. } => self.end_others(call, principal).await,
+            Ended { others: true, .. } => in_time(Error::Redis, Box::pin(self.end_others(call, principal))).await,
             Ended { session: None, .. } => Err(Error::MissingOne("id")),
             Ended { session: Some(SessionName(name)), .. } => {
                 let principal = authenticator.confirm_strictly(call, principal).await?;

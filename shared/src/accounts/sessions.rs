@@ -1,17 +1,17 @@
 //! Sessions: how they are opened, found and ended, and who comes with one.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use super::session_data::SessionData;
 use super::tokens::Tokens;
-use crate::aws::{Clients, SecretKeys};
+use crate::aws::{Clients, NO_ANSWER, SecretKeys};
 use crate::cache::{Cache, CodeTry, Epoch, FoundSession, NewSession, SessionKey, SessionLife, slot_of};
 use crate::config::Config;
-use crate::error::{Error, StartError, TokenFault};
+use crate::error::{Cause, Error, StartError, TokenFault};
 use crate::jwt::Bearer;
 use crate::models::call::Call;
 use crate::models::phone::Phone;
@@ -29,6 +29,9 @@ pub struct Credentials {
     /// Session ids that could be ours.
     pub sessions: Vec<SessionId>,
 }
+
+/// How long finding a session may take: a little more than one access to the cache, so that this one's own limit counts.
+const FOUND: Duration = Duration::from_millis(950);
 
 /// The sessions of a stage.
 pub struct Sessions {
@@ -100,8 +103,9 @@ impl Sessions {
     async fn find(&self, call: &Call, ids: Vec<SessionId>) -> Result<Principal, Error> {
         let life = self.life(call);
         let found =
-            join_all(ids.iter().map(async |id| self.of_now(id, self.cache.touch_session(&key(id), &life).await).await))
-                .await;
+            join_all(ids.iter().map(async |id| self.of_now(id, self.cache.touch_session(&key(id), &life).await).await));
+        // With the second step of a session that a change of phone has kept.
+        let found = timeout(FOUND, found).await.map_err(|_| Error::Redis(Cause::new(NO_ANSWER)))?;
         first_good(ids, found)
     }
 

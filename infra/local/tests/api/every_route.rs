@@ -161,3 +161,41 @@ async fn with_both_stores_down_strangers_and_wrong_methods_are_refused() {
     })
     .await;
 }
+
+/// A session that a change of phone has kept takes a step more to be found.
+#[tokio::test]
+async fn a_cache_that_is_slow_at_each_step_makes_no_reply_late() {
+    with_settings(without_limits, async |app| {
+        let (phone, who) = app.user().await;
+        app.advance(61).await;
+        let new = app.phone();
+        let (old_code, new_code) = (app.code(&phone, 3).await, app.code(&new, 1).await);
+        let change = json!({ "phone": new, "veri_code": new_code, "old_veri_code": old_code }).to_string();
+        let session = [("authorization", who.sid.as_str())];
+        assert_eq!(app.send("POST", "/user/change_phone", &session, change).await.code, code::OK);
+        let requests = [
+            ("GET", "/user/me", ""),
+            ("GET", "/user/index", ""),
+            ("GET", "/user/sessions", ""),
+            ("GET", "/user/export", ""),
+            ("POST", "/user/token", ""),
+            ("POST", "/user/update", r#"{"city":"310100"}"#),
+            ("POST", "/user/delete", r#"{"veri_code":"123456"}"#),
+            ("POST", "/user/end_sessions", r#"{"others":true}"#),
+        ];
+        for ms in [400, 850] {
+            for (method, path, body) in requests {
+                app.fail(&json!({ "redis": { "mode": "slow", "ms": ms } })).await;
+                let reply = app.send(method, path, &session, body).await;
+                let took = app.duration(&reply).await;
+                assert!(took < IN_TIME, "{path} {ms}: {took:?}, {}", reply.code);
+                app.fail(&json!({})).await;
+            }
+        }
+        // What was given up is finished by the same request.
+        for (method, path, body) in [requests[7], requests[0]] {
+            assert_eq!(app.send(method, path, &session, body).await.code, code::OK, "{path}");
+        }
+    })
+    .await;
+}
