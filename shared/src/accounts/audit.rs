@@ -15,8 +15,8 @@ use crate::models::row_change::{Row, RowChange, map, number, text};
 use crate::models::user::UserId;
 
 /// Attributes that follow from a change, and are none.
-const BOOKKEEPING: [&str; 8] =
-    ["id", "version", "changed_by", "create_time", "update_time", "shard", "receipt", "notice"];
+const BOOKKEEPING: [&str; 9] =
+    ["id", "version", "changed_by", "create_time", "update_time", "shard", "receipt", "notice", "kept"];
 
 /// Writes events.
 pub struct Audit {
@@ -208,7 +208,7 @@ mod tests {
     fn a_change_names_what_differs_and_says_who_and_when() {
         let changes = json!({
             "version": { "N": "5" }, "update_time": { "N": "2000" }, "changed_by": by("admin", "token"), "epoch": { "N": "1" },
-            "role": { "S": "admin" }, "user_name": { "S": "李四" }, "birth_day": null,
+            "role": { "S": "admin" }, "user_name": { "S": "李四" }, "birth_day": null, "kept": { "S": "1:ab" },
         });
         let event = one(Some(row(4)), Some(with(row(4), &changes)));
         assert_eq!((event.version, event.at, event.changed_by.unwrap().role.as_str()), (5, 2000, "admin"));
