@@ -40,6 +40,8 @@ export interface Account extends Omit<User, 'birth_day' | 'is_delete'> {
   birth_day: string;
   is_delete: 0;
   role: 'user' | 'admin';
+  /** Only of users who were imported. */
+  legacy_id?: number;
 }
 
 export interface OwnSession {

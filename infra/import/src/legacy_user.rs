@@ -123,6 +123,7 @@ impl LegacyUser {
             phone: self.phone,
             role: Role::User,
             profile: self.profile,
+            legacy_id: Some(self.id),
             create_time: millis,
             update_time: self.update_time.map(Timestamp::as_millisecond),
             is_delete: false,

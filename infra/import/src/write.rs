@@ -75,11 +75,10 @@ impl Import {
             let row = rows.next()?;
             let is_last = row.is_none();
             if let Some(Row { line, id, outcome: Outcome::Good(legacy) }) = row {
-                let legacy_id = legacy.id;
                 let user = legacy.into_user(self.shards, &self.request_id)?;
                 let table = Arc::clone(&self.writer);
                 table.pace.turn().await;
-                writes.spawn(async move { (line, id, table.write(&user, legacy_id).await) });
+                writes.spawn(async move { (line, id, table.write(&user).await) });
             }
             while writes.len() >= WIDTH || (is_last && !writes.is_empty()) {
                 let Some(write) = writes.join_next().await else { break };
@@ -106,11 +105,11 @@ impl Import {
 }
 
 impl Writer {
-    async fn write(&self, user: &User, legacy_id: u64) -> Result<Imported, Error> {
+    async fn write(&self, user: &User) -> Result<Imported, Error> {
         let mut wait = FIRST_WAIT;
         let mut attempt = 1;
         loop {
-            match self.users.import(user, legacy_id).await {
+            match self.users.import(user).await {
                 Err(error) if attempt < ATTEMPTS && may_pass(&error) => {
                     self.pace.slow_down().await;
                     sleep(wait).await;

@@ -129,6 +129,7 @@ impl Register {
             phone: applicant.phone,
             role: Role::User,
             profile: applicant.profile,
+            legacy_id: None,
             create_time: call.now.timestamp().as_millisecond(),
             update_time: None,
             is_delete: false,

@@ -54,9 +54,12 @@ impl Serialize for OwnUser {
             #[serde(flatten)]
             row: Row<'a>,
             role: Role,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            legacy_id: Option<u64>,
         }
         let Self { user, zone } = self;
-        Whole { row: Row::of(user, Role::Admin, zone), role: user.role }.serialize(to)
+        let row = Row::of(user, Role::Admin, zone);
+        Whole { row, role: user.role, legacy_id: user.legacy_id }.serialize(to)
     }
 }
 
@@ -83,6 +86,8 @@ impl Serialize for WholeUser {
             is_disabled: u8,
             delete_time: Option<String>,
             deleted_by_admin: u8,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            legacy_id: Option<u64>,
         }
         let Self { user, zone } = self;
         let whole = Whole {
@@ -92,6 +97,7 @@ impl Serialize for WholeUser {
             is_disabled: u8::from(user.is_disabled),
             delete_time: user.delete_time.map(|millis| clock::display(millis, zone)),
             deleted_by_admin: u8::from(user.deleted_by_admin),
+            legacy_id: user.legacy_id,
         };
         whole.serialize(to)
     }

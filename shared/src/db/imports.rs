@@ -11,9 +11,6 @@ use super::users::Users;
 use crate::error::Error;
 use crate::models::user::User;
 
-/// The attribute with the id that the user had. Nothing in the service reads it.
-const LEGACY_ID: &str = "legacy_id";
-
 /// The outcome of importing a user.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Imported {
@@ -29,16 +26,14 @@ pub enum Imported {
 }
 
 impl Users {
-    /// Writes a user with the id that it had, unless its phone has a row.
+    /// Writes a user, unless its phone has a row. A row with the same legacy id is the user's own.
     ///
     /// # Errors
     /// [`Error::Db`].
-    pub async fn import(&self, user: &User, legacy_id: u64) -> Result<Imported, Error> {
-        let mut item = to_item(UserItem::from(user))?;
-        item.insert(LEGACY_ID.to_owned(), n(legacy_id));
+    pub async fn import(&self, user: &User) -> Result<Imported, Error> {
         let put = self.database.client.put_item().table_name(&self.table).return_consumed_capacity(Total);
         let put = put
-            .set_item(Some(item))
+            .set_item(Some(to_item(UserItem::from(user))?))
             .condition_expression("attribute_not_exists(phone)")
             .return_values_on_condition_check_failure(AllOld);
         let error = match write(put.send(), PutItemOutput::consumed_capacity).await {
@@ -49,7 +44,8 @@ impl Users {
             Err(error) => error,
         };
         let row = met(&error)?.unwrap_or_default();
-        Ok(if row.get(LEGACY_ID) == Some(&n(legacy_id)) { Imported::Before } else { Imported::PhoneTaken })
+        let is_same = user.legacy_id.is_some_and(|id| row.get("legacy_id") == Some(&n(id)));
+        Ok(if is_same { Imported::Before } else { Imported::PhoneTaken })
     }
 }
 
@@ -62,10 +58,14 @@ mod tests {
     use super::super::user_item::samples::{row, user};
     use super::*;
 
+    fn imported_user() -> User {
+        User { legacy_id: Some(345), ..user() }
+    }
+
     #[test]
     fn a_user_is_written_with_its_old_id_where_no_row_is() {
         let dynamodb = Scripted::new(&[Ending::ok(&json!({ "ConsumedCapacity": { "CapacityUnits": 2.0 } }))]);
-        let imported = dynamodb.run(users(&dynamodb).import(&user(), 345)).unwrap();
+        let imported = dynamodb.run(users(&dynamodb).import(&imported_user())).unwrap();
         assert_eq!(imported, Imported::New { units: 2.0 });
         let body = &dynamodb.seen()[0].body;
         let mut expected = row();
@@ -81,7 +81,7 @@ mod tests {
             (row(), Imported::PhoneTaken),
         ] {
             let dynamodb = Scripted::new(&[Ending::condition(&row)]);
-            assert_eq!(dynamodb.run(users(&dynamodb).import(&user(), 345)).unwrap(), expected, "{row}");
+            assert_eq!(dynamodb.run(users(&dynamodb).import(&imported_user())).unwrap(), expected, "{row}");
         }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct UserItem<'a> {
     role: &'a str,
     #[serde(flatten)]
     profile: &'a Profile,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legacy_id: Option<u64>,
     create_time: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     update_time: Option<i64>,
@@ -47,6 +49,7 @@ struct StoredUser {
     /// A list does not read it.
     #[serde(default)]
     role: String,
+    legacy_id: Option<u64>,
     create_time: i64,
     update_time: Option<i64>,
     is_delete: i64,
@@ -76,6 +79,7 @@ impl<'a> From<&'a User> for UserItem<'a> {
             id: user.id,
             role: user.role.as_str(),
             profile: &user.profile,
+            legacy_id: user.legacy_id,
             create_time: user.create_time,
             update_time: user.update_time,
             is_delete: user.is_delete.into(),
@@ -101,6 +105,7 @@ pub(super) fn read_user(mut item: Item) -> Result<User, Error> {
         phone: Phone::stored(item.phone),
         role: Role::of(&item.role),
         profile,
+        legacy_id: item.legacy_id,
         create_time: item.create_time,
         update_time: item.update_time,
         is_delete: item.is_delete != 0,
@@ -169,6 +174,7 @@ pub(super) mod samples {
             phone: Phone::stored("+8613800138000".to_owned()),
             role: Role::User,
             profile: profile.unwrap(),
+            legacy_id: None,
             create_time: 1_795_276_800_000,
             update_time: None,
             is_delete: false,

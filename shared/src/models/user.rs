@@ -18,6 +18,8 @@ pub struct User {
     pub role: Role,
     /// What the user says of itself.
     pub profile: Profile,
+    /// The id that the user had in the service that this one has replaced; only of users who were imported.
+    pub legacy_id: Option<u64>,
     /// Milliseconds since the Unix epoch.
     pub create_time: i64,
     /// The same, once there was a change.
@@ -84,6 +86,7 @@ mod tests {
             phone: Phone::stored("+8613800138000".to_owned()),
             role: Role::User,
             profile: Profile::default(),
+            legacy_id: None,
             create_time: 1,
             update_time: None,
             is_delete,

@@ -230,6 +230,11 @@ async fn a_file_of_any_tool_is_reported_without_a_write_and_then_imported() {
         let row = &page.data[0];
         assert_eq!((&row["user_name"], &row["gender"], &row["city"]), (&json!(NAME), &json!(2), &json!("")));
         assert_eq!(row["create_time"], "2020-01-02 03:04:05");
+        let session = reply.signed_in().sid;
+        for (path, member) in [("/user/me", "/legacy_id"), ("/user/export", "/user/legacy_id")] {
+            let own = app.send("GET", path, &[("authorization", &session)], "").await;
+            assert_eq!(own.data.pointer(member), Some(&json!(1)), "{path}: {own:?}");
+        }
         let rows = stored(app).await;
         let row = rows.iter().find(|row| row["legacy_id"]["N"] == "1").unwrap();
         assert_eq!(
