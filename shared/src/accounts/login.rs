@@ -191,10 +191,11 @@ impl Login {
             return Err(Error::AccountDeleted { restore_until: restore_until(&self.config, user) });
         }
         let by = ChangedBy { user_id: Some(user.id), ..ChangedBy::applicant(call) };
-        let change = Change::new(&by, call.now.timestamp()).of_user(user.id).restored(user.id).raising_epoch();
+        let change = Change::new(&by, call.now.timestamp()).of_user(user.id).of_epoch(user.epoch);
+        let change = change.restored(user.id).raising_epoch();
         let restored = match self.users.change(&user.phone, change).await? {
             Some(restored) => restored,
-            // Another request has restored it, or the job `daily` has erased it.
+            // Another request has restored it, an admin has deleted it for good, or the job `daily` has erased it.
             None => self.users.by_phone(&user.phone).await?.ok_or(Error::UserNotFound)?,
         };
         if restored.is_disabled {

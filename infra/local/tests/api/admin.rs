@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use support::{Reply, SignedIn, TestApp, applicant, code, other_than, with_app};
+use support::{Reply, SignedIn, TestApp, applicant, code, for_crowds, other_than, with_app, with_settings};
 
 fn jwt(who: &SignedIn) -> String {
     format!("jwt {}", who.token)
@@ -262,6 +262,31 @@ async fn who_has_left_can_be_deleted_for_good() {
         assert_eq!(app.post("/user/login", &back).await.code, code::USER_NOT_FOUND);
         let restored = update(app, &admin.sid, &json!({ "id": who.user_id, "restore": true })).await;
         assert_eq!((restored.code, &restored.data["deleted_by_admin"]), (0, &json!(0)));
+    })
+    .await;
+}
+
+/// Both have read the row before either writes it.
+#[tokio::test]
+async fn a_restoration_beside_a_deletion_for_good_restores_nothing() {
+    with_settings(for_crowds, async |app| {
+        let (_, admin) = app.admin().await;
+        for round in 0..6 {
+            let (phone, who) = app.user().await;
+            app.advance(61).await;
+            let leave = json!({ "veri_code": app.code(&phone, 3).await }).to_string();
+            assert_eq!(app.send("POST", "/user/delete", &[("authorization", &who.sid)], leave).await.code, 0);
+            app.messages(&phone, 4).await;
+            app.advance(61).await;
+            let back = json!({ "phone": phone, "veri_code": app.code(&phone, 5).await, "restore": true });
+            app.fail(&json!({ "dynamodb": { "mode": "slow", "ms": 200 } })).await;
+            let delete = json!({ "id": who.user_id, "delete": true });
+            let (deleted, _) = tokio::join!(update(app, &admin.sid, &delete), app.post("/user/login", &back));
+            app.fail(&json!({})).await;
+            assert_eq!((deleted.code, &deleted.data["deleted_by_admin"]), (0, &json!(1)), "{round}");
+            let found = look(app, &admin.sid, &format!("id={}", who.user_id)).await;
+            assert_eq!((&found.data["is_delete"], &found.data["deleted_by_admin"]), (&json!(1), &json!(1)), "{round}");
+        }
     })
     .await;
 }
