@@ -3,6 +3,11 @@
 //!
 //! A token is signed for its phone with the keys of verification codes, and nothing is stored for it. It signs nobody in.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
 use super::code::{Codes, Tag, keyed};
 use crate::error::Error;
 use crate::models::call::Call;
@@ -10,6 +15,9 @@ use crate::models::device::{Client, DEVICE_TTL_SECS, Device};
 use crate::models::keys::{Key, KeyRing};
 use crate::models::phone::Phone;
 use crate::models::user::UserId;
+
+/// How long the cache may take for a copy of an epoch: other steps follow, and a reply leaves within 2.5 s.
+const EPOCH_KNOWN: Duration = Duration::from_millis(100);
 
 impl Codes {
     /// A token for the device of the phone's user, known from `from_ms` on, in milliseconds since the Unix epoch.
@@ -28,35 +36,39 @@ impl Codes {
         Ok(sign(&keys.current, phone, Device { user_id, epoch, ends: from_ms / 1000 + DEVICE_TTL_SECS }))
     }
 
-    /// The known device of the phone that a call comes from; of several the one of the newest epoch. Whether that is the epoch of
-    /// today shows in the user's row, or see [`Self::device_of_now`].
+    /// The known devices of the phone that a call brings. Whether one is of the user's epoch of today shows in the user's row, or see
+    /// [`Self::client_of_now`].
     ///
     /// # Errors
     /// A key that cannot be had.
-    pub(super) async fn device(&self, call: &Call, phone: &Phone) -> Result<Option<Device>, Error> {
+    pub(super) async fn devices(&self, call: &Call, phone: &Phone) -> Result<Vec<Device>, Error> {
         if call.devices.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let keys = self.keys.get(call.now.timestamp()).await?;
-        let known = call.devices.iter().filter_map(|token| verify(&keys, phone, token, call.now.secs()));
-        Ok(known.max_by_key(|device| (device.epoch, device.ends)))
+        Ok(call.devices.iter().filter_map(|token| verify(&keys, phone, token, call.now.secs())).collect())
     }
 
-    /// The same where no row is read: not a device whose user's epoch was raised since, as the cache has it. That costs a round trip,
-    /// for who brings a device.
+    /// Who asks, where no row is read: a device is known unless its user's epoch was raised since, as the cache has it. That costs a
+    /// round trip, for who brings a device; while the cache does not answer, everybody is a stranger.
     ///
     /// # Errors
-    /// A key that cannot be had, or [`Error::Redis`].
-    pub(super) async fn device_of_now(&self, call: &Call, phone: &Phone) -> Result<Option<Device>, Error> {
-        let Some(device) = self.device(call, phone).await? else { return Ok(None) };
-        let raised = self.cache.epoch_for_devices(phone, device.user_id).await?;
-        Ok(raised.is_none_or(|raised| raised.number <= device.epoch).then_some(device))
+    /// A key that cannot be had.
+    pub(super) async fn client_of_now(&self, call: &Call, phone: &Phone) -> Result<Client, Error> {
+        let devices = self.devices(call, phone).await?;
+        let are_of_now = join_all(devices.iter().map(async |device| {
+            let raised = timeout(EPOCH_KNOWN, self.cache.epoch_for_devices(phone, device.user_id)).await;
+            raised.is_ok_and(|raised| {
+                raised.is_ok_and(|raised| raised.is_none_or(|raised| raised.number <= device.epoch))
+            })
+        }));
+        Ok(client(are_of_now.await.contains(&true)))
     }
 }
 
 /// The kind of client that has, or has not, a known device.
-pub(super) fn client(device: Option<Device>) -> Client {
-    if device.is_some() { Client::KnownDevice } else { Client::Stranger }
+pub(super) fn client(is_known: bool) -> Client {
+    if is_known { Client::KnownDevice } else { Client::Stranger }
 }
 
 pub(crate) fn sign(key: &Key, phone: &Phone, device: Device) -> String {

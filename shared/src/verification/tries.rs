@@ -26,7 +26,7 @@ pub struct Attempt {
     fixed: Option<String>,
     /// MACs of the stored codes that the tried one equals.
     equal: Vec<String>,
-    device: Option<Device>,
+    devices: Vec<Device>,
     state: PhoneState,
 }
 
@@ -67,7 +67,7 @@ impl Attempt {
     pub fn of_user<'a>(&self, user: Option<&'a User>) -> Standing<'a> {
         let is_of = |device: &Device| user.is_some_and(|user| (device.user_id, device.epoch) == (user.id, user.epoch));
         let registered_with = user.map_or("", |user| receipt::code(&user.receipt));
-        Standing { client: client(self.device.filter(is_of)), registered_with, counts_always: false }
+        Standing { client: client(self.devices.iter().any(is_of)), registered_with, counts_always: false }
     }
 
     /// Whether wrong tries keep the phone closed.
@@ -112,7 +112,7 @@ impl Codes {
     pub async fn look(&self, call: &Call, phone: &Phone, code: &VeriCode) -> Result<Attempt, Error> {
         let keys = self.keys.get(call.now.timestamp()).await?;
         let (tried, fixed) = self.macs(call, &keys, phone, code);
-        let device = self.device(call, phone).await?;
+        let devices = self.devices(call, phone).await?;
         let (wait, state) = tokio::join!(limits::wait_to_try(&self.cache, &self.config, call), self.state(call, phone));
         if let Some(wait) = wait? {
             return Err(too_many(wait));
@@ -120,7 +120,7 @@ impl Codes {
         let state = state?;
         let stored = state.codes.iter().map(|code| &code.mac).chain(&fixed);
         let equal = stored.filter(|mac| tried.iter().any(|tried| is_hex_of(mac, tried))).cloned().collect();
-        Ok(Attempt { phone: phone.clone(), macs: joined(&tried), fixed, equal, device, state })
+        Ok(Attempt { phone: phone.clone(), macs: joined(&tried), fixed, equal, devices, state })
     }
 
     /// The MACs of a tried code by each key that may have made it, and the one of a test number's fixed code.
@@ -135,7 +135,7 @@ impl Codes {
     /// # Errors
     /// A key that cannot be had, or [`Error::Redis`].
     pub async fn of_applicant(&self, call: &Call, phone: &Phone) -> Result<Standing<'static>, Error> {
-        let client = client(self.device_of_now(call, phone).await?);
+        let client = self.client_of_now(call, phone).await?;
         Ok(Standing { client, registered_with: "", counts_always: false })
     }
 
@@ -184,11 +184,13 @@ impl Codes {
     pub async fn claim_in_one_step(&self, call: &Call, attempt: &OneStepTry<'_>) -> Result<String, Error> {
         let (keys, phone) = (self.keys.get(call.now.timestamp()).await?, attempt.phone);
         let (tried, fixed) = self.macs(call, &keys, phone, attempt.code);
-        let device = match attempt.owner {
-            Some(owner) => self.device(call, phone).await?.filter(|device| owner == (device.user_id, device.epoch)),
-            None => self.device_of_now(call, phone).await?,
+        let client = match attempt.owner {
+            Some(owner) => {
+                let devices = self.devices(call, phone).await?;
+                client(devices.iter().any(|device| owner == (device.user_id, device.epoch)))
+            }
+            None => self.client_of_now(call, phone).await?,
         };
-        let client = client(device);
         let code = CodeTry {
             phone,
             macs: &joined(&tried),

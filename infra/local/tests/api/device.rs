@@ -218,3 +218,31 @@ async fn a_device_of_an_older_epoch_is_sent_no_more_than_a_stranger() {
     })
     .await;
 }
+
+/// The number had another user, whose epoch was higher.
+#[tokio::test]
+async fn a_device_of_an_earlier_owner_does_not_hide_that_of_the_owner() {
+    with_app(async |app| {
+        let (phone, first) = app.user().await;
+        app.advance(61).await;
+        let code = app.code(&phone, 3).await;
+        assert_eq!(app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await.code, 0);
+        let end = json!({ "others": true }).to_string();
+        assert_eq!(app.send("POST", "/user/end_sessions", &[("authorization", &first.sid)], end).await.code, 0);
+        app.advance(61).await;
+        let code = app.code(&phone, 4).await;
+        let login = app.post("/user/login", &json!({ "phone": phone, "veri_code": code })).await;
+        let earlier = login.data["device"].as_str().unwrap().to_owned();
+        app.change_rights(&phone, "delete").await;
+        app.advance(61).await;
+        let made = app.post("/user/register", &applicant(&phone, &app.code(&phone, 5).await)).await;
+        let own = made.data["device"].as_str().unwrap().to_owned();
+        app.advance(61).await;
+        assert_eq!(ask(app, &phone, None).await.code, 0);
+        assert_eq!(ask(app, &phone, Some(&earlier)).await.code, code::TOO_MANY_REQUESTS, "a stranger");
+        let headers = [("x-device", earlier.as_str()), ("cookie", &format!("__did__={own}"))];
+        let body = json!({ "phone": phone }).to_string();
+        assert_eq!(app.send("POST", "/user/veri_code", &headers, body).await.code, 0, "the owner need not wait");
+    })
+    .await;
+}
