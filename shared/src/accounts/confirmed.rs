@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::sessions::Authenticator;
 use crate::aws::{Clients, NO_ANSWER};
+use crate::cache::Cache;
 use crate::db::{Database, Users};
 use crate::error::{Cause, Error, StartError};
 use crate::verification::Codes;
@@ -39,9 +40,9 @@ impl Confirmed {
 /// # Errors
 /// `late`, of the backend that takes most of them.
 pub(super) async fn in_time<T>(
+    cache: &Cache,
     late: fn(Cause) -> Error,
     steps: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let outcome = tokio::time::timeout(BEHIND_THE_SESSION, steps).await;
-    outcome.unwrap_or_else(|_| Err(late(Cause::new(NO_ANSWER))))
+    cache.within(BEHIND_THE_SESSION, steps).await.unwrap_or_else(|_| Err(late(Cause::new(NO_ANSWER))))
 }

@@ -68,7 +68,7 @@ impl Deletion {
     /// # Errors
     /// [`Error::NotLoggedIn`], [`Error::VeriCodeWrong`], [`Error::TooManyRequests`], or a backend.
     pub async fn delete(&self, call: &Call, principal: &Principal, request: &Confirmation) -> Result<Deleted, Error> {
-        in_time(Error::Db, self.try_to_delete(call, principal, request)).await
+        in_time(self.confirmed.authenticator.cache(), Error::Db, self.try_to_delete(call, principal, request)).await
     }
 
     async fn try_to_delete(

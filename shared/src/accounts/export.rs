@@ -47,7 +47,7 @@ impl Export {
     /// # Errors
     /// [`Error::TooManyRequests`], a credential that is no longer good, or a backend.
     pub async fn all(&self, call: &Call, principal: Principal) -> Result<Exported, Error> {
-        in_time(Error::Redis, Box::pin(self.read(call, principal))).await
+        in_time(self.own.authenticator().cache(), Error::Db, Box::pin(self.read(call, principal))).await
     }
 
     async fn read(&self, call: &Call, principal: Principal) -> Result<Exported, Error> {

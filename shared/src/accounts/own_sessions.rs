@@ -83,7 +83,7 @@ impl OwnSessions {
     /// # Errors
     /// A credential that is no longer good, or a backend.
     pub async fn list(&self, call: &Call, principal: Principal) -> Result<Vec<OwnSession>, Error> {
-        in_time(Error::Redis, Box::pin(self.try_to_list(call, principal))).await
+        in_time(self.0.authenticator().cache(), Error::Redis, Box::pin(self.try_to_list(call, principal))).await
     }
 
     async fn try_to_list(&self, call: &Call, principal: Principal) -> Result<Vec<OwnSession>, Error> {
@@ -106,9 +106,13 @@ impl OwnSessions {
     /// [`Error::MissingOne`]; [`Error::NotLoggedIn`] when a token wants to end the others; a credential that is no longer good,
     /// or a backend.
     pub async fn end(&self, call: &Call, ended: Ended, principal: Principal) -> Result<(), Error> {
+        in_time(self.0.authenticator().cache(), Error::Redis, Box::pin(self.try_to_end(call, ended, principal))).await
+    }
+
+    async fn try_to_end(&self, call: &Call, ended: Ended, principal: Principal) -> Result<(), Error> {
         let authenticator = self.0.authenticator();
         match ended {
-            Ended { others: true, .. } => in_time(Error::Redis, Box::pin(self.end_others(call, principal))).await,
+            Ended { others: true, .. } => self.end_others(call, principal).await,
             Ended { session: None, .. } => Err(Error::MissingOne("id")),
             Ended { session: Some(SessionName(name)), .. } => {
                 let principal = authenticator.confirm_strictly(call, principal).await?;

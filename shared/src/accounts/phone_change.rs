@@ -70,7 +70,7 @@ impl PhoneChange {
     /// [`Error::AccountDisabled`], or a backend.
     pub async fn change(&self, call: &Call, principal: &Principal, request: &NewPhone) -> Result<(), Error> {
         // The SDK's futures are large, and every future around them would be.
-        in_time(Error::Db, Box::pin(self.try_to_change(call, principal, request))).await
+        in_time(self.0.authenticator.cache(), Error::Db, Box::pin(self.try_to_change(call, principal, request))).await
     }
 
     async fn try_to_change(&self, call: &Call, principal: &Principal, request: &NewPhone) -> Result<(), Error> {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout_at;
 
 use super::session_data::SessionData;
 use super::tokens::Tokens;
-use crate::aws::{Clients, NO_ANSWER, SecretKeys};
+use crate::aws::{Clients, SecretKeys};
 use crate::cache::{Cache, CodeTry, Epoch, FoundSession, NewSession, SessionKey, SessionLife, slot_of};
 use crate::config::Config;
-use crate::error::{Cause, Error, StartError, TokenFault};
+use crate::error::{Error, StartError, TokenFault};
 use crate::jwt::Bearer;
 use crate::models::call::Call;
 use crate::models::phone::Phone;
@@ -105,7 +105,7 @@ impl Sessions {
         let found =
             join_all(ids.iter().map(async |id| self.of_now(id, self.cache.touch_session(&key(id), &life).await).await));
         // With the second step of a session that a change of phone has kept.
-        let found = timeout(FOUND, found).await.map_err(|_| Error::Redis(Cause::new(NO_ANSWER)))?;
+        let found = self.cache.within(FOUND, found).await?;
         first_good(ids, found)
     }
 

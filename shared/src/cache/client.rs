@@ -70,6 +70,17 @@ impl Cache {
         self.key(slot, "figures", &date.to_string())
     }
 
+    /// Gives up after `limit` what accesses the cache, before an access does so itself, and closes the connection: it may be stuck.
+    ///
+    /// # Errors
+    /// [`Error::Redis`].
+    pub(crate) async fn within<T>(&self, limit: Duration, access: impl Future<Output = T>) -> Result<T, Error> {
+        tokio::time::timeout(limit, access).await.map_err(|_| {
+            self.connection.close();
+            Error::Redis(Cause::new(NO_ANSWER))
+        })
+    }
+
     pub(super) async fn script<T: FromRedisValue + Send>(
         &self,
         script: &Script,

@@ -192,6 +192,16 @@ async fn a_cache_that_is_slow_at_each_step_makes_no_reply_late() {
                 app.fail(&json!({})).await;
             }
         }
+        let device = app.known_device(&app.phone()).await;
+        for ms in [400, 850] {
+            app.fail(&json!({ "redis": { "mode": "slow", "ms": ms } })).await;
+            let body = json!({ "phone": phone }).to_string();
+            let reply =
+                app.send("POST", "/user/veri_code", &[("x-device", &device), ("idempotency-key", "k")], body).await;
+            let took = app.duration(&reply).await;
+            assert!(took < IN_TIME, "veri_code {ms}: {took:?}, {}", reply.code);
+            app.fail(&json!({})).await;
+        }
         // What was given up is finished by the same request.
         for (method, path, body) in [requests[7], requests[0]] {
             assert_eq!(app.send(method, path, &session, body).await.code, code::OK, "{path}");
