@@ -208,16 +208,17 @@ async fn write_row(app: &TestApp, phone: &str, change: &str) {
     app.dynamodb("UpdateItem", &write).await;
 }
 
+/// The template in which nothing reads the stream for epochs: it would raise the copies before the test has looked.
+fn without_epochs(template: &str) -> String {
+    let mapping = "EpochsMapping:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n";
+    assert!(template.contains(mapping));
+    template.replacen(mapping, &format!("{mapping}      Enabled: false\n"), 1)
+}
+
 #[tokio::test]
 async fn nothing_keeps_a_session_that_a_change_of_rights_is_ending() {
-    // The stream would raise the copies meanwhile.
-    let mapping = "EpochsMapping:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n";
-    let without = |template: &str| {
-        assert!(template.contains(mapping));
-        template.replacen(mapping, &format!("{mapping}      Enabled: false\n"), 1)
-    };
     TestAppBuilder::new()
-        .template(without)
+        .template(without_epochs)
         .settings(for_crowds)
         .run(async |app| {
             for (change, expected) in [(", is_disabled = :one", code::ACCOUNT_DISABLED), ("", code::NOT_LOGIN)] {
@@ -250,9 +251,8 @@ async fn nothing_keeps_a_session_that_a_change_of_rights_is_ending() {
 /// The same change of phone, sent again after the user's sessions were ended.
 #[tokio::test]
 async fn a_repeated_change_of_phone_keeps_no_session_that_was_ended_since() {
-    let mapping = "EpochsMapping:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n";
     TestAppBuilder::new()
-        .template(|template| template.replacen(mapping, &format!("{mapping}      Enabled: false\n"), 1))
+        .template(without_epochs)
         .run(async |app| {
             let (phone, who) = app.user().await;
             app.advance(61).await;
