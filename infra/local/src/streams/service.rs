@@ -102,7 +102,7 @@ impl Streams {
     pub(crate) async fn reset<T>(&self, empty: impl Future<Output = T>) -> T {
         let _guard = self.delivering.lock().await;
         let emptied = empty.await;
-        // Behind the deletion: who counts before a read knows then that the records are those of after it.
+        // After the deletion: a worker that loads the count before its read sees a change if its records are gone.
         self.resets.fetch_add(1, Ordering::SeqCst);
         emptied
     }
